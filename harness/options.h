@@ -3,9 +3,25 @@
 #define LL_OPTIONS_H
 #include "model.h"
 
+typedef enum {
+    LL_COMMAND_INFO,
+    LL_COMMAND_TOKENIZE,
+    LL_COMMAND_GENERATE,
+    LL_COMMAND_IMPORTANCE,
+    LL_COMMAND_PLAN,
+    LL_COMMAND_QUALITY,
+    LL_COMMAND_SPEED,
+    LL_COMMAND_SWEEP,
+    LL_COMMAND_REPORT,
+    LL_COMMAND_COUNT
+} ll_command;
+
+enum { LL_MAX_COUNTS = 64 };
+
 typedef struct {
     const char *command; /* "quality" */
-    const char *model;   /* name or path; NULL where none was given */
+    ll_command which;
+    const char *model; /* name or path (report: the folder); NULL where none was given */
     /* common */
     ll_weights_kind weights;
     size_t group;   /* 0: channel */
@@ -18,7 +34,7 @@ typedef struct {
     const char *drop; /* spec; NULL: none */
     const char *plan; /* file */
     /* texts */
-    const char *text, *calib; /* NULL: the project's own data */
+    const char *text, *calib; /* the project's own data by default; NULL where the command takes none */
     size_t samples, length;   /* calibration; 0: the command's default */
     size_t window, first_window, max_windows; /* quality; max_windows 0: all */
     bool kl;                                  /* quality: compare with the full model */
@@ -33,10 +49,13 @@ typedef struct {
     bool ids;
     /* sweep */
     bool full;
+    size_t counts[LL_MAX_COUNTS]; /* numbers of dropped modules */
+    size_t count_total;           /* of counts; 0: the protocol's default */
 } ll_options;
 
-/* Parses argv[1..]. `--help` anywhere: prints the command's help (or the program's) and *done is true. LL_BAD_USAGE: an unknown
- * command or option (with the nearest one), an option that the command does not take, a missing or impossible value (0 threads,
- * a number that is none, out of range), twice the same option. LL_ISA in the environment stands for --isa where that is absent. */
+/* Parses argv[1..]. `--help` anywhere: prints the command's help (or the program's) and *done is true.
+ * LL_BAD_USAGE: an unknown command or option (with the nearest one), an option that the command does not
+ * take, a missing or impossible value (0 threads, a number that is none, out of range), twice the same
+ * option. LL_ISA in the environment stands for --isa where that is absent. */
 ll_status ll_options_parse(ll_options *out, int argc, char **argv, bool *done, ll_error *error);
 #endif
