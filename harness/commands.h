@@ -13,9 +13,10 @@ ll_status ll_cmd_speed(const ll_options *options, ll_error *error);
 ll_status ll_cmd_sweep(const ll_options *options, ll_error *error);
 ll_status ll_cmd_report(const ll_options *options, ll_error *error);
 
-/* Finds the model's file (name or path) and loads it with the options' weights, group, threads, ISA. Says on stderr what the model
- * takes and how the thread count was chosen, unless quiet. path holds 4096 bytes. */
-ll_status ll_cmd_load(const ll_options *options, ll_weights_kind weights, ll_model **model, char *path, ll_error *error);
+/* Finds the model's file (name or path) and loads it with the options' weights, group, threads, ISA. Says on
+ * stderr what the model takes and how the thread count was chosen, unless quiet. path holds 4096 bytes. */
+ll_status ll_cmd_load(const ll_options *options, ll_weights_kind weights, ll_model **model, char *path,
+                      ll_error *error);
 /* --drop resolved against --plan. */
 ll_status ll_cmd_mask(const ll_options *options, const ll_config *config, ll_mask *mask, ll_error *error);
 /* Flushes stdout; a full disk or closed pipe is an error. */

@@ -26,13 +26,16 @@ void ll_row_int(ll_row *row, const char *column, uint64_t value);
 /* precision significant digits; a value that is not finite is "NA". */
 void ll_row_real(ll_row *row, const char *column, double value, int precision);
 
-/* ---- a file of rows that grows ------------------------------------------------------------------------------------ */
+/* ---- a file of rows that grows
+ * ------------------------------------------------------------------------------------ */
 typedef struct ll_csv ll_csv;
 
-/* Opens path for reading and appending; creates it with its header. Refused: a header of another schema or version (names the
- * first column that differs, says to choose another folder), a damaged row in the middle (line named), a second program that has the
- * file open for appending (flock). A last row that was cut is taken away, and recovered says so; the rows before it are kept. */
-ll_status ll_csv_open(ll_csv **out, const char *path, const ll_csv_schema *schema, bool *recovered, ll_error *error);
+/* Opens path for reading and appending; creates it with its header. Refused: a header of another schema or
+ * version (names the first column that differs, says to choose another folder), a damaged row in the middle
+ * (line named), a second program that has the file open for appending (flock). A last row that was cut is
+ * taken away, and recovered says so; the rows before it are kept. */
+ll_status ll_csv_open(ll_csv **out, const char *path, const ll_csv_schema *schema, bool *recovered,
+                      ll_error *error);
 /* Reads only: never changes the file; a cut last row is ignored. LL_BAD_INPUT when the file is not there. */
 ll_status ll_csv_read(ll_csv **out, const char *path, const ll_csv_schema *schema, ll_error *error);
 void ll_csv_close(ll_csv *csv); /* NULL is fine */
@@ -44,11 +47,12 @@ const char *ll_csv_cell(const ll_csv *csv, size_t row, const char *column);
 double ll_csv_number(const ll_csv *csv, size_t row, const char *column);
 /* Index of the row whose key cells equal row's; SIZE_MAX: none. */
 size_t ll_csv_find(const ll_csv *csv, const ll_row *row);
-/* Appends one whole row (one write, then fsync). A full disk leaves the file as it was: LL_NO_RESOURCE. A key that is already
- * there is LL_BAD_USAGE. */
+/* Appends one whole row (one write, then fsync). A full disk leaves the file as it was: LL_NO_RESOURCE. A key
+ * that is already there is LL_BAD_USAGE. */
 ll_status ll_csv_append(ll_csv *csv, const ll_row *row, ll_error *error);
 
-/* ---- rows to a stream ---------------------------------------------------------------------------------------------- */
+/* ---- rows to a stream
+ * ---------------------------------------------------------------------------------------------- */
 void ll_csv_print_header(FILE *stream, const ll_csv_schema *schema);
 void ll_csv_print_row(FILE *stream, const ll_row *row);
 #endif

@@ -1,4 +1,5 @@
-/* One-shot drop plans: the modules of each kind in the order in which they are dropped (importance.h finds it). JSON file. */
+/* One-shot drop plans: the modules of each kind in the order in which they are dropped (importance.h finds
+ * it). JSON file. */
 #ifndef LL_PLAN_H
 #define LL_PLAN_H
 #include "drop.h"
@@ -14,13 +15,14 @@ typedef struct {
     ll_drop_orders orders; /* filled by ll_plan_order */
 } ll_plan;
 
-/* Orders every kind from plan->importance, lowest first; ties: the lower layer, attention before MLP. Joint mixes attention and
- * MLP (paper: Joint Layer Drop). Allocates; ll_plan_free. */
+/* Orders every kind from plan->importance, lowest first; ties: the lower layer, attention before MLP. Joint
+ * mixes attention and MLP (paper: Joint Layer Drop). Allocates; ll_plan_free. */
 ll_status ll_plan_order(ll_plan *plan, ll_error *error);
 ll_status ll_plan_write(const ll_plan *plan, const char *path, ll_error *error);
 /* The JSON text, malloc'd. */
 char *ll_plan_text(const ll_plan *plan);
-/* Untrusted: version, layer numbers, lengths, duplicates, non-finite numbers are checked; the orders are those written. */
+/* Untrusted: version, layer numbers, lengths, duplicates, non-finite numbers are checked; the orders are
+ * those written. */
 ll_status ll_plan_read(ll_plan *out, const char *path, ll_error *error);
 void ll_plan_free(ll_plan *plan);
 #endif

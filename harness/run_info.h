@@ -5,12 +5,13 @@
 #include "model.h"
 
 /* The trailing columns of every schema, as a list of string literals for its columns array. */
-#define LL_RUN_COLUMNS                                                                                                 \
+#define LL_RUN_COLUMNS                                                                                       \
     "commit", "compiler", "cpu", "isa", "threads", "nodes", "placement", "source", "seed", "date"
 enum { LL_RUN_COLUMN_COUNT = 10 };
 
-/* Fills those columns: commit and compiler of this build, the machine, ISA per operation ("avx512vnni", or where operations differ
- * "attention=ref matmul_i8=avx512vnni ..."), source "real" (weights), date in UTC (ISO 8601). */
+/* Fills those columns: commit and compiler of this build, the machine, ISA per operation ("avx512vnni", or
+ * where operations differ "attention=ref matmul_i8=avx512vnni ..."), source "real" (weights), date in UTC
+ * (ISO 8601). */
 void ll_run_info_fill(ll_row *row, const ll_model *model, uint64_t seed);
 const char *ll_build_commit(void);
 const char *ll_build_compiler(void);

@@ -1,14 +1,19 @@
-/* The contract of Layerlab's kernel library: every operation, its shapes, units, alignment, rounding and source.
+/* The contract of Layerlab's kernel library: every operation, its shapes, units, alignment, rounding and
+ * source.
  *
  * Rules that hold for every operation unless its comment says otherwise:
  *  - Strides (names starting with ld) are in elements, never in bytes.
- *  - Kernels allocate nothing, start no thread, keep no state; any number of threads may call them on disjoint outputs.
- *  - Inputs and outputs do not overlap. Input and output matrices need no alignment; packed weights and KV-caches
- *    start on a 64-byte boundary. No byte outside the stated shapes is read or written (packed data include padding).
+ *  - Kernels allocate nothing, start no thread, keep no state; any number of threads may call them on
+ * disjoint outputs.
+ *  - Inputs and outputs do not overlap. Input and output matrices need no alignment; packed weights and
+ * KV-caches start on a 64-byte boundary. No byte outside the stated shapes is read or written (packed data
+ * include padding).
  *  - A size of zero does nothing.
- *  - Inner kernels return void: their preconditions are checked by whoever builds the shapes (model/), and by assert.
- *  - "Exact" operations perform the very float operations written in their comment, in that order (one rounding each,
- *    fma where fma is written), so every ISA gives the same bits as ref. The others state a bound.
+ *  - Inner kernels return void: their preconditions are checked by whoever builds the shapes (model/), and by
+ * assert.
+ *  - "Exact" operations perform the very float operations written in their comment, in that order (one
+ * rounding each, fma where fma is written), so every ISA gives the same bits as ref. The others state a
+ * bound.
  *  - A row's result never depends on the other rows of the call: prefill equals decode bit for bit.
  */
 #ifndef LL_KERNELS_H
@@ -33,32 +38,34 @@ typedef enum {
 /* A static English name for a status; never NULL. */
 const char *ll_status_str(ll_status status);
 
-#define LL_TRY(call)                                                                                                   \
-    do {                                                                                                               \
-        ll_status ll_try_status = (call);                                                                              \
-        if (ll_try_status != LL_OK)                                                                                    \
-            return ll_try_status;                                                                                      \
+#define LL_TRY(call)                                                                                         \
+    do {                                                                                                     \
+        ll_status ll_try_status = (call);                                                                    \
+        if (ll_try_status != LL_OK)                                                                          \
+            return ll_try_status;                                                                            \
     } while (0)
 
 enum {
-    LL_ALIGN = 64,    /* bytes: alignment of packed weights, caches and scratch */
-    LL_PANEL = 64,    /* output columns of a packed weight tile; work is split between threads at its multiples */
+    LL_ALIGN = 64, /* bytes: alignment of packed weights, caches and scratch */
+    LL_PANEL =
+        64, /* output columns of a packed weight tile; work is split between threads at its multiples */
     LL_KV_BLOCK = 16, /* positions of a K-cache block */
 };
 
-/* ---- int8 activations -------------------------------------------------------------------------------------------
- * Symmetric int8, one scale and one sum for each row and group of k; the last group may be shorter.
- * q[r][i] = rint_to_even(x[r][i] * inv) clamped to [-127, 127], inv = 127 / amax of the group, scale = amax / 127.
- * amax == 0: q = 0, scale = 0, sum = 0. The bytes of a row between k and ld are zero.
- * ld = k rounded up to 64, plus 64: rows never fall on the same L1 sets, and 4-byte loads past k read zeros. */
+/* ---- int8 activations
+ * ------------------------------------------------------------------------------------------- Symmetric int8,
+ * one scale and one sum for each row and group of k; the last group may be shorter. q[r][i] =
+ * rint_to_even(x[r][i] * inv) clamped to [-127, 127], inv = 127 / amax of the group, scale = amax / 127. amax
+ * == 0: q = 0, scale = 0, sum = 0. The bytes of a row between k and ld are zero. ld = k rounded up to 64,
+ * plus 64: rows never fall on the same L1 sets, and 4-byte loads past k read zeros. */
 typedef struct {
-    int8_t *q;      /* [rows][ld] */
-    float *scale;   /* [rows][groups] */
-    int32_t *sum;   /* [rows][groups], sum of q over the group */
-    size_t rows;    /* capacity */
-    size_t k, ld;   /* elements of a row, stride */
-    size_t group;   /* elements of a group: 1 .. k */
-    size_t groups;  /* ceil(k / group) */
+    int8_t *q;     /* [rows][ld] */
+    float *scale;  /* [rows][groups] */
+    int32_t *sum;  /* [rows][groups], sum of q over the group */
+    size_t rows;   /* capacity */
+    size_t k, ld;  /* elements of a row, stride */
+    size_t group;  /* elements of a group: 1 .. k */
+    size_t groups; /* ceil(k / group) */
 } ll_act;
 
 /* Bytes that ll_act_place needs. group 0 means one group for the row (per channel). */
@@ -66,19 +73,21 @@ size_t ll_act_bytes(size_t rows, size_t k, size_t group);
 /* Lays an ll_act out in buffer (aligned to LL_ALIGN, ll_act_bytes long) and zeroes it. */
 ll_act ll_act_place(void *buffer, size_t rows, size_t k, size_t group);
 
-/* ---- packed weights ---------------------------------------------------------------------------------------------
- * y = x W^T with W [n][k], n output columns. The layout belongs to the ISA that packed it: pack and matmul of one
- * table always come from the same ISA. */
+/* ---- packed weights
+ * --------------------------------------------------------------------------------------------- y = x W^T
+ * with W [n][k], n output columns. The layout belongs to the ISA that packed it: pack and matmul of one table
+ * always come from the same ISA. */
 typedef struct {
     const void *data; /* LL_ALIGN-aligned, packed_i8_bytes or packed_f32_bytes long */
     size_t n, k;
     size_t group, groups; /* int8: as in ll_act, group divides by 4 or equals k; f32: 0 */
 } ll_packed;
 
-/* ---- KV-cache of one attention layer ----------------------------------------------------------------------------
- * K: [kv_heads][capacity / 16][head_dim / 2][16 positions][2] (bf16) or [kv_heads][capacity / 16][head_dim][16] (f32).
- * V: [kv_heads][capacity][head_dim] (both). bf16 is rounded to nearest even. capacity is a multiple of LL_KV_BLOCK,
- * head_dim is even. Positions never stored hold zero bytes. */
+/* ---- KV-cache of one attention layer
+ * ---------------------------------------------------------------------------- K: [kv_heads][capacity /
+ * 16][head_dim / 2][16 positions][2] (bf16) or [kv_heads][capacity / 16][head_dim][16] (f32). V:
+ * [kv_heads][capacity][head_dim] (both). bf16 is rounded to nearest even. capacity is a multiple of
+ * LL_KV_BLOCK, head_dim is even. Positions never stored hold zero bytes. */
 typedef enum { LL_KV_F32 = 0, LL_KV_BF16 = 1 } ll_kv_type;
 typedef struct {
     void *k, *v;
@@ -89,7 +98,8 @@ typedef struct {
 /* Bytes of K (or of V) of one layer: kv_heads * capacity * head_dim * sizeof(element). */
 size_t ll_kv_bytes(ll_kv_type type, size_t capacity, size_t kv_heads, size_t head_dim);
 
-/* ---- the table -------------------------------------------------------------------------------------------------- */
+/* ---- the table
+ * -------------------------------------------------------------------------------------------------- */
 typedef enum {
     LL_OP_MATMUL_I8, /* with packed_i8_bytes and pack_i8 */
     LL_OP_MATMUL_F32,
@@ -114,62 +124,68 @@ const char *ll_op_name(ll_op op);
 typedef struct ll_kernels {
     /* Bytes of n x k packed int8 weights with their scales. */
     size_t (*packed_i8_bytes)(size_t n, size_t k, size_t group);
-    /* Packs columns [n0, n1) of W: w[n1-n0][k] int8 in [-127, 127], scale[n1-n0][groups]; n0 a multiple of LL_PANEL,
-     * n1 a multiple or n. data spans the whole matrix; the padding of the last panel is written too. */
+    /* Packs columns [n0, n1) of W: w[n1-n0][k] int8 in [-127, 127], scale[n1-n0][groups]; n0 a multiple of
+     * LL_PANEL, n1 a multiple or n. data spans the whole matrix; the padding of the last panel is written
+     * too. */
     void (*pack_i8)(void *data, size_t n, size_t k, size_t group, size_t n0, size_t n1, const int8_t *w,
                     const float *scale);
     /* Exact. y[i][j] (i in [m0, m1), j in [n0, n1)): for groups g in order, from y = 0:
      *   y = fma((float)(sum over the group of q * w, int32), x.scale[i][g] * w.scale[j][g], y).
-     * n0 a multiple of LL_PANEL, n1 a multiple or w->n. x->k == w->k, same group; a group holds at most 65536 elements. y is
-     * the address of row 0, column 0. */
-    void (*matmul_i8)(float *y, size_t ldy, const ll_act *x, size_t m0, size_t m1, const ll_packed *w, size_t n0,
-                      size_t n1);
+     * n0 a multiple of LL_PANEL, n1 a multiple or w->n. x->k == w->k, same group; a group holds at most 65536
+     * elements. y is the address of row 0, column 0. */
+    void (*matmul_i8)(float *y, size_t ldy, const ll_act *x, size_t m0, size_t m1, const ll_packed *w,
+                      size_t n0, size_t n1);
 
     size_t (*packed_f32_bytes)(size_t n, size_t k);
     void (*pack_f32)(void *data, size_t n, size_t k, size_t n0, size_t n1, const float *w);
     /* Exact. y[i][j] = chain over k ascending from 0 of y = fma(x[i][k], w[j][k], y). Ranges as matmul_i8. */
-    void (*matmul_f32)(float *y, size_t ldy, const float *x, size_t ldx, size_t m0, size_t m1, const ll_packed *w,
-                       size_t n0, size_t n1);
+    void (*matmul_f32)(float *y, size_t ldy, const float *x, size_t ldx, size_t m0, size_t m1,
+                       const ll_packed *w, size_t n0, size_t n1);
 
     /* Exact. Rows [r0, r1) of x[.][ldx] into the same rows of out (rule above). */
     void (*quantize)(ll_act *out, const float *x, size_t ldx, size_t r0, size_t r1);
-    /* Exact. y = x * inv_rms * weight, then quantized. Sum of squares in 16 lanes: lane[i % 16] = fma(x[i], x[i], lane),
-     * then lanes added pairwise at distance 8, 4, 2, 1 (lane[i] += lane[i + 8], ...); inv_rms = 1 / sqrt(ss / k + eps),
-     * each of /, +, sqrt, / rounded once; y = (x * inv_rms) * weight. (RMSNorm: arXiv 1910.07467) */
-    void (*rmsnorm_i8)(ll_act *out, const float *x, size_t ldx, const float *weight, float eps, size_t r0, size_t r1);
+    /* Exact. y = x * inv_rms * weight, then quantized. Sum of squares in 16 lanes: lane[i % 16] = fma(x[i],
+     * x[i], lane), then lanes added pairwise at distance 8, 4, 2, 1 (lane[i] += lane[i + 8], ...); inv_rms =
+     * 1 / sqrt(ss / k + eps), each of /, +, sqrt, / rounded once; y = (x * inv_rms) * weight. (RMSNorm: arXiv
+     * 1910.07467) */
+    void (*rmsnorm_i8)(ll_act *out, const float *x, size_t ldx, const float *weight, float eps, size_t r0,
+                       size_t r1);
     /* Exact, same y. k elements a row. */
-    void (*rmsnorm_f32)(float *y, size_t ldy, const float *x, size_t ldx, const float *weight, float eps, size_t k,
-                        size_t r0, size_t r1);
-    /* Exact. h = (gate / (1 + exp(-gate))) * up with the exp of kernels/exp.h; gate at x[i][0..k), up at x[i][k..2k).
-     * (SwiGLU: arXiv 2002.05202) */
+    void (*rmsnorm_f32)(float *y, size_t ldy, const float *x, size_t ldx, const float *weight, float eps,
+                        size_t k, size_t r0, size_t r1);
+    /* Exact. h = (gate / (1 + exp(-gate))) * up with the exp of kernels/exp.h; gate at x[i][0..k), up at
+     * x[i][k..2k). (SwiGLU: arXiv 2002.05202) */
     void (*silu_mul_i8)(ll_act *out, const float *x, size_t ldx, size_t r0, size_t r1);
     void (*silu_mul_f32)(float *y, size_t ldy, const float *x, size_t ldx, size_t k, size_t r0, size_t r1);
     /* Exact. y[i] = y[i] + x[i], n elements. */
     void (*add_f32)(float *y, const float *x, size_t n);
-    /* Exact. Rotates, in place, heads * head_dim values of each of rows rows: the pair (a, b) = (x[d], x[d + half]),
-     * half = head_dim / 2, becomes (fma(a, cos, -(b * sin)), fma(b, cos, a * sin)); cos, sin [rows][half].
-     * (RoPE: arXiv 2104.09864; half-split order, as Hugging Face Llama) */
+    /* Exact. Rotates, in place, heads * head_dim values of each of rows rows: the pair (a, b) = (x[d], x[d +
+     * half]), half = head_dim / 2, becomes (fma(a, cos, -(b * sin)), fma(b, cos, a * sin)); cos, sin
+     * [rows][half]. (RoPE: arXiv 2104.09864; half-split order, as Hugging Face Llama) */
     void (*rope_f32)(float *x, size_t ldx, size_t rows, size_t heads, size_t head_dim, const float *cos,
                      const float *sin);
     /* Exact. Stores rows k[r][kv_heads * head_dim], v[r][...] at positions pos0 + r < capacity. */
-    void (*kv_store)(const ll_kv *kv, size_t pos0, size_t rows, const float *k, size_t ldk, const float *v, size_t ldv);
+    void (*kv_store)(const ll_kv *kv, size_t pos0, size_t rows, const float *k, size_t ldk, const float *v,
+                     size_t ldv);
     /* Bytes of scratch (aligned to LL_ALIGN) that one call of attention needs. */
     size_t (*attention_scratch_bytes)(const ll_kv *kv, size_t heads);
-    /* Causal attention of rows at positions pos0 + r over the positions 0 .. pos0 + r of the cache, for the query heads
-     * of KV heads [h0, h1): out[r][h][d] = sum_j softmax_j(scale * q[r][h] . K[j]) V[j][d]; query head h reads KV head
-     * h / (heads / kv_heads). q [rows][ldq], out [rows][ldo], both from head 0. scale is applied to q . K.
-     * |error| <= (head_dim + positions + 64) * 2^-23 * (1 + max|scale q.K|_1) * max|V| against exact arithmetic on the stored K and V,
+    /* Causal attention of rows at positions pos0 + r over the positions 0 .. pos0 + r of the cache, for the
+     * query heads of KV heads [h0, h1): out[r][h][d] = sum_j softmax_j(scale * q[r][h] . K[j]) V[j][d]; query
+     * head h reads KV head h / (heads / kv_heads). q [rows][ldq], out [rows][ldo], both from head 0. scale is
+     * applied to q . K. |error| <= (head_dim + positions + 64) * 2^-23 * (1 + max|scale q.K|_1) * max|V|
+     * against exact arithmetic on the stored K and V,
      * |.|_1 the sum of absolute products. (GQA: arXiv 2305.13245; online softmax: arXiv 1805.02867) */
-    void (*attention)(float *out, size_t ldo, const float *q, size_t ldq, const ll_kv *kv, size_t pos0, size_t rows,
-                      size_t heads, size_t h0, size_t h1, float scale, void *scratch);
+    void (*attention)(float *out, size_t ldo, const float *q, size_t ldq, const ll_kv *kv, size_t pos0,
+                      size_t rows, size_t heads, size_t h0, size_t h1, float scale, void *scratch);
     /* x[i] = exp(x[i] - max) / sum, in place; n >= 1. Relative error <= (n / 16 + 40) * 2^-23. */
     void (*softmax_f32)(float *x, size_t n);
     /* log(sum exp(x[i])), n >= 1, summed in double. |error| <= 2^-20 + 2^-23 |result|. */
     double (*logsumexp_f32)(const float *x, size_t n);
-    /* Register-only int8 multiply-adds: runs rounds rounds, returns operations done (a multiply and an add are two). */
+    /* Register-only int8 multiply-adds: runs rounds rounds, returns operations done (a multiply and an add
+     * are two). */
     double (*peak_i8)(size_t rounds);
-    /* Reads bytes bytes at p (64-byte aligned, a multiple of 4096) once; variant 0 .. LL_READ_VARIANTS-1 differ in
-     * prefetch distance and number of streams. Returns a value that depends on the data. */
+    /* Reads bytes bytes at p (64-byte aligned, a multiple of 4096) once; variant 0 .. LL_READ_VARIANTS-1
+     * differ in prefetch distance and number of streams. Returns a value that depends on the data. */
     uint64_t (*read_stream)(const void *p, size_t bytes, int variant);
 
     const char *isa[LL_OP_COUNT]; /* which ISA filled the slot */
@@ -178,8 +194,10 @@ typedef struct ll_kernels {
 
 enum { LL_READ_VARIANTS = 3 };
 
-/* ---- CPU features and selection ---------------------------------------------------------------------------------- */
-/* The features of this CPU that its operating system supports (CPUID and XCR0, or HWCAP); bits of kernels/cpu.h. */
+/* ---- CPU features and selection
+ * ---------------------------------------------------------------------------------- */
+/* The features of this CPU that its operating system supports (CPUID and XCR0, or HWCAP); bits of
+ * kernels/cpu.h. */
 uint64_t ll_cpu_features(void);
 
 /* ISAs compiled in, weakest first (index 0 is ref); NULL past the end. */
@@ -187,8 +205,9 @@ const char *ll_isa_name(size_t index);
 /* Whether features hold every bit that ISA index needs. */
 bool ll_isa_supported(size_t index, uint64_t features);
 
-/* Fills table from ref, then from every ISA whose bits are all in features, weakest first, up to and including the ISA
- * called cap (NULL: no cap). LL_BAD_USAGE: no ISA of that name. LL_NO_RESOURCE: cap lacks a bit in features. */
+/* Fills table from ref, then from every ISA whose bits are all in features, weakest first, up to and
+ * including the ISA called cap (NULL: no cap). LL_BAD_USAGE: no ISA of that name. LL_NO_RESOURCE: cap lacks a
+ * bit in features. */
 ll_status ll_kernels_select(ll_kernels *table, uint64_t features, const char *cap);
 
 #ifdef __cplusplus

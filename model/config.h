@@ -19,11 +19,12 @@ typedef struct {
     bool tied; /* the head is the embedding */
 } ll_config;
 
-/* Refuses shapes that cannot be: zeros, > LL_MAX_LAYERS, kv_heads not dividing heads, odd head_dim, sizes whose products
- * pass 2^40 or eps/theta not finite and positive. file names the source in the sentence. */
+/* Refuses shapes that cannot be: zeros, > LL_MAX_LAYERS, kv_heads not dividing heads, odd head_dim, sizes
+ * whose products pass 2^40 or eps/theta not finite and positive. file names the source in the sentence. */
 ll_status ll_config_check(const ll_config *config, const char *file, ll_error *error);
 
-/* Parameters of one attention layer, MLP layer (with their norms), and of embedding plus final norm (plus head). */
+/* Parameters of one attention layer, MLP layer (with their norms), and of embedding plus final norm (plus
+ * head). */
 uint64_t ll_config_attn_params(const ll_config *config);
 uint64_t ll_config_mlp_params(const ll_config *config);
 uint64_t ll_config_other_params(const ll_config *config);

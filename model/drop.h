@@ -29,15 +29,17 @@ typedef struct {
     ll_drop_order order[LL_DROP_KINDS];
 } ll_drop_orders;
 
-/* spec: terms joined with '+'; a term is KIND:LIST (numbers and ranges, 0-based, both ends included: "attn:25,26+mlp:3-5",
- * "block:29") or KIND@N (the N first of orders; KIND may be joint). "" and "none" are the full model. Refused, with the
- * place in the text: a layer that is not there, one named twice (also by two terms), an empty list, anything else.
- * orders NULL: KIND@N is refused, with advice to give --plan. */
-ll_status ll_drop_parse(ll_mask *out, const char *spec, size_t layers, const ll_drop_orders *orders, ll_error *error);
+/* spec: terms joined with '+'; a term is KIND:LIST (numbers and ranges, 0-based, both ends included:
+ * "attn:25,26+mlp:3-5", "block:29") or KIND@N (the N first of orders; KIND may be joint). "" and "none" are
+ * the full model. Refused, with the place in the text: a layer that is not there, one named twice (also by
+ * two terms), an empty list, anything else. orders NULL: KIND@N is refused, with advice to give --plan. */
+ll_status ll_drop_parse(ll_mask *out, const char *spec, size_t layers, const ll_drop_orders *orders,
+                        ll_error *error);
 
 enum { LL_MASK_TEXT = 4 * 5 * LL_MAX_LAYERS };
-/* The mask as a spec in one canonical form: "none", or block:, attn:, mlp: terms in that order, layers ascending, runs of
- * three or more as ranges; a layer with both dropped is a block. out holds LL_MASK_TEXT bytes. */
+/* The mask as a spec in one canonical form: "none", or block:, attn:, mlp: terms in that order, layers
+ * ascending, runs of three or more as ranges; a layer with both dropped is a block. out holds LL_MASK_TEXT
+ * bytes. */
 void ll_mask_format(const ll_mask *mask, size_t layers, char *out);
 size_t ll_mask_count(const bool *dropped, size_t layers);
 #endif

@@ -7,8 +7,11 @@ typedef struct {
     char text[768];
 } ll_error;
 
-/* Writes the formatted sentence into error (may be NULL; control characters become '?') and returns status. */
-ll_status ll_fail(ll_error *error, ll_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Writes the formatted sentence into error (may be NULL; control characters become '?') and returns status.
+ */
+ll_status ll_fail(ll_error *error, ll_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Puts "prefix: " before the sentence that is already there; returns status. */
-ll_status ll_fail_in(ll_error *error, ll_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+ll_status ll_fail_in(ll_error *error, ll_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 #endif

@@ -1,5 +1,5 @@
-/* Reading GGUF v2 and v3 files (little-endian). The file is untrusted: every count, size and offset is checked in 64 bits
- * before use, and nothing is allocated that the file's own bytes do not justify. */
+/* Reading GGUF v2 and v3 files (little-endian). The file is untrusted: every count, size and offset is
+ * checked in 64 bits before use, and nothing is allocated that the file's own bytes do not justify. */
 #ifndef LL_GGUF_H
 #define LL_GGUF_H
 #include "config.h"
@@ -40,7 +40,8 @@ typedef struct {
 
 typedef struct ll_gguf ll_gguf;
 
-/* Opens and checks the whole header. Recognises a Git LFS pointer, another file format, a cut file, and says so. */
+/* Opens and checks the whole header. Recognises a Git LFS pointer, another file format, a cut file, and says
+ * so. */
 ll_status ll_gguf_open(ll_gguf **out, const char *path, ll_error *error);
 void ll_gguf_close(ll_gguf *gguf); /* NULL is fine */
 
@@ -50,9 +51,9 @@ size_t ll_gguf_tensor_count(const ll_gguf *gguf);
 const ll_gguf_tensor *ll_gguf_tensor_at(const ll_gguf *gguf, size_t index);
 const ll_gguf_tensor *ll_gguf_tensor_find(const ll_gguf *gguf, const char *name); /* NULL: not there */
 
-/* Metadata. found may be NULL: then an absent key is an error; else *found says whether it was there. A value of another
- * kind or out of range is an error that names the key, what was found and what was expected. Integers of any width and
- * sign (never negative) are read as u64; f32/f64 and integers as f64. */
+/* Metadata. found may be NULL: then an absent key is an error; else *found says whether it was there. A value
+ * of another kind or out of range is an error that names the key, what was found and what was expected.
+ * Integers of any width and sign (never negative) are read as u64; f32/f64 and integers as f64. */
 ll_status ll_gguf_get_u64(const ll_gguf *gguf, const char *key, uint64_t *out, bool *found, ll_error *error);
 ll_status ll_gguf_get_f64(const ll_gguf *gguf, const char *key, double *out, bool *found, ll_error *error);
 ll_status ll_gguf_get_bool(const ll_gguf *gguf, const char *key, bool *out, bool *found, ll_error *error);
@@ -64,11 +65,11 @@ typedef struct {
 ll_status ll_gguf_get_text(const ll_gguf *gguf, const char *key, ll_text *out, bool *found, ll_error *error);
 
 /* Arrays of strings: copies the (data, length) pairs into a malloc'd array that the caller frees. */
-ll_status ll_gguf_get_text_array(const ll_gguf *gguf, const char *key, ll_text **out, size_t *count, bool *found,
-                                 ll_error *error);
+ll_status ll_gguf_get_text_array(const ll_gguf *gguf, const char *key, ll_text **out, size_t *count,
+                                 bool *found, ll_error *error);
 /* Arrays of any integer type, widened; malloc'd, the caller frees. */
-ll_status ll_gguf_get_i64_array(const ll_gguf *gguf, const char *key, int64_t **out, size_t *count, bool *found,
-                                ll_error *error);
+ll_status ll_gguf_get_i64_array(const ll_gguf *gguf, const char *key, int64_t **out, size_t *count,
+                                bool *found, ll_error *error);
 
 /* The model's shape from the keys llama.*; names the architecture when it is another one. */
 ll_status ll_config_from_gguf(ll_config *out, const ll_gguf *gguf, ll_error *error);

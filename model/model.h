@@ -10,15 +10,16 @@ const char *ll_weights_kind_name(ll_weights_kind kind); /* "int8", "f32" */
 
 typedef struct {
     ll_weights_kind weights;
-    size_t group;    /* int8: elements that share a scale along K; 0: one scale a row. 32, 128 (default) or 0 */
+    size_t group; /* int8: elements that share a scale along K; 0: one scale a row. 32, 128 (default) or 0 */
     size_t threads;  /* 0: the machine's default */
     const char *isa; /* NULL: the best this CPU has */
 } ll_model_options;
 
 typedef struct ll_model ll_model;
 
-/* Loads a GGUF file: checks every tensor's name and shape before weights are read, and that memory suffices (available
- * memory, LL_NO_RESOURCE), then quantizes and packs. A tensor that nothing uses is an error naming it. */
+/* Loads a GGUF file: checks every tensor's name and shape before weights are read, and that memory suffices
+ * (available memory, LL_NO_RESOURCE), then quantizes and packs. A tensor that nothing uses is an error naming
+ * it. */
 ll_status ll_model_load(ll_model **out, const char *path, const ll_model_options *options, ll_error *error);
 void ll_model_destroy(ll_model *model); /* NULL is fine; sessions go first */
 
@@ -31,24 +32,29 @@ uint64_t ll_model_weight_bytes(const ll_model *model);                /* allocat
 /* Memory that loading takes, from the shape alone. */
 uint64_t ll_config_weight_bytes(const ll_config *config, const ll_model_options *options);
 
-/* ---- what a pass costs, by arithmetic ---------------------------------------------------------------------------- */
+/* ---- what a pass costs, by arithmetic
+ * ---------------------------------------------------------------------------- */
 typedef struct {
     double linear_ops;    /* multiplies and adds of matmuls for one token, the head included */
     double head_ops;      /* of which the head's */
     double attention_ops; /* of attention, for one token at depth 1; grows linearly with depth */
     double weight_bytes;  /* packed weights read for one decoded token, the head included */
-    double kv_bytes;      /* KV-cache bytes of one position, all kept layers; a decode step at depth d reads d times this */
+    double kv_bytes;      /* KV-cache bytes of one position, all kept layers; a decode step at depth d reads d
+                             times this */
 } ll_cost;
 ll_cost ll_model_cost(const ll_model *model, const ll_mask *mask);
 
-/* ---- the machine's limits, measured now on the model's own threads and weights ----------------------------------- */
+/* ---- the machine's limits, measured now on the model's own threads and weights
+ * ----------------------------------- */
 typedef struct {
     double ops_per_s;   /* register-only int8 multiply-adds, all threads */
-    double bytes_per_s; /* read bandwidth over the packed weights of the model: best of the variants and of repeats */
+    double bytes_per_s; /* read bandwidth over the packed weights of the model: best of the variants and of
+                           repeats */
 } ll_limits;
 void ll_model_measure_limits(const ll_model *model, ll_limits *out);
 
-/* ---- sessions: one sequence, with a KV-cache for the kept attention layers --------------------------------------- */
+/* ---- sessions: one sequence, with a KV-cache for the kept attention layers
+ * --------------------------------------- */
 typedef struct ll_session ll_session;
 
 /* capacity: positions, 1 .. config.context. LL_NO_RESOURCE when memory does not suffice. */
@@ -61,21 +67,25 @@ void ll_session_rewind(ll_session *session, size_t positions);
 size_t ll_session_depth(const ll_session *session);
 uint64_t ll_session_kv_bytes(const ll_session *session); /* as allocated */
 
-/* Called for every module that is not dropped, in order, with the residual stream before and after it: rows [0, rows) of
- * [.][hidden], on the calling thread. The block's call comes after its MLP's and holds the block's input and output. */
+/* Called for every module that is not dropped, in order, with the residual stream before and after it: rows
+ * [0, rows) of
+ * [.][hidden], on the calling thread. The block's call comes after its MLP's and holds the block's input and
+ * output. */
 typedef struct {
     void (*module)(void *context, ll_module module, const float *before, const float *after, size_t rows);
     void *context;
 } ll_observer;
 
-/* Runs count tokens from the present depth on. residual, when not NULL, receives the residual stream after the last block,
- * [count][hidden], before the final norm. Refused: an id outside the vocabulary, a depth beyond capacity, a residual stream
- * that is not finite (names the layer). */
+/* Runs count tokens from the present depth on. residual, when not NULL, receives the residual stream after
+ * the last block, [count][hidden], before the final norm. Refused: an id outside the vocabulary, a depth
+ * beyond capacity, a residual stream that is not finite (names the layer). */
 ll_status ll_session_forward(ll_session *session, const int32_t *ids, size_t count, float *residual,
                              const ll_observer *observer, ll_error *error);
-/* Logits [rows][vocab] of rows rows of residual stream: final norm and head. Refuses logits that are not finite. */
-ll_status ll_session_logits(ll_session *session, const float *residual, size_t rows, float *logits, ll_error *error);
-/* Puts the depth to positions without computing, so that a decode step at that depth can be timed: the cache is read as it
- * is. The outputs mean nothing afterwards until reset. */
+/* Logits [rows][vocab] of rows rows of residual stream: final norm and head. Refuses logits that are not
+ * finite. */
+ll_status ll_session_logits(ll_session *session, const float *residual, size_t rows, float *logits,
+                            ll_error *error);
+/* Puts the depth to positions without computing, so that a decode step at that depth can be timed: the cache
+ * is read as it is. The outputs mean nothing afterwards until reset. */
 void ll_session_skip_to(ll_session *session, size_t positions);
 #endif

@@ -4,8 +4,8 @@
 #include "error.h"
 
 typedef struct {
-    char cpu[128];      /* model name, printable */
-    size_t nodes;       /* NUMA nodes that hold CPUs of the mask */
+    char cpu[128]; /* model name, printable */
+    size_t nodes;  /* NUMA nodes that hold CPUs of the mask */
     size_t packages;
     size_t cores;       /* physical cores of the mask */
     size_t cpus;        /* logical CPUs of the mask */
@@ -16,7 +16,8 @@ typedef struct {
     uint64_t available; /* bytes this process may still take: MemAvailable and the cgroup's limit */
 } ll_machine;
 
-/* By hwloc, /proc and /sys. root is "" on a real machine; tests give a folder that holds a fake /proc and /sys/fs/cgroup. */
+/* By hwloc, /proc and /sys. root is "" on a real machine; tests give a folder that holds a fake /proc and
+ * /sys/fs/cgroup. */
 ll_status ll_machine_probe(ll_machine *out, const char *root, ll_error *error);
 
 /* LL_NO_RESOURCE, naming what is needed and what there is, when bytes is more than is available now. */

@@ -5,8 +5,9 @@
 
 typedef struct ll_tokenizer ll_tokenizer;
 
-/* Reads tokenizer.ggml.* : model gpt2; pre smollm, gpt-2, llama-bpe (another is refused by name); tokens, merges, token_type,
- * bos/eos ids, add_bos_token. vocab: rows of the embedding; a token id at or beyond it is refused. */
+/* Reads tokenizer.ggml.* : model gpt2; pre smollm, gpt-2, llama-bpe (another is refused by name); tokens,
+ * merges, token_type, bos/eos ids, add_bos_token. vocab: rows of the embedding; a token id at or beyond it is
+ * refused. */
 ll_status ll_tokenizer_from_gguf(ll_tokenizer **out, const ll_gguf *gguf, size_t vocab, ll_error *error);
 void ll_tokenizer_destroy(ll_tokenizer *tokenizer); /* NULL is fine */
 
@@ -21,10 +22,10 @@ typedef struct {
 } ll_ids;
 void ll_ids_free(ll_ids *ids);
 
-/* Appends the ids of length bytes of text, any bytes at all: maximal runs of valid UTF-8 are encoded each as a text of its own,
- * and a byte outside them becomes the one token of that byte, so that decoding always gives the bytes back. Control and
- * user-defined tokens written out in the text are recognised, as Hugging Face does. No BOS is added here. Time is
- * O(n log n) in the text. */
+/* Appends the ids of length bytes of text, any bytes at all: maximal runs of valid UTF-8 are encoded each as
+ * a text of its own, and a byte outside them becomes the one token of that byte, so that decoding always
+ * gives the bytes back. Control and user-defined tokens written out in the text are recognised, as Hugging
+ * Face does. No BOS is added here. Time is O(n log n) in the text. */
 ll_status ll_tokenizer_encode(const ll_tokenizer *tokenizer, const char *text, size_t length, ll_ids *ids,
                               ll_error *error);
 /* The bytes of one token (inside the tokenizer); length 0 for an id without text or out of range. */

@@ -59,7 +59,8 @@ static bool required(const char *lacks) {
     const size_t length = strlen(lacks);
     while (list && *list) {
         const size_t item = strcspn(list, ",");
-        if ((item == 3 && strncmp(list, "all", 3) == 0) || (item == length && strncmp(list, lacks, item) == 0))
+        if ((item == 3 && strncmp(list, "all", 3) == 0) ||
+            (item == length && strncmp(list, lacks, item) == 0))
             return true;
         list += item + (list[item] == ',');
     }
@@ -73,7 +74,9 @@ void ll_test_skip(const char *lacks, const char *why) {
     printf("  lacks %s: %s\n", lacks, why);
 }
 
-bool ll_test_failed(void) { return runner.running_failed; }
+bool ll_test_failed(void) {
+    return runner.running_failed;
+}
 
 void ll_check_contains(const char *file, int line, const char *text, const char *part) {
     if (!text || !strstr(text, part))

@@ -1,0 +1,42 @@
+/* A sequence on its way through the model: buffers and KV-cache. Private to model/. */
+#ifndef LL_SESSION_H
+#define LL_SESSION_H
+#include "model.h"
+#include "weights.h"
+
+struct ll_model {
+    ll_config config;
+    ll_model_options options;
+    ll_machine machine;
+    ll_kernels kernels;
+    ll_tokenizer *tokenizer;
+    ll_weights weights;
+};
+
+enum {
+    LL_CHUNK = 512,    /* tokens that go through the layers together */
+    LL_ROW_BLOCK = 32, /* query rows of one attention task */
+};
+
+struct ll_session {
+    const ll_model *model;
+    ll_mask mask;
+    size_t capacity, depth;
+    size_t chunk;            /* rows of the buffers below */
+    ll_kv kv[LL_MAX_LAYERS]; /* of kept attention layers; the others hold nothing */
+    uint64_t kv_bytes;
+    float *rope_cos, *rope_sin; /* [capacity][head_dim / 2] */
+    float *x;                   /* [chunk][hidden] residual stream */
+    float *before;              /* [chunk][hidden] residual stream before a module, for observers */
+    float *block_in;            /* [chunk][hidden] residual stream before a block, for observers */
+    float *norm;                /* f32: [chunk][widest input] input of a matmul */
+    float *qkv;                 /* [chunk][(heads + 2 kv_heads) * head_dim] */
+    float *heads_out;           /* [chunk][heads * head_dim] */
+    float *gate_up;             /* [chunk][2 mlp] */
+    float *out;                 /* [chunk][hidden] what a module adds */
+    ll_act act_hidden, act_heads, act_mlp; /* int8: inputs of matmuls */
+    uint8_t *scratch;                      /* [threads][scratch_bytes] */
+    size_t scratch_bytes;
+    ll_arena arena;
+};
+#endif
