@@ -1,0 +1,1 @@
+FLAGS_avx512vnni := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -ffp-contract=off

@@ -1,0 +1,25 @@
+/* CPU features as bits of one mask. isa.def names them; only cpu.c knows how they are found. */
+#ifndef LL_CPU_H
+#define LL_CPU_H
+
+#include <stdint.h>
+
+/* A bit means: the CPU has the instructions and the operating system saves their registers. */
+#define LL_CPU_AVX512F (UINT64_C(1) << 0)
+#define LL_CPU_AVX512BW (UINT64_C(1) << 1)
+#define LL_CPU_AVX512VL (UINT64_C(1) << 2)
+#define LL_CPU_AVX512DQ (UINT64_C(1) << 3)
+#define LL_CPU_AVX512VNNI (UINT64_C(1) << 4)
+
+/* What an x86 CPU says about itself. */
+typedef struct {
+    uint32_t leaf1_ecx;
+    uint32_t leaf7_ebx, leaf7_ecx; /* subleaf 0; zero when the CPU has no leaf 7 */
+    uint64_t xcr0;                 /* zero unless leaf 1 reports OSXSAVE */
+} ll_cpuid;
+
+/* The feature mask of an x86 CPU that answers so. A pure function, so that CPUs we do not have can be tested.
+ */
+uint64_t ll_cpu_decode(const ll_cpuid *id);
+
+#endif

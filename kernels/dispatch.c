@@ -1,0 +1,92 @@
+#include "cpu.h"
+#include "kernels.h"
+#include <string.h>
+
+/* A line of isa.def for another architecture vanishes here, so its folder is neither declared nor linked. */
+#define ISA_ANY(name, features) ISA_HERE(name, features)
+#if defined(__x86_64__) || defined(__i386__)
+#define ISA_X86(name, features) ISA_HERE(name, features)
+#else
+#define ISA_X86(name, features)
+#endif
+#define ISA(name, architecture, features) ISA_##architecture(name, features)
+
+#define ISA_HERE(name, features) void ll_init_##name(ll_kernels *table);
+#include "isa.def"
+#undef ISA_HERE
+
+typedef struct {
+    const char *name;
+    uint64_t features;
+    void (*init)(ll_kernels *table);
+} isa_entry;
+
+#define ISA_HERE(name, features) {#name, features, ll_init_##name},
+static const isa_entry isas[] = {
+#include "isa.def"
+};
+#undef ISA_HERE
+
+enum { ISA_COUNT = sizeof isas / sizeof isas[0] };
+
+const char *ll_isa_name(size_t index) {
+    return index < ISA_COUNT ? isas[index].name : NULL;
+}
+
+bool ll_isa_supported(size_t index, uint64_t features) {
+    return index < ISA_COUNT && (isas[index].features & ~features) == 0;
+}
+
+/* Index of the ISA called cap, of the last one for NULL, ISA_COUNT for an unknown name. */
+static size_t find_cap(const char *cap) {
+    if (!cap)
+        return ISA_COUNT - 1;
+    size_t index = 0;
+    while (index < ISA_COUNT && strcmp(isas[index].name, cap) != 0)
+        index++;
+    return index;
+}
+
+ll_status ll_kernels_select(ll_kernels *table, uint64_t features, const char *cap) {
+    const size_t last = find_cap(cap);
+    if (last == ISA_COUNT)
+        return LL_BAD_USAGE;
+    if (cap && !ll_isa_supported(last, features))
+        return LL_NO_RESOURCE;
+    memset(table, 0, sizeof *table);
+    for (size_t i = 0; i <= last; i++) {
+        if (!ll_isa_supported(i, features))
+            continue;
+        isas[i].init(table);
+        table->name = isas[i].name;
+    }
+    return LL_OK;
+}
+
+const char *ll_status_str(ll_status status) {
+    switch (status) {
+    case LL_OK:
+        return "ok";
+    case LL_BAD_INPUT:
+        return "bad input";
+    case LL_BAD_USAGE:
+        return "bad usage";
+    case LL_NO_RESOURCE:
+        return "missing resource";
+    }
+    return "unknown status";
+}
+
+const char *ll_op_name(ll_op op) {
+    static const char *const names[LL_OP_COUNT] = {
+        [LL_OP_MATMUL_I8] = "matmul_i8",         [LL_OP_MATMUL_F32] = "matmul_f32",
+        [LL_OP_QUANTIZE] = "quantize",           [LL_OP_RMSNORM_I8] = "rmsnorm_i8",
+        [LL_OP_RMSNORM_F32] = "rmsnorm_f32",     [LL_OP_SILU_MUL_I8] = "silu_mul_i8",
+        [LL_OP_SILU_MUL_F32] = "silu_mul_f32",   [LL_OP_ADD_F32] = "add_f32",
+        [LL_OP_ROPE_F32] = "rope_f32",           [LL_OP_KV_STORE] = "kv_store",
+        [LL_OP_ATTENTION] = "attention",         [LL_OP_SOFTMAX_F32] = "softmax_f32",
+        [LL_OP_LOGSUMEXP_F32] = "logsumexp_f32", [LL_OP_PEAK_I8] = "peak_i8",
+        [LL_OP_READ_STREAM] = "read_stream",
+    };
+    return (size_t)op < LL_OP_COUNT ? names[op] : "unknown operation";
+}
