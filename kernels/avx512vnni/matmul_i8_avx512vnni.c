@@ -1,0 +1,228 @@
+/* int8 matmul over packed weights, AVX-512 VNNI.
+ *
+ * Layout: 64 output columns make a panel, a panel is one contiguous run of group blocks, so that a thread
+ * that owns whole panels reads one forward stream, scales included:
+ *
+ *   panel:  [ group 0 ][ group 1 ] ... [ group G-1 ]          64 columns
+ *   group:  [ 64 scales, f32 ][ step 0 ][ step 1 ] ...        a step is 4 values of k; the last step of k is
+ * padded step:   [ 16 columns x 4 k ][ 16 x 4 ][ 16 x 4 ][ 16 x 4 ]   4 cache lines; each byte is w + 128
+ *
+ * Algebra: VPDPBUSD multiplies an unsigned by a signed operand. The weights are the unsigned one, u = w +
+ * 128, and the activations the signed one, one dword (4 values of k) broadcast to all 16 columns: sum q*w =
+ * sum q*(u - 128) = sum q*u - 128 * sum q. Each accumulator starts at -128 * (the group's sum of q, which the
+ * quantizer has stored), so the shift costs nothing. Padding is u = 128 (w = 0) against q = 0. VPDPBUSD does
+ * not saturate, and a group of 65536 keeps |sum q*w| below 2^31.
+ *
+ * Tile: 6 rows x 64 columns = 24 accumulators, 4 registers of weights, 1 of activations. A step costs 24
+ * VPDPBUSD (Zen 4: 1 zmm a cycle, latency 4), 4 loads and 6 broadcasts. Per group and accumulator the
+ * conversion adds a multiply, an fma, a load and a store of y (24 f32 accumulators more would not fit): about
+ */
+#if !defined(__AVX512F__) || !defined(__AVX512VNNI__)
+#error "compile this folder with the flags of its flags.mk"
+#endif
+#include "tile.h"
+#include <assert.h>
+#include <string.h>
+
+enum {
+    TILE_ROWS = 6,
+    STEP_BYTES = 4 * LL_PANEL,  /* 4 values of k of every column */
+    SCALE_BYTES = 4 * LL_PANEL, /* f32 */
+    BLOCK_BYTES = 256 * 1024, /* of a panel, passed over all rows before the next: a quarter of Zen 4's L2 */
+    PREFETCH_BYTES = 2048,    /* ahead of the weights that are read */
+};
+
+static size_t group_count(size_t k, size_t group) {
+    return k / group + (k % group != 0);
+}
+
+/* Steps of the groups [0, g): all but the last group divide by 4. */
+static size_t steps_before(size_t k, size_t group, size_t g) {
+    return (ll_min(k, g * group) + 3) / 4;
+}
+
+static size_t panel_bytes(size_t k, size_t group) {
+    return (k + 3) / 4 * STEP_BYTES + group_count(k, group) * SCALE_BYTES;
+}
+
+size_t ll_packed_i8_bytes_avx512vnni(size_t n, size_t k, size_t group) {
+    if (n == 0 || k == 0)
+        return 0;
+    return (n + LL_PANEL - 1) / LL_PANEL * panel_bytes(k, group);
+}
+
+/* Columns [0, cols) of a panel: w [cols][k], scale [cols][groups]. */
+static void pack_panel(uint8_t *panel, size_t k, size_t group, size_t cols, const int8_t *w,
+                       const float *scale) {
+    size_t groups = group_count(k, group);
+    for (size_t g = 0; g < groups; g++) {
+        float *scales = (float *)(void *)panel;
+        uint8_t *out = panel + SCALE_BYTES;
+        size_t k0 = g * group, k1 = ll_min(k, k0 + group);
+        for (size_t j = 0; j < LL_PANEL; j++)
+            scales[j] = j < cols ? scale[j * groups + g] : 0;
+        for (size_t s = k0; s < k1; s += 4, out += STEP_BYTES) {
+            memset(out, 128, STEP_BYTES);
+            for (size_t j = 0; j < cols; j++)
+                for (size_t i = s; i < ll_min(k1, s + 4); i++)
+                    out[j * 4 + (i - s)] = (uint8_t)(w[j * k + i] + 128);
+        }
+        panel = out;
+    }
+}
+
+void ll_pack_i8_avx512vnni(void *data, size_t n, size_t k, size_t group, size_t n0, size_t n1,
+                           const int8_t *w, const float *scale) {
+    if (k == 0)
+        return;
+    assert(n0 % LL_PANEL == 0 && (n1 % LL_PANEL == 0 || n1 == n));
+    (void)n;
+    for (size_t j = n0; j < n1; j += LL_PANEL)
+        pack_panel((uint8_t *)data + j / LL_PANEL * panel_bytes(k, group), k, group, ll_min(n1 - j, LL_PANEL),
+                   w + (j - n0) * k, scale + (j - n0) * group_count(k, group));
+}
+
+/* The part of a panel that one pass reads. */
+typedef struct {
+    const uint8_t *data; /* scales of group g0 */
+    size_t k, group, groups;
+    size_t g0, g1;
+} panel_part;
+
+/* gcc 12 spills the accumulators of the intrinsic; around this one instruction it does not. */
+static inline __m512i dot4(__m512i acc, __m512i u, __m512i q) {
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(u), "v"(q));
+    return acc;
+}
+
+/* y[i][0..64) = fma(acc, xs[i] * ws, first ? 0 : y[i][0..64)). */
+static LL_INLINE void scale_out(float *y, size_t ldy, __m512i acc[TILE_ROWS][4], const float *ws,
+                                const float *xs, size_t groups, bool first, const int rows) {
+    __m512 w[4];
+    LL_UNROLL
+    for (int j = 0; j < 4; j++)
+        w[j] = _mm512_load_ps(ws + 16 * j);
+    LL_UNROLL
+    for (int i = 0; i < rows; i++) {
+        __m512 x = _mm512_set1_ps(xs[(size_t)i * groups]);
+        float *yi = y + (size_t)i * ldy;
+        LL_UNROLL
+        for (int j = 0; j < 4; j++) {
+            __m512 old = first ? _mm512_setzero_ps() : _mm512_loadu_ps(yi + 16 * j);
+            __m512 sum = _mm512_cvtepi32_ps(acc[i][j]);
+            _mm512_storeu_ps(yi + 16 * j, _mm512_fmadd_ps(sum, _mm512_mul_ps(x, w[j]), old));
+        }
+    }
+}
+
+/* rows x 64 outputs over the groups of part. q, xs and xsum are at the tile's first row, xs and xsum at group
+ * 0. */
+static LL_INLINE void tile(float *y, size_t ldy, const int8_t *q, size_t ld, const float *xs,
+                           const int32_t *xsum, const panel_part *part, const int rows) {
+    const uint8_t *w = part->data;
+    q += part->g0 * part->group;
+    for (size_t g = part->g0; g < part->g1; g++) {
+        const float *ws = (const float *)(const void *)w;
+        size_t steps = steps_before(part->k, part->group, g + 1) - steps_before(part->k, part->group, g);
+        __m512i acc[TILE_ROWS][4];
+        LL_UNROLL
+        for (int i = 0; i < rows; i++) {
+            __m512i start = _mm512_set1_epi32(-128 * xsum[(size_t)i * part->groups + g]);
+            LL_UNROLL
+            for (int j = 0; j < 4; j++)
+                acc[i][j] = start;
+        }
+        w += SCALE_BYTES;
+        for (size_t s = 0; s < steps; s++, w += STEP_BYTES, q += 4) {
+            __m512i u[4];
+            LL_UNROLL
+            for (int j = 0; j < 4; j++) {
+                u[j] = _mm512_load_si512(w + 64 * j);
+                if (rows < TILE_ROWS)
+                    ll_prefetch(w + 64 * j, PREFETCH_BYTES);
+            }
+            LL_UNROLL
+            for (int i = 0; i < rows; i++) {
+                int32_t q4;
+                memcpy(&q4, q + (size_t)i * ld, sizeof q4);
+                __m512i x = _mm512_set1_epi32(q4);
+                LL_UNROLL
+                for (int j = 0; j < 4; j++)
+                    acc[i][j] = dot4(acc[i][j], u[j], x);
+            }
+        }
+        if (g == 0)
+            scale_out(y, ldy, acc, ws, xs + g, part->groups, true, rows);
+        else
+            scale_out(y, ldy, acc, ws, xs + g, part->groups, false, rows);
+    }
+}
+
+static void rows_x_panel(float *y, size_t ldy, const ll_act *x, size_t m, const panel_part *part,
+                         size_t rows) {
+    const int8_t *q = x->q + m * x->ld;
+    const float *xs = x->scale + m * x->groups;
+    const int32_t *xsum = x->sum + m * x->groups;
+    switch (rows) {
+    case 1:
+        tile(y, ldy, q, x->ld, xs, xsum, part, 1);
+        break;
+    case 2:
+        tile(y, ldy, q, x->ld, xs, xsum, part, 2);
+        break;
+    case 3:
+        tile(y, ldy, q, x->ld, xs, xsum, part, 3);
+        break;
+    case 4:
+        tile(y, ldy, q, x->ld, xs, xsum, part, 4);
+        break;
+    case 5:
+        tile(y, ldy, q, x->ld, xs, xsum, part, 5);
+        break;
+    default:
+        tile(y, ldy, q, x->ld, xs, xsum, part, 6);
+        break;
+    }
+}
+
+/* The last panel may have fewer columns than the tile writes: it goes through a buffer. */
+static void rows_x_edge(float *y, size_t ldy, const ll_act *x, size_t m, const panel_part *part, size_t rows,
+                        size_t cols) {
+    _Alignas(LL_ALIGN) float buffer[TILE_ROWS * LL_PANEL];
+    rows_x_panel(buffer, LL_PANEL, x, m, part, rows);
+    for (size_t i = 0; i < rows; i++)
+        memcpy(y + i * ldy, buffer + i * LL_PANEL, cols * sizeof *y);
+}
+
+/* All rows against one panel. A panel too large for the L2 is passed in blocks of groups; y carries the sums
+ * between them. */
+static void panel_pass(float *y, size_t ldy, const ll_act *x, size_t m0, size_t m1, const ll_packed *w,
+                       const uint8_t *panel, size_t cols) {
+    panel_part part = {panel, w->k, w->group, w->groups, 0, w->groups};
+    size_t group_bytes = (w->group + 3) / 4 * STEP_BYTES + SCALE_BYTES;
+    size_t stride = w->groups;
+    if (cols == LL_PANEL && m1 - m0 > TILE_ROWS)
+        stride = BLOCK_BYTES / group_bytes + 1;
+    for (; part.g0 < w->groups; part.g0 = part.g1) {
+        part.data = panel + part.g0 * group_bytes;
+        part.g1 = ll_min(w->groups, part.g0 + stride);
+        for (size_t m = m0, rows; m < m1; m += rows) {
+            rows = ll_tile_rows(m1 - m, TILE_ROWS);
+            if (cols == LL_PANEL)
+                rows_x_panel(y + m * ldy, ldy, x, m, &part, rows);
+            else
+                rows_x_edge(y + m * ldy, ldy, x, m, &part, rows, cols);
+        }
+    }
+}
+
+void ll_matmul_i8_avx512vnni(float *y, size_t ldy, const ll_act *x, size_t m0, size_t m1, const ll_packed *w,
+                             size_t n0, size_t n1) {
+    if (w->k == 0)
+        return;
+    assert(x->k == w->k && x->group == w->group && n0 % LL_PANEL == 0 && n1 <= w->n);
+    size_t bytes = panel_bytes(w->k, w->group);
+    const uint8_t *panel = (const uint8_t *)w->data + n0 / LL_PANEL * bytes;
+    for (size_t j = n0; j < n1; j += LL_PANEL, panel += bytes)
+        panel_pass(y + j, ldy, x, m0, m1, w, panel, ll_min(n1 - j, LL_PANEL));
+}

@@ -1,0 +1,77 @@
+/* Probes of what this core can do at most: int8 multiply-adds from registers alone, and bytes read from
+ * memory.
+ *
+ * VPDPBUSD on zmm does 64 multiply-adds: 128 operations. Zen 4 starts one a cycle and finishes it 4 cycles
+ * later, so 4 chains reach the peak there; 16 chains are enough for any core that starts two a cycle with a
+ * latency up to 8. Reading: the plain loop is the slowest of the three on Zen 4 with one core, and which of
+ * the others wins changes with the load of the machine. Bandwidth is therefore the best of all variants,
+ * never one.
+ */
+#if !defined(__AVX512F__) || !defined(__AVX512VNNI__)
+#error "compile this folder with the flags of its flags.mk"
+#endif
+#include "tile.h"
+#include <assert.h>
+
+enum {
+    CHAINS = 16,
+    STEPS = 16, /* VPDPBUSD of each chain in a round */
+    DOT_OPS = 128,
+    LINE = 64,
+    AHEAD = 2048, /* bytes */
+    STREAMS = 4,
+};
+
+double ll_peak_i8_avx512vnni(size_t rounds) {
+    __m512i u = _mm512_set1_epi8(3), q = _mm512_set1_epi8(-5), acc[CHAINS];
+    LL_UNROLL
+    for (int c = 0; c < CHAINS; c++)
+        acc[c] = _mm512_setzero_si512();
+    for (size_t r = 0; r < rounds; r++) {
+        for (int s = 0; s < STEPS; s++) {
+            LL_UNROLL
+            for (int c = 0; c < CHAINS; c++)
+                /* volatile: the sums are never read, and must be made all the same */
+                __asm__ volatile("vpdpbusd %2, %1, %0" : "+v"(acc[c]) : "v"(u), "v"(q));
+        }
+    }
+    return (double)rounds * STEPS * CHAINS * DOT_OPS;
+}
+
+/* Sums streams streams of bytes / streams each, every one in two accumulators. */
+static LL_INLINE __m512i read_streams(const char *p, size_t bytes, size_t ahead, const size_t streams) {
+    size_t length = bytes / streams;
+    __m512i acc[2 * STREAMS];
+    LL_UNROLL
+    for (size_t i = 0; i < 2 * streams; i++)
+        acc[i] = _mm512_setzero_si512();
+    for (size_t at = 0; at < length; at += 4 * LINE) {
+        LL_UNROLL
+        for (size_t i = 0; i < streams; i++) {
+            const char *from = p + i * length + at;
+            LL_UNROLL
+            for (size_t line = 0; line < 4; line++) {
+                if (ahead != 0)
+                    ll_prefetch(from + line * LINE, ahead);
+                __m512i v = _mm512_load_si512(from + line * LINE);
+                acc[2 * i + line % 2] = _mm512_add_epi64(acc[2 * i + line % 2], v);
+            }
+        }
+    }
+    LL_UNROLL
+    for (size_t i = 1; i < 2 * streams; i++)
+        acc[0] = _mm512_add_epi64(acc[0], acc[i]);
+    return acc[0];
+}
+
+uint64_t ll_read_stream_avx512vnni(const void *p, size_t bytes, int variant) {
+    assert((uintptr_t)p % LINE == 0 && bytes % 4096 == 0 && variant >= 0 && variant < LL_READ_VARIANTS);
+    __m512i sum;
+    if (variant == 0)
+        sum = read_streams(p, bytes, 0, 1);
+    else if (variant == 1)
+        sum = read_streams(p, bytes, AHEAD, 1);
+    else
+        sum = read_streams(p, bytes, AHEAD, STREAMS);
+    return (uint64_t)_mm512_reduce_add_epi64(sum);
+}

@@ -1,0 +1,30 @@
+/* What the register-tiled kernels of this folder share. */
+#ifndef LL_AVX512VNNI_TILE_H
+#define LL_AVX512VNNI_TILE_H
+#include "kernels.h"
+#include <immintrin.h>
+
+/* The rows of a tile are a constant argument of one inlined body, and its loops over the tile's registers
+ * must vanish: an index that is not a constant puts the accumulators in memory. clang unrolls such loops by
+ * itself and accepts gcc's spelling. */
+#define LL_INLINE inline __attribute__((always_inline))
+#define LL_UNROLL _Pragma("GCC unroll 16")
+
+static inline size_t ll_min(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* Rows of the next tile out of left. The last 7 .. 11 are halved: two tiles of 4 lose less than a 6 and a 2.
+ */
+static inline size_t ll_tile_rows(size_t left, size_t tile) {
+    if (left <= tile)
+        return left;
+    return left < 2 * tile ? (left + 1) / 2 : tile;
+}
+
+/* The address may lie past the buffer: a prefetch never faults, but the sum is not one C allows on pointers.
+ */
+static LL_INLINE void ll_prefetch(const void *p, size_t ahead) {
+    _mm_prefetch((const char *)((uintptr_t)p + ahead), _MM_HINT_T0);
+}
+#endif
