@@ -1,0 +1,94 @@
+#include "model_list.h"
+#include "sha256.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define MODEL(name_, file_, wheel_, licence_, bytes_, sha256_, is_default_)                                  \
+    {.name = (name_),                                                                                        \
+     .file = (file_),                                                                                        \
+     .wheel = (wheel_),                                                                                      \
+     .licence = (licence_),                                                                                  \
+     .bytes = (bytes_),                                                                                      \
+     .sha256 = (sha256_),                                                                                    \
+     .is_default = (is_default_)},
+static const ll_model_entry MODELS[] = {
+#include "models.def"
+};
+#undef MODEL
+
+const ll_model_entry *ll_model_list_at(size_t index) {
+    return index < sizeof MODELS / sizeof MODELS[0] ? &MODELS[index] : NULL;
+}
+
+const ll_model_entry *ll_model_list_find(const char *name) {
+    for (size_t i = 0; ll_model_list_at(i); i++)
+        if (strcmp(ll_model_list_at(i)->name, name) == 0)
+            return ll_model_list_at(i);
+    return NULL;
+}
+
+static ll_status check_listed(const ll_model_entry *entry, const char *path, ll_error *error) {
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return ll_fail(error, LL_BAD_INPUT, "%s: model %s is not there (%s); run tools/fetch_model.sh %s",
+                       path, entry->name, strerror(errno), entry->name);
+    if ((uint64_t)info.st_size != entry->bytes)
+        return ll_fail(error, LL_BAD_INPUT,
+                       "%s: has %jd bytes, model %s has %" PRIu64
+                       "; remove it and run tools/fetch_model.sh %s",
+                       path, (intmax_t)info.st_size, entry->name, entry->bytes, entry->name);
+    char hex[LL_SHA256_TEXT];
+    LL_TRY(ll_sha256_file(path, hex, error));
+    if (strcmp(hex, entry->sha256) != 0)
+        return ll_fail(
+            error, LL_BAD_INPUT,
+            "%s: its SHA-256 is %s, that of model %s is %s; remove it and run tools/fetch_model.sh %s", path,
+            hex, entry->name, entry->sha256, entry->name);
+    return LL_OK;
+}
+
+/* The names of the list, for a user who typed another. */
+static void list_names(char *text, size_t capacity) {
+    text[0] = 0;
+    for (size_t i = 0, used = 0; ll_model_list_at(i) && used < capacity; i++)
+        used +=
+            (size_t)snprintf(text + used, capacity - used, "%s%s", i ? ", " : "", ll_model_list_at(i)->name);
+}
+
+static ll_status locate_path(const char *given, char *path, size_t capacity, ll_error *error) {
+    struct stat info;
+    if (stat(given, &info) != 0) {
+        char names[256];
+        list_names(names, sizeof names);
+        return strchr(given, '/')
+                   ? ll_fail(error, LL_BAD_INPUT, "%s: cannot be opened: %s", given, strerror(errno))
+                   : ll_fail(error, LL_BAD_USAGE,
+                             "%s: neither a file nor a model of the list; the list has: %s", given, names);
+    }
+    if ((size_t)snprintf(path, capacity, "%s", given) >= capacity)
+        return ll_fail(error, LL_BAD_USAGE, "%.64s...: the path is longer than %zu bytes", given,
+                       capacity - 1);
+    return LL_OK;
+}
+
+ll_status ll_model_locate(const char *name_or_path, const char *models_dir, char *path, size_t capacity,
+                          const ll_model_entry **entry, ll_error *error) {
+    *entry = ll_model_list_find(name_or_path);
+    if (!*entry)
+        return locate_path(name_or_path, path, capacity, error);
+    if (!(*entry)->file)
+        return ll_fail(error, LL_BAD_INPUT,
+                       "%s: this program cannot fetch the model; give the path of its GGUF file",
+                       name_or_path);
+    const char *folder = models_dir ? models_dir : getenv("LAYERLAB_MODELS");
+    if (!folder || !*folder)
+        folder = "models";
+    if ((size_t)snprintf(path, capacity, "%s/%s", folder, (*entry)->file) >= capacity)
+        return ll_fail(error, LL_BAD_USAGE, "%.64s...: the path is longer than %zu bytes", folder,
+                       capacity - 1);
+    return check_listed(*entry, path, error);
+}
