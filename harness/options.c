@@ -1,0 +1,214 @@
+#include "options_table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Number of edits (insert, delete, replace, swap of neighbours counted as two) between two short names. */
+static size_t edit_distance(const char *a, const char *b) {
+    enum { LONGEST = 32 };
+    size_t row[LONGEST + 1];
+    const size_t width = strlen(b);
+    if (width > LONGEST)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= width; j++)
+        row[j] = j;
+    for (size_t i = 0; a[i]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < width; j++) {
+            const size_t replaced = diagonal + (a[i] != b[j]);
+            const size_t shifted = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
+            diagonal = row[j + 1];
+            row[j + 1] = replaced < shifted ? replaced : shifted;
+        }
+    }
+    return row[width];
+}
+
+/* Keeps candidate in *best when it is nearer to name; *nearest starts as the distance beyond which no advice
+ * helps. */
+static void keep_nearest(const char *name, const char *candidate, size_t *nearest, const char **best) {
+    const size_t distance = edit_distance(name, candidate);
+    if (distance < *nearest) {
+        *nearest = distance;
+        *best = candidate;
+    }
+}
+
+static size_t patience(const char *name) {
+    return strlen(name) / 2 + 1;
+}
+
+static ll_status fail_unknown_command(const char *name, ll_error *error) {
+    size_t nearest = patience(name);
+    const char *best = NULL;
+    for (int c = 0; c < LL_COMMAND_COUNT; c++)
+        keep_nearest(name, ll_command_spec_at((ll_command)c)->name, &nearest, &best);
+    if (best)
+        return ll_fail(error, LL_BAD_USAGE, "no command is called \"%s\"; did you mean %s?", name, best);
+    return ll_fail(error, LL_BAD_USAGE, "no command is called \"%s\"; layerlab --help lists them", name);
+}
+
+/* name: without "=value". */
+static ll_status fail_unknown_option(const char *name, ll_command command, ll_error *error) {
+    const char *own = ll_command_spec_at(command)->name;
+    char others[128] = "";
+    size_t nearest = patience(name);
+    const char *best = NULL;
+    for (size_t i = 0; ll_option_spec_at(i); i++) {
+        const ll_option_spec *option = ll_option_spec_at(i);
+        if (ll_option_taken_by(option, command))
+            keep_nearest(name, option->name, &nearest, &best);
+        for (int c = 0; strcmp(name, option->name) == 0 && c < LL_COMMAND_COUNT; c++) {
+            const size_t used = strlen(others);
+            if (ll_option_taken_by(option, (ll_command)c))
+                snprintf(others + used, sizeof others - used, "%s%s", used ? ", " : "",
+                         ll_command_spec_at((ll_command)c)->name);
+        }
+    }
+    if (others[0])
+        return ll_fail(error, LL_BAD_USAGE, "%s takes no %s (%s: yes)", own, name, others);
+    if (best)
+        return ll_fail(error, LL_BAD_USAGE, "%s has no option %s; did you mean %s?", own, name, best);
+    return ll_fail(error, LL_BAD_USAGE, "%s has no option %s; layerlab %s --help lists them", own, name, own);
+}
+
+static ll_status find_command(const char *name, ll_command *out, ll_error *error) {
+    for (int c = 0; c < LL_COMMAND_COUNT; c++)
+        if (strcmp(name, ll_command_spec_at((ll_command)c)->name) == 0) {
+            *out = (ll_command)c;
+            return LL_OK;
+        }
+    if (name[0] == '-')
+        return ll_fail(error, LL_BAD_USAGE, "a command comes first, found \"%s\"; layerlab --help lists them",
+                       name);
+    return fail_unknown_command(name, error);
+}
+
+static ll_status set_defaults(ll_options *out, ll_command command, ll_error *error) {
+    *out = (ll_options){.command = ll_command_spec_at(command)->name, .which = command};
+    for (size_t i = 0; ll_option_spec_at(i); i++) {
+        const ll_option_spec *option = ll_option_spec_at(i);
+        if (ll_option_taken_by(option, command) && option->standard)
+            LL_TRY(ll_option_read(option, option->standard, out, error));
+    }
+    return LL_OK;
+}
+
+/* The argument list while it is read. */
+typedef struct {
+    int argc, at;
+    char **argv;
+    uint64_t seen; /* bit i: option i of the table was given */
+} ll_arguments;
+
+static ll_status read_option(ll_arguments *arguments, ll_options *out, ll_error *error) {
+    const char *argument = arguments->argv[arguments->at++];
+    const size_t length = strcspn(argument, "=");
+    const ll_option_spec *option = ll_option_find(argument, length, out->which);
+    if (!option) {
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name), argument);
+        return fail_unknown_option(name, out->which, error);
+    }
+    const uint64_t bit = (uint64_t)1 << (option - ll_option_spec_at(0));
+    if (arguments->seen & bit)
+        return ll_fail(error, LL_BAD_USAGE, "%s is given twice; give it once", option->name);
+    arguments->seen |= bit;
+    if (option->kind == LL_VALUE_FLAG) {
+        if (argument[length])
+            return ll_fail(error, LL_BAD_USAGE, "%s takes no value, found \"%s\"", option->name,
+                           argument + length + 1);
+        return ll_option_read(option, "", out, error);
+    }
+    if (argument[length])
+        return ll_option_read(option, argument + length + 1, out, error);
+    const char *value = arguments->at < arguments->argc ? arguments->argv[arguments->at] : NULL;
+    if (!value)
+        return ll_fail(error, LL_BAD_USAGE, "%s needs a value: %s", option->name, option->value);
+    if (strncmp(value, "--", 2) == 0)
+        return ll_fail(error, LL_BAD_USAGE,
+                       "%s needs a value (%s), found %s; if that is the value, write %s=%s", option->name,
+                       option->value, value, option->name, value);
+    arguments->at++;
+    return ll_option_read(option, value, out, error);
+}
+
+static ll_status read_positional(const char *text, ll_options *out, ll_error *error) {
+    const ll_command_spec *command = ll_command_spec_at(out->which);
+    if (!*text)
+        return ll_fail(error, LL_BAD_USAGE, "%s: %s is empty", command->name, command->positional);
+    if (out->model)
+        return ll_fail(error, LL_BAD_USAGE, "%s takes one %s, found \"%s\" and \"%s\"", command->name,
+                       command->positional, out->model, text);
+    out->model = text;
+    return LL_OK;
+}
+
+/* What no single option shows. */
+static ll_status check_together(const ll_options *options, ll_error *error) {
+    const ll_command_spec *command = ll_command_spec_at(options->which);
+    if (!options->model && command->need == LL_POSITIONAL_REQUIRED)
+        return ll_fail(error, LL_BAD_USAGE, "%s needs a %s, for example: %s", command->name,
+                       command->positional, command->example);
+    if (options->plan && !options->drop)
+        return ll_fail(error, LL_BAD_USAGE, "--plan does nothing without --drop, for example --drop attn@8");
+    if (options->which == LL_COMMAND_GENERATE && !options->prompt_text)
+        return ll_fail(error, LL_BAD_USAGE, "generate needs --prompt TEXT, for example: %s",
+                       command->example);
+    if (options->ids && options->json)
+        return ll_fail(error, LL_BAD_USAGE, "--ids and --json are two forms of output; give one");
+    return LL_OK;
+}
+
+static ll_status read_environment(ll_options *out, ll_error *error) {
+    const char *name = getenv("LL_ISA");
+    const ll_option_spec *option = ll_option_find("--isa", strlen("--isa"), out->which);
+    if (!option || out->isa || !name || !*name)
+        return LL_OK;
+    ll_option_spec variable = *option;
+    variable.name = "LL_ISA";
+    return ll_option_read(&variable, name, out, error);
+}
+
+static bool wants_help(int argc, char **argv, int from) {
+    for (int i = from; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
+ll_status ll_options_parse(ll_options *out, int argc, char **argv, bool *done, ll_error *error) {
+    *done = argc > 1 && wants_help(2, argv, 1);
+    if (*done) {
+        ll_help_program();
+        return LL_OK;
+    }
+    if (argc < 2)
+        return ll_fail(error, LL_BAD_USAGE, "no command is given; layerlab --help lists them");
+    ll_command command = LL_COMMAND_INFO;
+    LL_TRY(find_command(argv[1], &command, error));
+    *done = wants_help(argc, argv, 2);
+    if (*done) {
+        ll_help_command(command);
+        return LL_OK;
+    }
+    LL_TRY(set_defaults(out, command, error));
+    ll_arguments arguments = {argc, 2, argv, 0};
+    bool options_end = false;
+    while (arguments.at < argc) {
+        const char *argument = argv[arguments.at];
+        if (!options_end && strcmp(argument, "--") == 0) {
+            options_end = true;
+            arguments.at++;
+        } else if (!options_end && argument[0] == '-' && argument[1]) {
+            LL_TRY(read_option(&arguments, out, error));
+        } else {
+            LL_TRY(read_positional(argument, out, error));
+            arguments.at++;
+        }
+    }
+    LL_TRY(read_environment(out, error));
+    return check_together(out, error);
+}

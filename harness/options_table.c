@@ -1,0 +1,149 @@
+#include "options_table.h"
+
+#include <string.h>
+
+#ifndef LL_DATA_DIR
+#define LL_DATA_DIR "harness/data"
+#endif
+
+enum {
+    INFO = 1u << LL_COMMAND_INFO,
+    TOKENIZE = 1u << LL_COMMAND_TOKENIZE,
+    GENERATE = 1u << LL_COMMAND_GENERATE,
+    IMPORTANCE = 1u << LL_COMMAND_IMPORTANCE,
+    PLAN = 1u << LL_COMMAND_PLAN,
+    QUALITY = 1u << LL_COMMAND_QUALITY,
+    SPEED = 1u << LL_COMMAND_SPEED,
+    SWEEP = 1u << LL_COMMAND_SWEEP,
+    REPORT = 1u << LL_COMMAND_REPORT,
+    CALIBRATING = IMPORTANCE | PLAN | SWEEP,
+    DROPPING = GENERATE | QUALITY | SPEED,
+    LOADING = CALIBRATING | DROPPING
+};
+
+enum { COUNT_MAX = 1 << 30 }; /* beyond any text or model; products of two stay inside 64 bits */
+
+static const ll_command_spec commands[LL_COMMAND_COUNT] = {
+    [LL_COMMAND_INFO] = {"info", "MODEL", LL_POSITIONAL_OPTIONAL,
+                         "The model's shape and memory, this machine, and the ISA of each operation.",
+                         "Reads the file's header only. Without MODEL: the machine and the list of models.",
+                         "layerlab info smollm2-135m"},
+    [LL_COMMAND_TOKENIZE] = {"tokenize", "MODEL", LL_POSITIONAL_REQUIRED,
+                             "Splits standard input into tokens: a line of id, tab and text for each.",
+                             "In the text, control characters, backslashes and bytes that are not UTF-8 are\n"
+                             "escaped (\\n, \\\\, \\xFF). No BOS is added.",
+                             "echo 'Hello world' | layerlab tokenize smollm2-135m --ids"},
+    [LL_COMMAND_GENERATE] =
+        {"generate", "MODEL", LL_POSITIONAL_REQUIRED,
+         "Continues a text, up to the end token or the number of tokens asked for.", "",
+         "layerlab generate smollm2-135m --prompt 'The capital of France is' --max-tokens 16"},
+    [LL_COMMAND_IMPORTANCE] =
+        {"importance", "MODEL", LL_POSITIONAL_REQUIRED,
+         "How much every attention layer, MLP layer and block changes its input.",
+         "Importance is 1 minus the mean cosine similarity of a module's input and output.",
+         "layerlab importance smollm2-135m --samples 4 --length 256 --csv -"},
+    [LL_COMMAND_PLAN] = {"plan", "MODEL", LL_POSITIONAL_REQUIRED,
+                         "Finds the order in which modules go, least important first, and writes it as JSON.",
+                         "A plan is what --plan takes, for drops such as attn@8 or joint@8.",
+                         "layerlab plan smollm2-135m --samples 4 --length 256 --out plan.json"},
+    [LL_COMMAND_QUALITY] =
+        {"quality", "MODEL", LL_POSITIONAL_REQUIRED, "Perplexity on a text, whole or with dropped modules.",
+         "Windows do not overlap; the first token of a window is not scored.",
+         "layerlab quality smollm2-135m --window 256 --max-windows 2 --drop attn:20-27 --json"},
+    [LL_COMMAND_SPEED] = {"speed", "MODEL", LL_POSITIONAL_REQUIRED,
+                          "Tokens/s of prefill and decode; with a drop, the speedup over the full model.",
+                          "Speedups are medians of ratios of neighbouring runs, full and dropped in turn.",
+                          "layerlab speed smollm2-135m --prompt 128 --generate 16 --drop attn:20-27 --json"},
+    [LL_COMMAND_SWEEP] = {"sweep", "MODEL", LL_POSITIONAL_REQUIRED,
+                          "Importance, plans, quality and speed of all four kinds of drop, into CSV files.",
+                          "Run again, it does only what is missing.",
+                          "layerlab sweep smollm2-135m --counts 0,8,16 --max-windows 2 --out results/try"},
+    [LL_COMMAND_REPORT] = {"report", "DIR", LL_POSITIONAL_REQUIRED,
+                           "Table and plots from the CSV files of a sweep.", "",
+                           "layerlab report results/smollm2-135m --out report"},
+};
+
+#define FIELD(name) offsetof(ll_options, name)
+
+static const ll_option_spec options[] = {
+    {"--weights", "int8|f32", LL_VALUE_WEIGHTS, FIELD(weights), DROPPING | SWEEP, "int8", 0, 0,
+     "what weights and arithmetic are"},
+    {"--weights", "int8|f32", LL_VALUE_WEIGHTS, FIELD(weights), IMPORTANCE | PLAN, "f32", 0, 0,
+     "what weights and arithmetic are"},
+    {"--group", "128|32|channel", LL_VALUE_GROUP, FIELD(group), INFO | LOADING, "128", 0, 0,
+     "int8: weights that share a scale; channel is a whole row"},
+    {"--threads", "N", LL_VALUE_SIZE, FIELD(threads), INFO | LOADING, NULL, 1, 1024,
+     "threads that compute (default: one a physical core, within the CPU quota)"},
+    {"--isa", "NAME", LL_VALUE_ISA, FIELD(isa), INFO | LOADING, NULL, 0, 0,
+     "the strongest ISA to use (default: $LL_ISA, else the best this CPU has)"},
+    {"--seed", "N", LL_VALUE_U64, FIELD(seed), LOADING, "0", 0, UINT64_MAX, "start of every random choice"},
+    {"--drop", "SPEC", LL_VALUE_ANY, FIELD(drop), DROPPING, NULL, 0, 0,
+     "what to leave out: attn:25,26+mlp:3-5, block:29, attn@8 (see layerlab --help)"},
+    {"--plan", "FILE", LL_VALUE_TEXT, FIELD(plan), DROPPING, NULL, 0, 0,
+     "the plan that drops such as attn@8 refer to (layerlab plan writes one)"},
+    {"--calib", "FILE", LL_VALUE_TEXT, FIELD(calib), CALIBRATING, LL_DATA_DIR "/c4.jsonl", 0, 0,
+     "calibration documents: .txt (one document), .json or .jsonl (objects with \"text\")"},
+    {"--samples", "N", LL_VALUE_SIZE, FIELD(samples), CALIBRATING, NULL, 1, COUNT_MAX,
+     "calibration documents to use (default: all; sweep: see --full)"},
+    {"--length", "N", LL_VALUE_SIZE, FIELD(length), CALIBRATING, NULL, 2, COUNT_MAX,
+     "tokens that a document is cut to (default: 2048; sweep: see --full)"},
+    {"--csv", "FILE", LL_VALUE_TEXT, FIELD(csv), IMPORTANCE, NULL, 0, 0,
+     "where kind,layer,importance go; - is standard output (default)"},
+    {"--text", "FILE", LL_VALUE_TEXT, FIELD(text), QUALITY | SWEEP, LL_DATA_DIR "/wikitext2-test.txt", 0, 0,
+     "text that is scored: .txt, .json or .jsonl"},
+    {"--window", "N", LL_VALUE_SIZE, FIELD(window), QUALITY | SWEEP, "1024", 2, COUNT_MAX,
+     "tokens of a window"},
+    {"--first-window", "N", LL_VALUE_SIZE, FIELD(first_window), QUALITY | SWEEP, "0", 0, COUNT_MAX,
+     "first window to score; window N starts at token N x window"},
+    {"--max-windows", "N", LL_VALUE_SIZE, FIELD(max_windows), QUALITY | SWEEP, NULL, 1, COUNT_MAX,
+     "windows to score (default: all; sweep: see --full)"},
+    {"--kl", NULL, LL_VALUE_FLAG, FIELD(kl), QUALITY, NULL, 0, 0,
+     "also KL divergence from the full model and top-1 agreement with it"},
+    {"--prompt", "N", LL_VALUE_SIZE, FIELD(prompt), SPEED | SWEEP, NULL, 1, COUNT_MAX,
+     "tokens of the prefill that is timed (default: 512)"},
+    {"--generate", "N", LL_VALUE_SIZE, FIELD(generate), SPEED | SWEEP, NULL, 1, COUNT_MAX,
+     "tokens generated after the prompt (default: 64; sweep: as --prompt)"},
+    {"--repetitions", "N", LL_VALUE_SIZE, FIELD(repetitions), SPEED | SWEEP, NULL, 1, 10000,
+     "pairs of neighbouring runs (default: 5; sweep: see --full)"},
+    {"--exact", NULL, LL_VALUE_FLAG, FIELD(exact), SPEED | SWEEP, NULL, 0, 0,
+     "time every generated token (default: a few depths, integrated)"},
+    {"--prompt", "TEXT", LL_VALUE_ANY, FIELD(prompt_text), GENERATE, NULL, 0, 0,
+     "the text to continue (needed)"},
+    {"--max-tokens", "N", LL_VALUE_SIZE, FIELD(max_tokens), GENERATE, "128", 1, COUNT_MAX,
+     "tokens to generate"},
+    {"--temperature", "X", LL_VALUE_REAL, FIELD(temperature), GENERATE, "0", 0, 100,
+     "0 takes the likeliest token; 1 draws as the model says"},
+    {"--counts", "N,N,...", LL_VALUE_COUNTS, FIELD(counts), SWEEP, NULL, 0, 2 * LL_MAX_LAYERS,
+     "numbers of dropped modules (default: see --full)"},
+    {"--full", NULL, LL_VALUE_FLAG, FIELD(full), SWEEP, NULL, 0, 0,
+     "the full protocol, as in results/ (default: one that ends in minutes)"},
+    {"--ids", NULL, LL_VALUE_FLAG, FIELD(ids), TOKENIZE, NULL, 0, 0, "ids only, on one line"},
+    {"--out", "PATH", LL_VALUE_TEXT, FIELD(out), PLAN | SWEEP | REPORT, NULL, 0, 0,
+     "plan: the file (default: standard output); sweep, report: the folder"},
+    {"--json", NULL, LL_VALUE_FLAG, FIELD(json), INFO | TOKENIZE | GENERATE | IMPORTANCE | QUALITY | SPEED,
+     NULL, 0, 0, "print JSON"},
+    {"--quiet", NULL, LL_VALUE_FLAG, FIELD(quiet), LOADING | REPORT, NULL, 0, 0,
+     "nothing on stderr but errors"},
+};
+
+_Static_assert(sizeof options / sizeof *options <= 64, "the parser notes the options it has seen in 64 bits");
+
+const ll_command_spec *ll_command_spec_at(ll_command command) {
+    return &commands[command];
+}
+
+const ll_option_spec *ll_option_spec_at(size_t index) {
+    return index < sizeof options / sizeof *options ? &options[index] : NULL;
+}
+
+bool ll_option_taken_by(const ll_option_spec *option, ll_command command) {
+    return option->commands >> command & 1;
+}
+
+const ll_option_spec *ll_option_find(const char *name, size_t length, ll_command command) {
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (ll_option_taken_by(&options[i], command) && strlen(options[i].name) == length &&
+            memcmp(options[i].name, name, length) == 0)
+            return &options[i];
+    return NULL;
+}

@@ -1,0 +1,134 @@
+/* The values of options: strict, so that a mistyped number is never taken for another one. */
+#include "options_table.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Digits only: no sign, no blank, no base prefix, nothing after them. False also when it does not fit. */
+static bool read_digits(const char *text, size_t length, uint64_t *out) {
+    uint64_t value = 0;
+    for (size_t i = 0; i < length; i++) {
+        const unsigned digit = (unsigned)(unsigned char)text[i] - '0';
+        if (digit > 9 || value > (UINT64_MAX - digit) / 10)
+            return false;
+        value = 10 * value + digit;
+    }
+    *out = value;
+    return length > 0;
+}
+
+static ll_status read_integer(const ll_option_spec *option, const char *text, size_t length, uint64_t *out,
+                              ll_error *error) {
+    if (read_digits(text, length, out) && *out >= option->low && *out <= option->high)
+        return LL_OK;
+    return ll_fail(
+        error, LL_BAD_USAGE, "%s takes a whole number from %llu to %llu, found \"%.*s\"%s", option->name,
+        (unsigned long long)option->low, (unsigned long long)option->high, (int)length, text,
+        option->standard || option->kind == LL_VALUE_COUNTS ? "" : "; leave it out for the default");
+}
+
+static ll_status read_real(const ll_option_spec *option, const char *text, double *out, ll_error *error) {
+    char *end = NULL;
+    const bool shaped =
+        *text && strspn(text, "0123456789.eE+-") == strlen(text) && *text != '+' && *text != '-';
+    *out = shaped ? strtod(text, &end) : NAN;
+    if (shaped && end != text && !*end && isfinite(*out) && *out >= (double)option->low &&
+        *out <= (double)option->high)
+        return LL_OK;
+    return ll_fail(error, LL_BAD_USAGE, "%s takes a number from %llu to %llu, found \"%s\"", option->name,
+                   (unsigned long long)option->low, (unsigned long long)option->high, text);
+}
+
+static ll_status read_weights(const ll_option_spec *option, const char *text, ll_weights_kind *out,
+                              ll_error *error) {
+    if (strcmp(text, "int8") == 0)
+        *out = LL_WEIGHTS_INT8;
+    else if (strcmp(text, "f32") == 0)
+        *out = LL_WEIGHTS_F32;
+    else
+        return ll_fail(error, LL_BAD_USAGE, "%s takes int8 or f32, found \"%s\"", option->name, text);
+    return LL_OK;
+}
+
+static ll_status read_group(const ll_option_spec *option, const char *text, size_t *out, ll_error *error) {
+    if (strcmp(text, "128") == 0)
+        *out = 128;
+    else if (strcmp(text, "32") == 0)
+        *out = 32;
+    else if (strcmp(text, "channel") == 0)
+        *out = 0;
+    else
+        return ll_fail(error, LL_BAD_USAGE, "%s takes 128, 32 or channel, found \"%s\"", option->name, text);
+    return LL_OK;
+}
+
+static ll_status read_isa(const ll_option_spec *option, const char *text, const char **out, ll_error *error) {
+    char names[256] = "";
+    for (size_t i = 0; ll_isa_name(i); i++) {
+        if (strcmp(text, ll_isa_name(i)) == 0) {
+            *out = text;
+            return LL_OK;
+        }
+        const size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", ll_isa_name(i));
+    }
+    return ll_fail(error, LL_BAD_USAGE, "%s: no ISA is called \"%s\"; this program has %s", option->name,
+                   text, names);
+}
+
+static ll_status read_counts(const ll_option_spec *option, const char *text, ll_options *out,
+                             ll_error *error) {
+    out->count_total = 0;
+    for (const char *item = text;; item++) {
+        const size_t length = strcspn(item, ",");
+        uint64_t value;
+        LL_TRY(read_integer(option, item, length, &value, error));
+        for (size_t i = 0; i < out->count_total; i++)
+            if (out->counts[i] == value)
+                return ll_fail(error, LL_BAD_USAGE, "%s names %zu twice", option->name, (size_t)value);
+        if (out->count_total == LL_MAX_COUNTS)
+            return ll_fail(error, LL_BAD_USAGE, "%s takes at most %d numbers", option->name, LL_MAX_COUNTS);
+        out->counts[out->count_total++] = (size_t)value;
+        item += length;
+        if (!*item)
+            return LL_OK;
+    }
+}
+
+ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_options *out, ll_error *error) {
+    void *field = (char *)out + option->field;
+    uint64_t integer = 0;
+    switch (option->kind) {
+    case LL_VALUE_FLAG:
+        *(bool *)field = true;
+        return LL_OK;
+    case LL_VALUE_TEXT:
+        if (!*text)
+            return ll_fail(error, LL_BAD_USAGE, "%s needs a %s, found an empty one", option->name,
+                           option->value);
+        *(const char **)field = text;
+        return LL_OK;
+    case LL_VALUE_ANY:
+        *(const char **)field = text;
+        return LL_OK;
+    case LL_VALUE_SIZE:
+        LL_TRY(read_integer(option, text, strlen(text), &integer, error));
+        *(size_t *)field = (size_t)integer;
+        return LL_OK;
+    case LL_VALUE_U64:
+        return read_integer(option, text, strlen(text), field, error);
+    case LL_VALUE_REAL:
+        return read_real(option, text, field, error);
+    case LL_VALUE_WEIGHTS:
+        return read_weights(option, text, field, error);
+    case LL_VALUE_GROUP:
+        return read_group(option, text, field, error);
+    case LL_VALUE_ISA:
+        return read_isa(option, text, field, error);
+    case LL_VALUE_COUNTS:
+        return read_counts(option, text, out, error);
+    }
+    return LL_OK;
+}
