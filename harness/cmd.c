@@ -1,0 +1,74 @@
+#include "cmd.h"
+#include "model_list.h"
+#include "plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+ll_status ll_cmd_flush(ll_error *error) {
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return LL_OK;
+    return ll_fail(error, LL_NO_RESOURCE, "standard output cannot be written: %s; its end is lost",
+                   errno ? strerror(errno) : "an earlier write failed");
+}
+
+void ll_cmd_bytes_text(uint64_t bytes, char text[LL_BYTES_TEXT]) {
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    while (value >= 999.5 && unit + 1 < sizeof units / sizeof *units) {
+        value /= 1000;
+        unit++;
+    }
+    snprintf(text, LL_BYTES_TEXT, unit && value < 99.95 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
+const char *ll_cmd_threads_reason(const ll_options *options, const ll_machine *machine) {
+    if (options->threads)
+        return "as --threads says";
+    return machine->quota && machine->quota < machine->cores ? "as the CPU quota allows"
+                                                             : "one a physical core";
+}
+
+ll_status ll_cmd_locate(const ll_options *options, char *path, ll_error *error) {
+    const ll_model_entry *entry;
+    return ll_model_locate(options->model, NULL, path, LL_CMD_PATH, &entry, error);
+}
+
+static void say_loaded(const ll_options *options, const ll_model *model, const char *path) {
+    const ll_model_options *used = ll_model_options_used(model);
+    char bytes[LL_BYTES_TEXT], group[40] = "";
+    ll_cmd_bytes_text(ll_model_weight_bytes(model), bytes);
+    if (used->weights == LL_WEIGHTS_INT8 && used->group)
+        snprintf(group, sizeof group, ", groups of %zu", used->group);
+    else if (used->weights == LL_WEIGHTS_INT8)
+        snprintf(group, sizeof group, ", a scale a row");
+    fprintf(stderr, "%s: %s weights%s, %s; %zu thread%s (%s); ISA %s\n", path,
+            ll_weights_kind_name(used->weights), group, bytes, used->threads, used->threads == 1 ? "" : "s",
+            ll_cmd_threads_reason(options, ll_model_machine(model)), ll_model_kernels(model)->name);
+}
+
+ll_status ll_cmd_load(const ll_options *options, ll_weights_kind weights, ll_model **model, char *path,
+                      ll_error *error) {
+    LL_TRY(ll_cmd_locate(options, path, error));
+    const ll_model_options wanted = {weights, options->group, options->threads, options->isa};
+    LL_TRY(ll_model_load(model, path, &wanted, error));
+    if (!options->quiet)
+        say_loaded(options, *model, path);
+    return LL_OK;
+}
+
+ll_status ll_cmd_mask(const ll_options *options, const ll_config *config, ll_mask *mask, ll_error *error) {
+    const char *drop = options->drop ? options->drop : "none";
+    ll_plan plan = {0};
+    ll_status status = options->plan ? ll_plan_read(&plan, options->plan, error) : LL_OK;
+    if (status == LL_OK && options->plan && plan.layers != config->layers)
+        status = ll_fail(error, LL_BAD_INPUT, "%s: the plan is for %zu blocks, the model has %zu",
+                         options->plan, plan.layers, config->layers);
+    if (status == LL_OK)
+        status = ll_drop_parse(mask, drop, config->layers, options->plan ? &plan.orders : NULL, error);
+    ll_plan_free(&plan);
+    return status;
+}
