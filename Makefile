@@ -1,0 +1,180 @@
+# Layerlab's build. `make help` lists the targets; everything made goes into $(BUILD).
+# New files need no edit here: kernels/<isa>/ comes from isa.def, the rest by wildcards.
+VERSION := 0.1.0
+BUILD   ?= build
+PREFIX  ?= /usr/local
+CFLAGS  ?= -O2 -g
+WERROR  ?= -Werror
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(MAKELEVEL),0)
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+endif
+Q := $(if $(V),,@)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all layerlab tests test check asan lint fmt clean help deps install FORCE
+
+# ---- flags -----------------------------------------------------------------------------------------------------------
+MODULES := hwloc jansson libpcre2-8 libcrypto
+ifneq ($(filter-out help clean deps fmt,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(shell pkg-config --exists $(MODULES) && echo found),found)
+$(error pkg-config does not find all of: $(MODULES). Run `make deps` first)
+endif
+PKG_CFLAGS := $(shell pkg-config --cflags $(MODULES))
+PKG_LIBS   := $(shell pkg-config --libs $(MODULES))
+endif
+
+# The architectures of isa.def that this compiler builds for.
+ARCHITECTURES := ANY $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),X86,ARM)
+ISAS := $(shell awk -F'[^A-Za-z0-9_]+' -v built='$(ARCHITECTURES)' \
+	'$$1 == "ISA" && index(built, $$3) {print $$2}' kernels/isa.def)
+include $(wildcard $(ISAS:%=kernels/%/flags.mk))
+
+# -ffp-contract=off: exact operations round where their contract says, whatever the compiler.
+BASE_FLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) -ffp-contract=off $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer)
+WARNINGS   := -Wall -Wextra -Wshadow -Wstrict-prototypes
+INCLUDES   := -Ikernels -Imodel -Iharness -Itests $(PKG_CFLAGS)
+# Of a source file: its room, its folder, and what they add. Kernels know no threads; intrinsics convert on purpose.
+room   = $(firstword $(subst /, ,$<))
+folder = $(patsubst %/,%,$(dir $<))
+isa    = $(if $(filter kernels/%,$(folder)),$(notdir $(folder)))
+extra  = $(if $(filter kernels,$(room)),-fPIC,-fopenmp) $(if $(filter-out ref,$(isa)),,-Wconversion) $(FLAGS_$(isa))
+LIBS   := $(PKG_LIBS) -lm -fopenmp
+
+# ---- sources ---------------------------------------------------------------------------------------------------------
+object = $(patsubst %.c,$(BUILD)/%.o,$(1))
+KERNELS := $(wildcard kernels/*.c $(ISAS:%=kernels/%/*.c))
+MODEL   := $(wildcard model/*.c)
+HARNESS := $(filter-out harness/main.c,$(wildcard harness/*.c))
+TESTS   := $(wildcard tests/test_*.c)
+CHECKS  := $(filter-out tests/check.c tests/check_selftest.c,$(wildcard tests/check_*.c))
+SUPPORT := $(filter-out tests/test_%.c tests/check.c tests/check_%.c,$(wildcard tests/*.c))
+SCRIPTS := $(wildcard tests/test_*.sh)
+
+LIBKERNELS := $(BUILD)/libllkernels.a
+LIBMODEL   := $(BUILD)/libllmodel.a
+# In link order: harness -> model -> kernels. The first two are no one's interface.
+ARCHIVES := $(BUILD)/support.a $(BUILD)/harness.a $(LIBMODEL) $(LIBKERNELS)
+CHECK_PROGRAMS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/check.c tests/check_selftest.c))
+TEST_PROGRAMS  := $(TESTS:%.c=$(BUILD)/%)
+
+# ---- targets ---------------------------------------------------------------------------------------------------------
+all: layerlab $(LIBKERNELS) $(BUILD)/libllkernels.so $(BUILD)/libllkernels.pc ## The program and the kernel library (the default)
+
+layerlab: $(BUILD)/layerlab ## The program alone
+
+tests: $(CHECK_PROGRAMS) $(TEST_PROGRAMS) ## The test programs, without running them
+
+# A model that cannot be had is said once; the tests that need it are then skipped by name.
+.PHONY: model-if-possible
+model-if-possible:
+	-@tools/fetch_model.sh
+
+test: all tests model-if-possible ## Every test (T=substring: those programs); ends with "N passed, N failed, N skipped"
+	@LAYERLAB=$(BUILD)/layerlab tests/run.sh $(foreach t,$(CHECK_PROGRAMS) $(TEST_PROGRAMS) $(SCRIPTS),$(if $(or $(if $(T),,all),$(findstring $(T),$(t))),$(t)))
+
+check: $(CHECK_PROGRAMS) ## Every ISA of this machine against ref
+	@tests/run.sh $^
+
+asan: ## The tests under address, leak and undefined-behaviour sanitizers, in $(BUILD)/asan
+	@$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS="-O1 -g" test
+
+lint: $(LIBKERNELS) $(BUILD)/libllkernels.so ## Format, symbols, globals, ISA names, lengths
+	@tests/lint.sh $^
+
+fmt: ## Formats every C file in place
+	@clang-format-14 -i $$(git ls-files -co --exclude-standard '*.c' '*.h') || clang-format -i $$(git ls-files '*.c' '*.h')
+
+deps: ## Installs the packages that are missing (root or sudo; else prints the command)
+	@tools/deps.sh
+
+install: ## Program, data, kernel library and header below $(DESTDIR)$(PREFIX)
+	@$(MAKE) all DATA_DIR=$(PREFIX)/share/layerlab/data
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib/pkgconfig share/layerlab/data)
+	install -m 755 $(BUILD)/layerlab $(DESTDIR)$(PREFIX)/bin
+	install -m 644 kernels/kernels.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(LIBKERNELS) $(BUILD)/libllkernels.so.0 $(DESTDIR)$(PREFIX)/lib
+	ln -sf libllkernels.so.0 $(DESTDIR)$(PREFIX)/lib/libllkernels.so
+	install -m 644 $(BUILD)/libllkernels.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 $(wildcard harness/data/*) $(DESTDIR)$(PREFIX)/share/layerlab/data
+
+clean: ## Removes $(BUILD)
+	@if test -f $(BUILD)/flags; then rm -rf $(BUILD); fi
+
+help: ## This list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
+	@echo 'Variables: BUILD CC CFLAGS WERROR SANITIZE PREFIX DESTDIR T V=1'
+
+# ---- objects ---------------------------------------------------------------------------------------------------------
+# Rebuilt only when the text changes, so that other flags mean other objects and the same flags mean none.
+FLAGS_TEXT := $(CC) $(BASE_FLAGS) $(WARNINGS) $(INCLUDES) $(foreach i,$(ISAS),$(i): $(FLAGS_$(i)))
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FLAGS_TEXT)' | cmp -s - $@ || echo '$(FLAGS_TEXT)' > $@
+
+# What a result row says of this build; a new commit recompiles harness/run_info.c alone.
+DATA_DIR ?= $(CURDIR)/harness/data
+COMMIT   := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+define BUILD_INFO
+#define LL_COMMIT "$(COMMIT)"
+#define LL_COMPILER_FLAGS "$(strip $(CFLAGS) -ffp-contract=off $(if $(SANITIZE),-fsanitize=$(SANITIZE)))"
+#define LL_DATA_DIR "$(DATA_DIR)"
+endef
+export BUILD_INFO
+$(BUILD)/build_info.h: FORCE
+	@mkdir -p $(@D)
+	@echo "$$BUILD_INFO" | cmp -s - $@ || echo "$$BUILD_INFO" > $@
+$(BUILD)/harness/run_info.o: $(BUILD)/build_info.h
+$(BUILD)/harness/run_info.o: INCLUDES += -include $(BUILD)/build_info.h
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  cc   $<")
+	$(Q)$(CC) $(BASE_FLAGS) $(WARNINGS) $(WERROR) $(extra) $(INCLUDES) -MMD -MP -c -o $@ $<
+
+# ---- libraries and programs ------------------------------------------------------------------------------------------
+# Every ISA of the list has its folder, and every folder its flags.
+$(BUILD)/isas: kernels/isa.def $(BUILD)/flags $(wildcard kernels/*/flags.mk)
+	@for isa in $(ISAS); do \
+	    test -f kernels/$$isa/flags.mk || { echo "kernels/isa.def lists $$isa, but kernels/$$isa/flags.mk is missing" >&2; exit 1; }; done
+	@for folder in kernels/*/; do \
+	    test -f $${folder}flags.mk || { echo "$$folder has no flags.mk (it sets FLAGS_<isa>, the folder's compiler flags)" >&2; exit 1; }; \
+	    grep -q "^ISA($$(basename $$folder)," kernels/isa.def || { echo "$$folder has no line in kernels/isa.def" >&2; exit 1; }; done
+	@echo '$(ISAS)' > $@
+
+archive = $(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+$(LIBKERNELS): $(call object,$(KERNELS)) $(BUILD)/isas
+	$(archive)
+$(LIBMODEL): $(call object,$(MODEL))
+	$(archive)
+$(BUILD)/harness.a: $(call object,$(HARNESS))
+	$(archive)
+$(BUILD)/support.a: $(call object,$(SUPPORT))
+	$(archive)
+
+$(BUILD)/libllkernels.map: $(BUILD)/flags
+	@echo '{ global: ll_*; local: *; };' > $@
+$(BUILD)/libllkernels.so.0: $(call object,$(KERNELS)) $(BUILD)/isas $(BUILD)/libllkernels.map
+	$(Q)$(CC) $(BASE_FLAGS) -shared -Wl,-soname,$(@F) -Wl,--version-script=$(BUILD)/libllkernels.map $(if $(SANITIZE),,-Wl,-z,defs) \
+	    -o $@ $(filter %.o,$^) -lm
+$(BUILD)/libllkernels.so: $(BUILD)/libllkernels.so.0
+	@ln -sf $(<F) $@
+$(BUILD)/libllkernels.pc: kernels/libllkernels.pc.in $(BUILD)/flags FORCE
+	@sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< > $@
+
+link = $(Q)$(CC) $(BASE_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+$(BUILD)/layerlab: $(BUILD)/harness/main.o $(filter-out %/support.a,$(ARCHIVES))
+	$(link)
+$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(ARCHIVES)
+	$(link)
+$(CHECK_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(call object,$(CHECKS)) $(ARCHIVES)
+	$(link)
+
+-include $(wildcard $(addprefix $(BUILD)/,*/*.d */*/*.d))
