@@ -1,0 +1,86 @@
+/* What the kernels that walk a row share: tail masks and the quantizing end of a row. */
+#ifndef LL_ROW_AVX512VNNI_H
+#define LL_ROW_AVX512VNNI_H
+
+#include "avx512vnni.h"
+
+enum { LL_LANES = 16 }; /* floats of a zmm register */
+
+/* The lanes that hold the next elements when left of them remain. Masked-out lanes are never touched in
+ * memory. */
+static inline __mmask16 ll_tail_mask(size_t left) {
+    return left >= LL_LANES ? (__mmask16)0xffff : (__mmask16)((1u << left) - 1);
+}
+
+/* Elements a group is computed in at a time: 4 KB, so that the usual group is computed once and stays in L1.
+ */
+enum { LL_CHUNK = 1024 };
+
+/* Elements [start, start + count) of a row about to be quantized: computed into buffer, or where they already
+ * lie. */
+typedef const float *ll_chunk_fn(float *buffer, const void *row, size_t start, size_t count);
+
+/* Largest |x| as bits: they compare as integers just as |x| does, with NaN above all (see
+ * ref/quantize_ref.c). */
+static inline __m512i ll_chunk_amax(__m512i amax, const float *x, size_t count) {
+    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+    for (size_t i = 0; i < count; i += LL_LANES) {
+        const __m512i bits = _mm512_maskz_loadu_epi32(ll_tail_mask(count - i), x + i);
+        amax = _mm512_max_epu32(amax, _mm512_and_si512(bits, magnitude));
+    }
+    return amax;
+}
+
+/* Returns sum with the new values added, lane by lane. */
+static inline __m512i ll_chunk_quantize(int8_t *q, const float *x, size_t count, float inv, __m512i sum) {
+    for (size_t i = 0; i < count; i += LL_LANES) {
+        const __mmask16 mask = ll_tail_mask(count - i);
+        const __m512 scaled = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, x + i), _mm512_set1_ps(inv));
+        const __m512 clamped =
+            _mm512_max_ps(_mm512_min_ps(scaled, _mm512_set1_ps(127.0f)), _mm512_set1_ps(-127.0f));
+        /* 0 x infinity becomes 0, as in ref: inv overflows when amax is below 127 / FLT_MAX. */
+        const __mmask16 ordered = _mm512_cmp_ps_mask(scaled, scaled, _CMP_ORD_Q);
+        const __m512i values = _mm512_maskz_cvtps_epi32(ordered, clamped);
+        _mm_mask_storeu_epi8(q + i, mask, _mm512_cvtepi32_epi8(values));
+        sum = _mm512_add_epi32(sum, values);
+    }
+    return sum;
+}
+
+static inline size_t ll_chunk_size(size_t start, size_t end) {
+    return end - start < LL_CHUNK ? end - start : LL_CHUNK;
+}
+
+/* Forced inline, so that chunk is a known function in each kernel. */
+static inline __attribute__((always_inline)) void ll_quantize_group(ll_act *out, size_t r, size_t g,
+                                                                    ll_chunk_fn *chunk, const void *row) {
+    _Alignas(64) float buffer[LL_CHUNK];
+    const size_t start = g * out->group;
+    const size_t end = out->k - start < out->group ? out->k : start + out->group;
+    const float *x = buffer;
+    __m512i amax_bits = _mm512_setzero_si512(), sum = _mm512_setzero_si512();
+    for (size_t i = start; i < end; i += LL_CHUNK) {
+        const size_t count = ll_chunk_size(i, end);
+        x = chunk(buffer, row, i, count);
+        amax_bits = ll_chunk_amax(amax_bits, x, count);
+    }
+    const float amax =
+        _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128((int)_mm512_reduce_max_epu32(amax_bits))));
+    const float inv = amax == 0.0f ? 0.0f : 127.0f / amax;
+    for (size_t i = start; i < end; i += LL_CHUNK) {
+        const size_t count = ll_chunk_size(i, end);
+        if (end - start > LL_CHUNK) /* else the only chunk is still at x */
+            x = chunk(buffer, row, i, count);
+        sum = ll_chunk_quantize(out->q + r * out->ld + i, x, count, inv, sum);
+    }
+    out->scale[r * out->groups + g] = amax / 127.0f;
+    out->sum[r * out->groups + g] = _mm512_reduce_add_epi32(sum);
+}
+
+static inline __attribute__((always_inline)) void ll_quantize_row(ll_act *out, size_t r, ll_chunk_fn *chunk,
+                                                                  const void *row) {
+    for (size_t g = 0; g < out->groups; g++)
+        ll_quantize_group(out, r, g, chunk, row);
+}
+
+#endif

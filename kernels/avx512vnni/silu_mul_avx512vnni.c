@@ -1,0 +1,42 @@
+#include "exp_avx512vnni.h"
+#include "row_avx512vnni.h"
+
+typedef struct {
+    const float *gate, *up;
+} mlp_row;
+
+static inline __m512 silu_mul(__m512 gate, __m512 up) {
+    const __m512 negated = _mm512_xor_ps(gate, _mm512_set1_ps(-0.0f));
+    const __m512 denominator = _mm512_add_ps(_mm512_set1_ps(1.0f), ll_exp_avx512vnni(negated));
+    return _mm512_mul_ps(_mm512_div_ps(gate, denominator), up);
+}
+
+/* Elements [start, start + count) into y. */
+static inline void activate(float *y, const mlp_row *row, size_t start, size_t count) {
+    for (size_t i = 0; i < count; i += LL_LANES) {
+        const __mmask16 mask = ll_tail_mask(count - i);
+        const __m512 gate = _mm512_maskz_loadu_ps(mask, row->gate + start + i);
+        const __m512 up = _mm512_maskz_loadu_ps(mask, row->up + start + i);
+        _mm512_mask_storeu_ps(y + i, mask, silu_mul(gate, up));
+    }
+}
+
+static inline const float *mlp_chunk(float *buffer, const void *row, size_t start, size_t count) {
+    activate(buffer, row, start, count);
+    return buffer;
+}
+
+void ll_silu_mul_i8_avx512vnni(ll_act *out, const float *x, size_t ldx, size_t r0, size_t r1) {
+    for (size_t r = r0; r < r1; r++) {
+        const mlp_row row = {.gate = x + r * ldx, .up = x + r * ldx + out->k};
+        ll_quantize_row(out, r, mlp_chunk, &row);
+    }
+}
+
+void ll_silu_mul_f32_avx512vnni(float *y, size_t ldy, const float *x, size_t ldx, size_t k, size_t r0,
+                                size_t r1) {
+    for (size_t r = r0; r < r1; r++) {
+        const mlp_row row = {.gate = x + r * ldx, .up = x + r * ldx + k};
+        activate(y + r * ldy, &row, 0, k);
+    }
+}
