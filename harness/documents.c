@@ -1,0 +1,147 @@
+#include "documents.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The documents taken so far. storage has room for the whole file: JSON text never shrinks when it is
+ * escaped. */
+typedef struct {
+    ll_documents *out;
+    size_t used, capacity;
+    const char *path;
+    ll_error *error;
+} collector;
+
+static ll_status add_text(collector *c, const char *text, size_t length) {
+    if (c->out->count == c->capacity) {
+        const size_t capacity = c->capacity ? 2 * c->capacity : 16;
+        ll_text *texts = realloc(c->out->texts, capacity * sizeof *texts);
+        if (!texts)
+            return ll_fail(c->error, LL_NO_RESOURCE, "%s: no memory for %zu documents", c->path, capacity);
+        c->out->texts = texts;
+        c->capacity = capacity;
+    }
+    memcpy(c->out->storage + c->used, text, length);
+    c->out->texts[c->out->count++] = (ll_text){c->out->storage + c->used, length};
+    c->used += length;
+    return LL_OK;
+}
+
+/* One object with "text"; where names it: "line 7" or "document 7". */
+static ll_status add_object(collector *c, const json_t *value, const char *where, size_t number) {
+    if (!json_is_object(value))
+        return ll_fail(c->error, LL_BAD_INPUT,
+                       "%s: %s %zu: expected an object with \"text\", found another value", c->path, where,
+                       number);
+    const json_t *text = json_object_get(value, "text");
+    if (!text)
+        return ll_fail(c->error, LL_BAD_INPUT, "%s: %s %zu: the object has no \"text\"", c->path, where,
+                       number);
+    if (!json_is_string(text))
+        return ll_fail(c->error, LL_BAD_INPUT, "%s: %s %zu: \"text\" is not a string", c->path, where,
+                       number);
+    return add_text(c, json_string_value(text), json_string_length(text));
+}
+
+enum { PARSE_FLAGS = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL };
+
+static ll_status load_array(collector *c, const char *data, size_t length) {
+    json_error_t reason;
+    json_t *root = json_loadb(data, length, PARSE_FLAGS, &reason);
+    if (!root)
+        return ll_fail(c->error, LL_BAD_INPUT, "%s: line %d, column %d: broken JSON: %s", c->path,
+                       reason.line, reason.column, reason.text);
+    ll_status status = LL_OK;
+    if (!json_is_array(root))
+        status = ll_fail(c->error, LL_BAD_INPUT,
+                         "%s: expected an array of objects with \"text\" (one object a line is "
+                         "called .jsonl)",
+                         c->path);
+    for (size_t i = 0; status == LL_OK && i < json_array_size(root); i++)
+        status = add_object(c, json_array_get(root, i), "document (counted from 0)", i);
+    json_decref(root);
+    return status;
+}
+
+static bool is_blank(const char *text, size_t length) {
+    for (size_t i = 0; i < length; i++)
+        if (!strchr(" \t\r", text[i]) || !text[i])
+            return false;
+    return true;
+}
+
+static ll_status load_lines(collector *c, const char *data, size_t length) {
+    size_t line = 1;
+    for (size_t start = 0; start < length; line++) {
+        const char *newline = memchr(data + start, '\n', length - start);
+        const size_t size = newline ? (size_t)(newline - data) - start : length - start;
+        if (!is_blank(data + start, size)) {
+            json_error_t reason;
+            json_t *value = json_loadb(data + start, size, PARSE_FLAGS, &reason);
+            if (!value)
+                return ll_fail(c->error, LL_BAD_INPUT, "%s: line %zu, column %d: broken JSON: %s", c->path,
+                               line, reason.column, reason.text);
+            const ll_status status = add_object(c, value, "line", line);
+            json_decref(value);
+            LL_TRY(status);
+        }
+        start += size + 1;
+    }
+    return LL_OK;
+}
+
+static ll_status load_text(collector *c, const char *data, size_t length) {
+    return add_text(c, data, length);
+}
+
+typedef ll_status loader(collector *c, const char *data, size_t length);
+
+static loader *find_loader(const char *path) {
+    const char *name = strrchr(path, '/');
+    const char *ending = strrchr(name ? name : path, '.');
+    if (!ending)
+        return NULL;
+    return strcmp(ending, ".txt") == 0     ? load_text
+           : strcmp(ending, ".json") == 0  ? load_array
+           : strcmp(ending, ".jsonl") == 0 ? load_lines
+                                           : NULL;
+}
+
+static ll_status collect(ll_documents *out, const char *path, loader *load, const char *data, size_t length,
+                         ll_error *error) {
+    if (length == 0)
+        return ll_fail(error, LL_BAD_INPUT, "%s: the file is empty; expected text", path);
+    out->storage = malloc(length);
+    if (!out->storage)
+        return ll_fail(error, LL_NO_RESOURCE, "%s: no memory for its %zu bytes of text", path, length);
+    collector c = {.out = out, .path = path, .error = error};
+    LL_TRY(load(&c, data, length));
+    if (out->count == 0)
+        return ll_fail(error, LL_BAD_INPUT, "%s: holds no documents; expected at least one", path);
+    if (c.used == 0)
+        return ll_fail(error, LL_BAD_INPUT, "%s: all of its documents are empty; expected text", path);
+    ll_sha256_bytes(data, length, out->sha256);
+    return LL_OK;
+}
+
+ll_status ll_documents_load(ll_documents *out, const char *path, ll_error *error) {
+    memset(out, 0, sizeof *out);
+    loader *load = find_loader(path);
+    if (!load)
+        return ll_fail(error, LL_BAD_INPUT, "%s: expected a file that ends with .txt, .json or .jsonl", path);
+    char *data;
+    size_t length;
+    LL_TRY(ll_file_read(path, &data, &length, error));
+    const ll_status status = collect(out, path, load, data, length, error);
+    free(data);
+    if (status != LL_OK)
+        ll_documents_free(out);
+    return status;
+}
+
+void ll_documents_free(ll_documents *documents) {
+    free(documents->texts);
+    free(documents->storage);
+    memset(documents, 0, sizeof *documents);
+}

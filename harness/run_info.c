@@ -1,0 +1,99 @@
+#include "run_info.h"
+
+#include <dirent.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#ifndef LL_COMMIT
+#define LL_COMMIT "unknown"
+#endif
+#ifndef LL_COMPILER
+#define LL_COMPILER "unknown"
+#endif
+
+const char *ll_build_commit(void) {
+    return LL_COMMIT;
+}
+
+const char *ll_build_compiler(void) {
+    return LL_COMPILER;
+}
+
+/* One name where all operations have the same ISA, else the table's name and then the operations that differ
+ * from it. */
+static void describe_isa(const ll_kernels *kernels, char *out, size_t capacity) {
+    size_t used = (size_t)snprintf(out, capacity, "%s", kernels->name);
+    for (int op = 0; op < LL_OP_COUNT && used < capacity; op++)
+        if (strcmp(kernels->isa[op], kernels->name) != 0)
+            used += (size_t)snprintf(out + used, capacity - used, " %s=%s", ll_op_name((ll_op)op),
+                                     kernels->isa[op]);
+}
+
+/* The CPUs that the threads of this process may run on, read back from the kernel; *bound: some thread has
+ * fewer than all. */
+static bool read_affinity(cpu_set_t *all, bool *bound) {
+    DIR *tasks = opendir("/proc/self/task");
+    if (!tasks)
+        return false;
+    CPU_ZERO(all);
+    size_t count = 0;
+    bool differ = false;
+    const struct dirent *entry;
+    while ((entry = readdir(tasks))) {
+        cpu_set_t one;
+        const int task = atoi(entry->d_name);
+        if (task <= 0 || sched_getaffinity(task, sizeof one, &one) != 0)
+            continue;
+        differ |= count++ && !CPU_EQUAL(all, &one);
+        CPU_OR(all, all, &one);
+    }
+    closedir(tasks);
+    *bound = differ;
+    return count > 0;
+}
+
+static void describe_placement(char *out, size_t capacity) {
+    cpu_set_t cpus;
+    bool bound;
+    if (!read_affinity(&cpus, &bound)) {
+        snprintf(out, capacity, "NA");
+        return;
+    }
+    size_t used = (size_t)snprintf(out, capacity, "%s on CPUs", bound ? "bound" : "unbound");
+    const char *before = " ";
+    for (size_t i = 0; i < CPU_SETSIZE && used < capacity; i++) {
+        if (!CPU_ISSET(i, &cpus))
+            continue;
+        size_t last = i;
+        while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, &cpus))
+            last++;
+        used += (size_t)snprintf(out + used, capacity - used, "%s%zu", before, i);
+        if (last > i && used < capacity)
+            used += (size_t)snprintf(out + used, capacity - used, "-%zu", last);
+        before = ",";
+        i = last;
+    }
+}
+
+void ll_run_info_fill(ll_row *row, const ll_model *model, uint64_t seed) {
+    char text[LL_CSV_CELL];
+    const ll_machine *machine = ll_model_machine(model);
+    ll_row_text(row, "commit", ll_build_commit());
+    ll_row_text(row, "compiler", ll_build_compiler());
+    ll_row_text(row, "cpu", machine->cpu);
+    describe_isa(ll_model_kernels(model), text, sizeof text);
+    ll_row_text(row, "isa", text);
+    ll_row_int(row, "threads", ll_model_options_used(model)->threads);
+    ll_row_int(row, "nodes", machine->nodes);
+    describe_placement(text, sizeof text);
+    ll_row_text(row, "placement", text);
+    ll_row_text(row, "source", "real");
+    ll_row_int(row, "seed", seed);
+    const time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    ll_row_text(row, "date", text);
+}
