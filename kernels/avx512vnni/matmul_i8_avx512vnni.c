@@ -17,9 +17,6 @@
  * VPDPBUSD (Zen 4: 1 zmm a cycle, latency 4), 4 loads and 6 broadcasts. Per group and accumulator the
  * conversion adds a multiply, an fma, a load and a store of y (24 f32 accumulators more would not fit): about
  */
-#if !defined(__AVX512F__) || !defined(__AVX512VNNI__)
-#error "compile this folder with the flags of its flags.mk"
-#endif
 #include "tile.h"
 #include <assert.h>
 #include <string.h>

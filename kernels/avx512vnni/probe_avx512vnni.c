@@ -7,9 +7,6 @@
  * the others wins changes with the load of the machine. Bandwidth is therefore the best of all variants,
  * never one.
  */
-#if !defined(__AVX512F__) || !defined(__AVX512VNNI__)
-#error "compile this folder with the flags of its flags.mk"
-#endif
 #include "tile.h"
 #include <assert.h>
 

@@ -1,14 +1,17 @@
 /* What the register-tiled kernels of this folder share. */
 #ifndef LL_AVX512VNNI_TILE_H
 #define LL_AVX512VNNI_TILE_H
-#include "kernels.h"
-#include <immintrin.h>
+
+#include "avx512vnni.h"
 
 /* The rows of a tile are a constant argument of one inlined body, and its loops over the tile's registers
- * must vanish: an index that is not a constant puts the accumulators in memory. clang unrolls such loops by
- * itself and accepts gcc's spelling. */
+ * must vanish: an index that is not a constant puts the accumulators in memory. */
 #define LL_INLINE inline __attribute__((always_inline))
+#ifdef __clang__
+#define LL_UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define LL_UNROLL _Pragma("GCC unroll 16")
+#endif
 
 static inline size_t ll_min(size_t a, size_t b) {
     return a < b ? a : b;
@@ -22,9 +25,10 @@ static inline size_t ll_tile_rows(size_t left, size_t tile) {
     return left < 2 * tile ? (left + 1) / 2 : tile;
 }
 
-/* The address may lie past the buffer: a prefetch never faults, but the sum is not one C allows on pointers.
- */
+/* The address may lie past the buffer: a prefetch never faults, but such a sum is not one C allows on
+ * pointers. */
 static LL_INLINE void ll_prefetch(const void *p, size_t ahead) {
     _mm_prefetch((const char *)((uintptr_t)p + ahead), _MM_HINT_T0);
 }
+
 #endif
