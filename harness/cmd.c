@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 ll_status ll_cmd_flush(ll_error *error) {
@@ -23,6 +24,15 @@ void ll_cmd_bytes_text(uint64_t bytes, char text[LL_BYTES_TEXT]) {
         unit++;
     }
     snprintf(text, LL_BYTES_TEXT, unit && value < 99.95 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
+ll_status ll_cmd_print_json(const json_t *root, ll_error *error) {
+    char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    if (!text)
+        return ll_fail(error, LL_NO_RESOURCE, "no memory for the JSON text");
+    printf("%s\n", text);
+    free(text);
+    return LL_OK;
 }
 
 const char *ll_cmd_threads_reason(const ll_options *options, const ll_machine *machine) {

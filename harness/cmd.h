@@ -3,6 +3,8 @@
 #define LL_CMD_H
 #include "commands.h"
 
+#include <jansson.h>
+
 enum { LL_CMD_PATH = 4096, LL_BYTES_TEXT = 24 };
 
 /* "98.4 MB" (powers of 1000). */
@@ -11,4 +13,6 @@ void ll_cmd_bytes_text(uint64_t bytes, char text[LL_BYTES_TEXT]);
 const char *ll_cmd_threads_reason(const ll_options *options, const ll_machine *machine);
 /* The model's file. path holds LL_CMD_PATH bytes. */
 ll_status ll_cmd_locate(const ll_options *options, char *path, ll_error *error);
+/* Prints root, a line end after it. */
+ll_status ll_cmd_print_json(const json_t *root, ll_error *error);
 #endif

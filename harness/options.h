@@ -16,7 +16,10 @@ typedef enum {
     LL_COMMAND_COUNT
 } ll_command;
 
-enum { LL_MAX_COUNTS = 64 };
+enum {
+    LL_MAX_COUNTS = 64,
+    LL_DEFAULT_LENGTH = 2048, /* importance, plan: tokens of a calibration document, or the model's context */
+};
 
 typedef struct {
     const char *command; /* "quality" */
