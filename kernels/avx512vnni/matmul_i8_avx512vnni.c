@@ -59,10 +59,14 @@ static void pack_panel(uint8_t *panel, size_t k, size_t group, size_t cols, cons
         for (size_t j = 0; j < LL_PANEL; j++)
             scales[j] = j < cols ? scale[j * groups + g] : 0;
         for (size_t s = k0; s < k1; s += 4, out += STEP_BYTES) {
-            memset(out, 128, STEP_BYTES);
-            for (size_t j = 0; j < cols; j++)
-                for (size_t i = s; i < ll_min(k1, s + 4); i++)
-                    out[j * 4 + (i - s)] = (uint8_t)(w[j * k + i] + 128);
+            size_t length = ll_min(4, k1 - s);
+            for (size_t j = 0; j < LL_PANEL; j++) {
+                uint32_t q4 = 0;
+                if (j < cols)
+                    memcpy(&q4, w + j * k + s, length);
+                q4 ^= 0x80808080; /* adds 128 to each byte */
+                memcpy(out + j * 4, &q4, sizeof q4);
+            }
         }
         panel = out;
     }
