@@ -119,8 +119,8 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(FLAGS_TEXT)' | cmp -s - $@ || echo '$(FLAGS_TEXT)' > $@
 
-# What a result row says of this build; a new commit recompiles harness/run_info.c alone.
-DATA_DIR ?= $(CURDIR)/harness/data
+# What a result row says of this build, and where its texts lie; a new commit recompiles only the files that ask.
+DATA_DIR ?= harness/data
 COMMIT   := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 define BUILD_INFO
 #define LL_COMMIT "$(COMMIT)"
@@ -131,8 +131,9 @@ export BUILD_INFO
 $(BUILD)/build_info.h: FORCE
 	@mkdir -p $(@D)
 	@echo "$$BUILD_INFO" | cmp -s - $@ || echo "$$BUILD_INFO" > $@
-$(BUILD)/harness/run_info.o: $(BUILD)/build_info.h
-$(BUILD)/harness/run_info.o: INCLUDES += -include $(BUILD)/build_info.h
+ASKING := $(call object,$(shell grep -lE 'LL_(COMMIT|COMPILER_FLAGS|DATA_DIR)' $(HARNESS)))
+$(ASKING): $(BUILD)/build_info.h
+$(ASKING): INCLUDES += -include $(BUILD)/build_info.h
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)

@@ -80,7 +80,7 @@ report "function length" "$(for file in "${sources[@]}"; do
     limit=60
     [[ ! $file =~ ^kernels/($isas)/ ]] || limit=120
     awk -v limit=$limit -v file="$file" '
-        /^[A-Za-z_]/ {start = NR; head = $0; next_is_body = 0}
+        /^[A-Za-z_]/ && !/^[A-Za-z_0-9]+:/ {start = NR; head = $0} # a label is no start
         /^}/ && start {
             if (NR - start + 1 > limit && head ~ /\(/ && head !~ /=/)
                 print file ":" start ": " NR - start + 1 " lines, at most " limit
