@@ -1,0 +1,264 @@
+/* The command line: every refusal says what to do, every default is what --help prints. */
+#include "options.h"
+#include "test.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_WORDS = 32 };
+
+/* Parses the words of line (separated by blanks; ' quotes a word, '' is an empty one). */
+static ll_status parse(const char *line, ll_options *options, ll_error *error) {
+    static char text[1024];
+    char *argv[MAX_WORDS];
+    int argc = 0;
+    bool done = false;
+    snprintf(text, sizeof text, "layerlab %s", line);
+    for (char *at = text; *at && argc < MAX_WORDS;) {
+        const bool quoted = *at == '\'';
+        at += quoted;
+        argv[argc++] = at;
+        at += strcspn(at, quoted ? "'" : " ");
+        if (*at)
+            *at++ = 0;
+        at += strspn(at, " ");
+    }
+    memset(options, 0xa5, sizeof *options);
+    *error = (ll_error){0};
+    const ll_status status = ll_options_parse(options, argc, argv, &done, error);
+    CHECK_MSG(!done, "\"%s\" was taken for a call for help", line);
+    return status;
+}
+
+static void refused(const char *line, const char *says) {
+    ll_options options;
+    ll_error error;
+    const ll_status status = parse(line, &options, &error);
+    CHECK_MSG(status == LL_BAD_USAGE, "\"%s\" gave status %d", line, (int)status);
+    CHECK_MSG(strstr(error.text, says), "\"%s\" says \"%s\", not \"%s\"", line, error.text, says);
+}
+
+static ll_options accepted(const char *line) {
+    ll_options options;
+    ll_error error;
+    const ll_status status = parse(line, &options, &error);
+    CHECK_MSG(status == LL_OK, "\"%s\" gave status %d: %s", line, (int)status, error.text);
+    if (status != LL_OK)
+        options = (ll_options){.model = "", .command = ""};
+    return options;
+}
+
+static void test_commands(void) {
+    static const char *const names[LL_COMMAND_COUNT] = {
+        "info", "tokenize", "generate", "importance", "plan", "quality", "speed", "sweep", "report"};
+    for (int c = 0; c < LL_COMMAND_COUNT; c++) {
+        char line[64];
+        snprintf(line, sizeof line, "%s m%s", names[c], c == LL_COMMAND_GENERATE ? " --prompt x" : "");
+        const ll_options options = accepted(line);
+        CHECK(options.which == (ll_command)c);
+        CHECK(strcmp(options.command, names[c]) == 0);
+        CHECK(strcmp(options.model, "m") == 0);
+    }
+    refused("", "no command is given");
+    refused("qualty m", "did you mean quality?");
+    refused("zzzzzzzzzz", "layerlab --help lists them");
+    refused("--json", "a command comes first");
+}
+
+static void test_positional(void) {
+    CHECK(accepted("info").model == NULL);
+    refused("quality", "quality needs a MODEL");
+    refused("report", "report needs a DIR");
+    refused("quality a b", "takes one MODEL");
+    refused("quality ''", "is empty");
+    CHECK(strcmp(accepted("quality -- --odd").model, "--odd") == 0);
+    CHECK(strcmp(accepted("quality --json m").model, "m") == 0);
+}
+
+static void test_defaults(void) {
+    ll_options o = accepted("quality m");
+    CHECK(o.weights == LL_WEIGHTS_INT8 && o.group == 128 && o.threads == 0 && o.isa == NULL && o.seed == 0);
+    CHECK(!o.json && !o.quiet && !o.kl && !o.full && !o.exact && !o.ids);
+    CHECK(o.window == 1024 && o.first_window == 0 && o.max_windows == 0);
+    CHECK(o.drop == NULL && o.plan == NULL && o.out == NULL && o.csv == NULL && o.calib == NULL);
+    CHECK_CONTAINS(o.text, "wikitext2-test.txt");
+    o = accepted("importance m");
+    CHECK(o.weights == LL_WEIGHTS_F32 && o.samples == 0 && o.length == 0 && o.text == NULL);
+    CHECK_CONTAINS(o.calib, "c4.jsonl");
+    CHECK(accepted("plan m").weights == LL_WEIGHTS_F32);
+    o = accepted("generate m --prompt x");
+    CHECK(o.max_tokens == 128 && o.temperature == 0 && o.prompt == 0 && strcmp(o.prompt_text, "x") == 0);
+    o = accepted("speed m");
+    CHECK(o.prompt == 0 && o.generate == 0 && o.repetitions == 0 && o.prompt_text == NULL);
+    o = accepted("sweep m");
+    CHECK(o.count_total == 0 && o.weights == LL_WEIGHTS_INT8 && o.window == 1024);
+}
+
+static void test_values(void) {
+    ll_options o =
+        accepted("quality m --weights f32 --group=channel --threads 1024 --seed 18446744073709551615 "
+                 "--text t.txt --window 2 --first-window 100 --max-windows 8 --kl --quiet --json");
+    CHECK(o.weights == LL_WEIGHTS_F32 && o.group == 0 && o.threads == 1024 && o.seed == UINT64_MAX);
+    CHECK(strcmp(o.text, "t.txt") == 0 && o.window == 2 && o.first_window == 100 && o.max_windows == 8);
+    CHECK(o.kl && o.quiet && o.json);
+    o = accepted("quality m --drop attn@8+block:0 --plan p.json --group 32 --isa ref");
+    CHECK(strcmp(o.drop, "attn@8+block:0") == 0 && strcmp(o.plan, "p.json") == 0 && o.group == 32);
+    CHECK(strcmp(o.isa, "ref") == 0);
+    CHECK(strcmp(accepted("quality m --drop ''").drop, "") == 0);
+    o = accepted("sweep m --counts 0,4,60 --prompt 512 --generate 7 --repetitions 3 --exact --full --out r");
+    CHECK(o.count_total == 3 && o.counts[0] == 0 && o.counts[1] == 4 && o.counts[2] == 60);
+    CHECK(o.prompt == 512 && o.generate == 7 && o.repetitions == 3 && o.exact && o.full &&
+          strcmp(o.out, "r") == 0);
+    o = accepted("generate m --prompt 512 --temperature 0.7e0 --max-tokens 1");
+    CHECK(strcmp(o.prompt_text, "512") == 0 && o.prompt == 0 && o.max_tokens == 1);
+    CHECK(o.temperature > 0.699 && o.temperature < 0.701);
+    CHECK(strcmp(accepted("generate m --prompt=--json").prompt_text, "--json") == 0);
+    CHECK(strcmp(accepted("generate m --prompt -1").prompt_text, "-1") == 0);
+    CHECK(strcmp(accepted("importance m --csv -").csv, "-") == 0);
+    CHECK(accepted("tokenize m --ids").ids);
+}
+
+static void test_numbers(void) {
+    static const char *const wrong[] = {"0",
+                                        "-1",
+                                        "+4",
+                                        "4x",
+                                        "x",
+                                        "''",
+                                        "4.0",
+                                        "0x10",
+                                        "1e3",
+                                        "4,5",
+                                        "'4 '",
+                                        "1025",
+                                        "99999999999999999999999"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char line[96];
+        snprintf(line, sizeof line, "quality m --threads %s", wrong[i]);
+        refused(line, "--threads takes a whole number from 1 to 1024, found \"");
+    }
+    refused("quality m --threads 0", "leave it out for the default");
+    refused("quality m --seed 18446744073709551616", "--seed takes a whole number");
+    refused("quality m --seed -1", "--seed takes a whole number");
+    refused("quality m --window 1", "--window takes a whole number from 2");
+    refused("quality m --max-windows 0", "leave it out for the default");
+    refused("speed m --prompt text", "--prompt takes a whole number");
+    refused("speed m --repetitions 0", "--repetitions takes");
+    refused("generate m --prompt x --max-tokens 0", "--max-tokens takes");
+    static const char *const reals[] = {"-1", "+1", "nan", "inf", "1x", "", "0x1", "101", "1e999", ".", "e"};
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
+        char line[96];
+        snprintf(line, sizeof line, "generate m --prompt x --temperature=%s", reals[i]);
+        refused(line, "--temperature takes a number from 0 to 100");
+    }
+}
+
+static void test_counts(void) {
+    refused("sweep m --counts ''", "--counts takes a whole number");
+    refused("sweep m --counts 1,", "found \"\"");
+    refused("sweep m --counts ,1", "found \"\"");
+    refused("sweep m --counts 1,-2", "found \"-2\"");
+    refused("sweep m --counts 4,8,4", "names 4 twice");
+    refused("sweep m --counts 1025", "from 0 to 1024");
+    char line[512] = "sweep m --counts 0";
+    for (int i = 1; i < LL_MAX_COUNTS; i++)
+        snprintf(line + strlen(line), sizeof line - strlen(line), ",%d", i);
+    CHECK(accepted(line).count_total == LL_MAX_COUNTS);
+    strcat(line, ",64");
+    refused(line, "at most 64");
+}
+
+static void test_names(void) {
+    refused("quality m --weights int4", "--weights takes int8 or f32, found \"int4\"");
+    refused("quality m --group 64", "--group takes 128, 32 or channel");
+    refused("quality m --group 0", "--group takes 128, 32 or channel");
+    refused("quality m --isa nosuch", "no ISA is called \"nosuch\"; this program has ref");
+    refused("quality m --windw 8", "did you mean --window?");
+    refused("quality m --qqqqqqqqqqqq", "quality --help lists them");
+    refused("quality m -x", "has no option -x");
+    refused("info m --drop attn:1", "info takes no --drop (generate, quality, speed: yes)");
+    refused("tokenize m --isa ref", "takes no --isa");
+    refused("report d --json", "takes no --json");
+}
+
+static void test_form(void) {
+    refused("quality m --window", "--window needs a value: N");
+    refused("quality m --window --json", "--window needs a value (N), found --json");
+    refused("quality m --window 8 --window 8", "--window is given twice");
+    refused("quality m --json --json", "--json is given twice");
+    refused("quality m --json=1", "--json takes no value");
+    refused("quality m --text ''", "--text needs a FILE, found an empty one");
+    refused("quality m --plan p.json", "--plan does nothing without --drop");
+    refused("generate m", "generate needs --prompt TEXT");
+    refused("tokenize m --ids --json", "give one");
+}
+
+static void test_environment(void) {
+    setenv("LL_ISA", "ref", 1);
+    CHECK(strcmp(accepted("quality m").isa, "ref") == 0);
+    CHECK(accepted("tokenize m").isa == NULL);
+    setenv("LL_ISA", "nosuch", 1);
+    refused("quality m", "LL_ISA: no ISA is called \"nosuch\"");
+    CHECK(strcmp(accepted("quality m --isa ref").isa, "ref") == 0);
+    accepted("report d");
+    setenv("LL_ISA", "", 1);
+    CHECK(accepted("quality m").isa == NULL);
+    unsetenv("LL_ISA");
+}
+
+/* Runs the parser with standard output in a file; the text, which the caller frees. */
+static char *help_text(int argc, char **argv) {
+    char path[128];
+    snprintf(path, sizeof path, "%s/help.txt", ll_test_folder());
+    fflush(stdout);
+    const int kept = dup(STDOUT_FILENO);
+    FILE *file = fopen(path, "w");
+    ll_options options;
+    ll_error error = {0};
+    bool done = false;
+    dup2(fileno(file), STDOUT_FILENO);
+    const ll_status status = ll_options_parse(&options, argc, argv, &done, &error);
+    fflush(stdout);
+    dup2(kept, STDOUT_FILENO);
+    close(kept);
+    fclose(file);
+    CHECK_MSG(status == LL_OK && done, "%s: no help", error.text);
+    return ll_test_read(path, NULL);
+}
+
+static void test_help(void) {
+    char *words[] = {"layerlab", "--help"};
+    char *text = help_text(2, words);
+    CHECK_CONTAINS(text, "smollm2-135m");
+    CHECK_CONTAINS(text, "attn@8");
+    CHECK_CONTAINS(text, "LAYERLAB_MODELS");
+    CHECK_CONTAINS(text, "Exit codes");
+    free(text);
+    char *command[] = {"layerlab", "quality", "--window", "abc", "-h"};
+    text = help_text(5, command);
+    CHECK_CONTAINS(text, "--window N");
+    CHECK_CONTAINS(text, "(default: 1024)");
+    CHECK_CONTAINS(text, "Example:\n  layerlab quality ");
+    CHECK(!strstr(text, "--calib"));
+    for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+        CHECK_MSG(strcspn(line, "\n") <= 110 || strstr(line, "(default: "), "too wide: %.*s",
+                  (int)strcspn(line, "\n"), line);
+    free(text);
+}
+
+int main(int argc, char **argv) {
+    unsetenv("LL_ISA");
+    ll_test_begin(argc, argv);
+    ll_test_run("options/commands", test_commands);
+    ll_test_run("options/positional", test_positional);
+    ll_test_run("options/defaults", test_defaults);
+    ll_test_run("options/values", test_values);
+    ll_test_run("options/numbers", test_numbers);
+    ll_test_run("options/counts", test_counts);
+    ll_test_run("options/names", test_names);
+    ll_test_run("options/form", test_form);
+    ll_test_run("options/environment", test_environment);
+    ll_test_run("options/help", test_help);
+    return ll_test_end();
+}
