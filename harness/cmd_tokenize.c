@@ -1,5 +1,6 @@
 /* Text on standard input to tokens. */
 #include "cmd.h"
+#include "utf8_char.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -25,27 +26,12 @@ static ll_status read_stdin(char **data, size_t *length, ll_error *error) {
     return ll_fail(error, LL_NO_RESOURCE, "no memory for %zu bytes of standard input", capacity);
 }
 
-/* Bytes of the UTF-8 character that text starts with; 0: none. */
-static size_t character_length(const unsigned char *text, size_t length) {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    const unsigned char lead = text[0];
-    const size_t size = lead < 0x80 ? 1 : lead >> 5 == 6 ? 2 : lead >> 4 == 14 ? 3 : lead >> 3 == 30 ? 4 : 0;
-    if (size < 2 || size > length)
-        return size > length ? 0 : size;
-    uint32_t code = lead & (0x7fu >> size);
-    for (size_t i = 1; i < size; i++) {
-        if (text[i] >> 6 != 2)
-            return 0;
-        code = code << 6 | (text[i] & 0x3fu);
-    }
-    return code < least[size] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) ? 0 : size;
-}
-
 /* Prints the text such that it stays on its line and says which bytes it holds. */
 static void append_escaped(FILE *out, ll_text text) {
     const unsigned char *data = (const unsigned char *)text.data;
     for (size_t i = 0; i < text.length;) {
-        const size_t size = character_length(data + i, text.length - i);
+        const int character = ll_utf8_char(text.data + i, text.length - i);
+        const size_t size = character > 0 ? (size_t)character : 0;
         const unsigned char first = data[i];
         if (first == '\n' || first == '\t' || first == '\r' || first == '\\')
             fprintf(out, "\\%c", first == '\n' ? 'n' : first == '\t' ? 't' : first == '\r' ? 'r' : '\\');
