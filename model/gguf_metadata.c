@@ -22,8 +22,7 @@ const char *ll_kind_name(ll_kind kind) {
     return KINDS[kind].name;
 }
 
-/* ---- reading the table
- * ------------------------------------------------------------------------------------------- */
+/* ---- reading the table --------------------------------------------------------------------------------- */
 
 static ll_status take_kind(ll_gguf_reader *reader, ll_kind *out) {
     uint32_t kind;
@@ -79,6 +78,19 @@ static int compare_keys(const void *a, const void *b) {
     return ll_text_compare(((const ll_gguf_entry *)a)->key, ((const ll_gguf_entry *)b)->key);
 }
 
+/* Sorts the keys; each may be there once. */
+static ll_status check_keys(ll_gguf *gguf, ll_gguf_reader *reader) {
+    qsort(gguf->entries, gguf->entry_count, sizeof *gguf->entries, compare_keys);
+    reader->checking = true;
+    for (size_t i = 1; i < gguf->entry_count; i++) {
+        place_at_key(reader, gguf->entries[i].key);
+        if (compare_keys(&gguf->entries[i - 1], &gguf->entries[i]) == 0)
+            return ll_gguf_refuse(reader, "is there twice");
+    }
+    reader->checking = false;
+    return LL_OK;
+}
+
 ll_status ll_gguf_read_metadata(ll_gguf *gguf, ll_gguf_reader *reader, uint64_t count) {
     ll_gguf_place(reader, "metadata");
     if (count > ll_gguf_left(reader) / MIN_ENTRY_BYTES)
@@ -97,17 +109,10 @@ ll_status ll_gguf_read_metadata(ll_gguf *gguf, ll_gguf_reader *reader, uint64_t 
         place_at_key(reader, entry->key);
         LL_TRY(take_value(reader, entry));
     }
-    qsort(gguf->entries, gguf->entry_count, sizeof *gguf->entries, compare_keys);
-    for (size_t i = 1; i < gguf->entry_count; i++) {
-        place_at_key(reader, gguf->entries[i].key);
-        if (compare_keys(&gguf->entries[i - 1], &gguf->entries[i]) == 0)
-            return ll_gguf_refuse(reader, "is there twice");
-    }
-    return LL_OK;
+    return check_keys(gguf, reader);
 }
 
-/* ---- getting values
- * ---------------------------------------------------------------------------------------------- */
+/* ---- getting values ------------------------------------------------------------------------------------ */
 
 /* *out is NULL when the key is absent and the caller allows that. */
 static ll_status find_entry(const ll_gguf *gguf, const char *key, bool *found, const ll_gguf_entry **out,

@@ -17,6 +17,9 @@ ll_status ll_gguf_refuse(const ll_gguf_reader *reader, const char *format, ...) 
     va_start(arguments, format);
     vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
+    if (reader->checking)
+        return ll_fail(reader->error, LL_BAD_INPUT, "%s: %s: %s", reader->gguf->path, reader->place,
+                       sentence);
     return ll_fail(reader->error, LL_BAD_INPUT, "%s: %s, before offset %" PRIu64 ": %s", reader->gguf->path,
                    reader->place, reader->at, sentence);
 }

@@ -47,12 +47,13 @@ typedef struct {
     const ll_gguf *gguf;
     uint64_t at;    /* offset of the next byte; never past the end */
     char place[96]; /* what is being read, for the sentence of an error */
+    bool checking;  /* a table was read and is being checked: at tells nothing about the place */
     ll_error *error;
 } ll_gguf_reader;
 
 /* What the reader stands at: shown in every error until set again. */
 void ll_gguf_place(ll_gguf_reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* LL_BAD_INPUT with "file: place at offset N: sentence". */
+/* LL_BAD_INPUT with "file: place, before offset N: sentence"; without the offset while checking. */
 ll_status ll_gguf_refuse(const ll_gguf_reader *reader, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

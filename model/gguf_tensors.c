@@ -147,6 +147,7 @@ static ll_status read_table(ll_gguf *gguf, ll_gguf_reader *reader, uint64_t coun
         LL_TRY(read_tensor(reader, &gguf->tensors[i], &offsets[i]));
         gguf->tensor_count = i + 1;
     }
+    reader->checking = true;
     uint64_t alignment;
     LL_TRY(find_alignment(gguf, reader, &alignment));
     for (uint64_t i = 0; i < count; i++)
