@@ -9,8 +9,13 @@
 #ifndef LL_COMMIT
 #define LL_COMMIT "unknown"
 #endif
-#ifndef LL_COMPILER
-#define LL_COMPILER "unknown"
+#ifndef LL_COMPILER_FLAGS
+#define LL_COMPILER_FLAGS "(flags unknown)"
+#endif
+#ifdef __clang__
+#define COMPILER_VERSION "clang " __clang_version__ /* ends with a space */
+#else
+#define COMPILER_VERSION "gcc " __VERSION__ " "
 #endif
 
 const char *ll_build_commit(void) {
@@ -18,12 +23,10 @@ const char *ll_build_commit(void) {
 }
 
 const char *ll_build_compiler(void) {
-    return LL_COMPILER;
+    return COMPILER_VERSION LL_COMPILER_FLAGS;
 }
 
-/* One name where all operations have the same ISA, else the table's name and then the operations that differ
- * from it. */
-static void describe_isa(const ll_kernels *kernels, char *out, size_t capacity) {
+void ll_isa_text(const ll_kernels *kernels, char *out, size_t capacity) {
     size_t used = (size_t)snprintf(out, capacity, "%s", kernels->name);
     for (int op = 0; op < LL_OP_COUNT && used < capacity; op++)
         if (strcmp(kernels->isa[op], kernels->name) != 0)
@@ -83,7 +86,7 @@ void ll_run_info_fill(ll_row *row, const ll_model *model, uint64_t seed) {
     ll_row_text(row, "commit", ll_build_commit());
     ll_row_text(row, "compiler", ll_build_compiler());
     ll_row_text(row, "cpu", machine->cpu);
-    describe_isa(ll_model_kernels(model), text, sizeof text);
+    ll_isa_text(ll_model_kernels(model), text, sizeof text);
     ll_row_text(row, "isa", text);
     ll_row_int(row, "threads", ll_model_options_used(model)->threads);
     ll_row_int(row, "nodes", machine->nodes);
