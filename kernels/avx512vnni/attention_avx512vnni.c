@@ -1,0 +1,256 @@
+/* Causal attention with grouped query heads and online softmax, AVX-512.
+ *
+ * A query is one head of one row; the queries of a KV head are numbered row by row. Up to 48 of them pass
+ * over the cache together, in blocks of 64 positions counted from position 0, so that a block is read from
+ * memory once and from the L1 by the rest:
+ *
+ *   for each block of 64 positions:      K 64 x head_dim, V 64 x head_dim
+ *     for each tile of <= 6 queries:     scores (attention_tile.h) -> max, exp, sum -> values
+ *
+ * What a query computes depends only on its own position: its blocks, the order in them and the lanes of its
+ * sums are the same whatever other queries share its tile, so prefill and decode agree bit for bit. Blocks
+ * end at the query's own position: lanes beyond it are masked, and its sum over V stops there, so what lies
+ * there (NaN perhaps) never reaches it. Online softmax: with m the largest score so far, o = sum e^(s-m) V
+ * and l = sum e^(s-m); a block that raises m by d multiplies both by e^-d. l is kept in 16 lanes and added up
+ * at the end.
+ */
+#include "attention_tile.h"
+#include "exp_avx512vnni.h"
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+enum { QUERIES = 48 };
+
+/* The queries that pass over the cache together. */
+typedef struct {
+    __m512 sum[QUERIES];
+    float max[QUERIES];
+    const float *q[QUERIES];
+    size_t seen[QUERIES]; /* positions, ascending */
+    float *o;             /* [QUERIES][ldo], not divided by the sum yet */
+    size_t ldo, count;
+} batch;
+
+/* One KV head. */
+typedef struct {
+    const char *k, *v;
+    size_t dim;
+    float scale;
+    ll_kv_type type;
+} cache;
+
+static size_t padded_dim(size_t head_dim) {
+    return (head_dim + 15) / 16 * 16;
+}
+
+size_t ll_attention_scratch_bytes_avx512vnni(const ll_kv *kv, size_t heads) {
+    (void)heads;
+    return QUERIES * padded_dim(kv->head_dim) * sizeof(float);
+}
+
+static LL_INLINE void score_queries(float *score, const float *const *q, const void *k, size_t dim,
+                                    int queries, const ll_kv_type type, const int lines) {
+    switch (queries) {
+    case 1:
+        score_tile(score, q, k, dim, type, 1, lines);
+        break;
+    case 2:
+        score_tile(score, q, k, dim, type, 2, lines);
+        break;
+    case 3:
+        score_tile(score, q, k, dim, type, 3, lines);
+        break;
+    case 4:
+        score_tile(score, q, k, dim, type, 4, lines);
+        break;
+    case 5:
+        score_tile(score, q, k, dim, type, 5, lines);
+        break;
+    default:
+        score_tile(score, q, k, dim, type, 6, lines);
+        break;
+    }
+}
+
+static LL_INLINE void value_queries(float *o, size_t ldo, const float *fix, const float *p, const void *v,
+                                    size_t count, size_t dim, __mmask16 mask, int queries,
+                                    const ll_kv_type type, const int lines) {
+    switch (queries) {
+    case 1:
+        value_tile(o, ldo, fix, p, v, count, dim, mask, type, 1, lines);
+        break;
+    case 2:
+        value_tile(o, ldo, fix, p, v, count, dim, mask, type, 2, lines);
+        break;
+    case 3:
+        value_tile(o, ldo, fix, p, v, count, dim, mask, type, 3, lines);
+        break;
+    case 4:
+        value_tile(o, ldo, fix, p, v, count, dim, mask, type, 4, lines);
+        break;
+    case 5:
+        value_tile(o, ldo, fix, p, v, count, dim, mask, type, 5, lines);
+        break;
+    default:
+        value_tile(o, ldo, fix, p, v, count, dim, mask, type, 6, lines);
+        break;
+    }
+}
+
+/* Scores of positions [at, at + count), at a multiple of 64; whole lines of 16 are computed. */
+static void score_block(float *score, const float *const *q, const cache *c, size_t at, size_t count,
+                        int queries) {
+    const size_t lines = (count + LL_KV_BLOCK - 1) / LL_KV_BLOCK;
+    const size_t size = c->type == LL_KV_F32 ? sizeof(float) : sizeof(uint16_t);
+    const char *k = c->k + at * c->dim * size;
+    if (lines == 4 && c->type == LL_KV_F32)
+        score_queries(score, q, k, c->dim, queries, LL_KV_F32, 4);
+    else if (lines == 4)
+        score_queries(score, q, k, c->dim, queries, LL_KV_BF16, 4);
+    for (size_t l = 0; lines < 4 && l < lines; l++, score += LL_KV_BLOCK, k += LL_KV_BLOCK * c->dim * size) {
+        if (c->type == LL_KV_F32)
+            score_queries(score, q, k, c->dim, queries, LL_KV_F32, 1);
+        else
+            score_queries(score, q, k, c->dim, queries, LL_KV_BF16, 1);
+    }
+}
+
+/* o = o * fix + p V over count positions from position at on. */
+static void value_block(float *o, size_t ldo, const float *fix, const float *p, const cache *c, size_t at,
+                        size_t count, int queries) {
+    const size_t size = c->type == LL_KV_F32 ? sizeof(float) : sizeof(uint16_t);
+    const char *v = c->v + at * c->dim * size;
+    for (size_t d = 0, width; d < c->dim; d += width) {
+        const size_t left = c->dim - d;
+        const __mmask16 mask = (__mmask16)(left < 16 ? (1u << left) - 1 : 0xffff);
+        width = left < 64 ? 16 : 64;
+        if (width == 64 && c->type == LL_KV_F32)
+            value_queries(o + d, ldo, fix, p, v + d * size, count, c->dim, mask, queries, LL_KV_F32, 4);
+        else if (width == 64)
+            value_queries(o + d, ldo, fix, p, v + d * size, count, c->dim, mask, queries, LL_KV_BF16, 4);
+        else if (c->type == LL_KV_F32)
+            value_queries(o + d, ldo, fix, p, v + d * size, count, c->dim, mask, queries, LL_KV_F32, 1);
+        else
+            value_queries(o + d, ldo, fix, p, v + d * size, count, c->dim, mask, queries, LL_KV_BF16, 1);
+    }
+}
+
+/* The first count scores of a block become scale * score, the others -inf; returns the largest. */
+static LL_INLINE float scale_scores(__m512 s[4], const float *score, size_t count, float scale) {
+    const uint64_t bits = count < ATT_BLOCK ? (UINT64_C(1) << count) - 1 : UINT64_MAX;
+    const __m512 none = _mm512_set1_ps(-INFINITY);
+    LL_UNROLL
+    for (int l = 0; l < 4; l++) {
+        const __mmask16 mask = (__mmask16)(bits >> (16 * l));
+        const __m512 raw = _mm512_maskz_loadu_ps(mask, score + 16 * l);
+        s[l] = _mm512_mask_mul_ps(none, mask, raw, _mm512_set1_ps(scale));
+    }
+    return _mm512_reduce_max_ps(_mm512_max_ps(_mm512_max_ps(s[0], s[1]), _mm512_max_ps(s[2], s[3])));
+}
+
+/* Scores of one query, count of them in this block, become weights e^(s - max); the larger of old_max and
+ * theirs is the new max. */
+static LL_INLINE float weigh(float *score, size_t count, float scale, float old_max, __m512 *sum) {
+    __m512 s[4];
+    const float block_max = scale_scores(s, score, count, scale);
+    const float max = block_max > old_max ? block_max : old_max;
+    LL_UNROLL
+    for (int l = 0; l < 4; l++) {
+        s[l] = ll_exp_avx512vnni(_mm512_sub_ps(s[l], _mm512_set1_ps(max)));
+        _mm512_store_ps(score + 16 * l, s[l]);
+    }
+    *sum = _mm512_add_ps(_mm512_add_ps(s[0], s[1]), _mm512_add_ps(s[2], s[3]));
+    return max;
+}
+
+static size_t seen_in_block(const batch *b, size_t query, size_t at) {
+    return b->seen[query] > at ? ll_min(b->seen[query] - at, ATT_BLOCK) : 0;
+}
+
+/* Softmax of a tile's scores in the block at position at; fix[i] is what o must be multiplied by. */
+static void weigh_tile(float *score, float *fix, batch *b, size_t first, int queries, const cache *c,
+                       size_t at) {
+    _Alignas(LL_ALIGN) float rise[16] = {0};
+    __m512 sum[ATT_TILE];
+    for (int i = 0; i < queries; i++) {
+        const size_t query = first + (size_t)i, count = seen_in_block(b, query, at);
+        sum[i] = _mm512_setzero_ps();
+        if (count == 0)
+            continue;
+        const float max = weigh(score + i * ATT_BLOCK, count, c->scale, b->max[query], &sum[i]);
+        rise[i] = b->max[query] - max;
+        b->max[query] = max;
+    }
+    _mm512_store_ps(fix, ll_exp_avx512vnni(_mm512_load_ps(rise)));
+    for (int i = 0; i < queries; i++)
+        b->sum[first + (size_t)i] =
+            _mm512_fmadd_ps(b->sum[first + (size_t)i], _mm512_set1_ps(fix[i]), sum[i]);
+}
+
+static void tile_block(batch *b, size_t first, int queries, const cache *c, size_t at) {
+    _Alignas(LL_ALIGN) float score[ATT_TILE * ATT_BLOCK], fix[16];
+    const size_t most = seen_in_block(b, first + (size_t)queries - 1, at);
+    if (most == 0)
+        return;
+    score_block(score, b->q + first, c, at, most, queries);
+    weigh_tile(score, fix, b, first, queries, c, at);
+    const size_t common = seen_in_block(b, first, at);
+    float *o = b->o + first * b->ldo;
+    value_block(o, b->ldo, fix, score, c, at, common, queries);
+    const float one = 1;
+    for (int i = 0; i < queries && common < most; i++) {
+        const size_t count = seen_in_block(b, first + (size_t)i, at);
+        if (count > common)
+            value_block(o + (size_t)i * b->ldo, b->ldo, &one, score + i * ATT_BLOCK + common, c, at + common,
+                        count - common, 1);
+    }
+}
+
+static void pass(batch *b, const cache *c) {
+    for (size_t i = 0; i < b->count; i++) {
+        b->sum[i] = _mm512_setzero_ps();
+        b->max[i] = -INFINITY;
+    }
+    memset(b->o, 0, b->count * b->ldo * sizeof *b->o);
+    for (size_t at = 0; at < b->seen[b->count - 1]; at += ATT_BLOCK) {
+        for (size_t first = 0, queries; first < b->count; first += queries) {
+            queries = ll_tile_rows(b->count - first, ATT_TILE);
+            tile_block(b, first, (int)queries, c, at);
+        }
+    }
+}
+
+static void store_query(float *out, const float *o, __m512 sum, size_t dim) {
+    const __m512 total = _mm512_set1_ps(_mm512_reduce_add_ps(sum));
+    for (size_t d = 0; d < dim; d += 16) {
+        const __mmask16 mask = (__mmask16)(dim - d < 16 ? (1u << (dim - d)) - 1 : 0xffff);
+        _mm512_mask_storeu_ps(out + d, mask, _mm512_div_ps(_mm512_load_ps(o + d), total));
+    }
+}
+
+void ll_attention_avx512vnni(float *out, size_t ldo, const float *q, size_t ldq, const ll_kv *kv, size_t pos0,
+                             size_t rows, size_t heads, size_t h0, size_t h1, float scale, void *scratch) {
+    assert(pos0 + rows <= kv->capacity && heads % kv->kv_heads == 0 && kv->head_dim % 2 == 0);
+    const size_t share = heads / kv->kv_heads, dim = kv->head_dim;
+    const size_t head_bytes = ll_kv_bytes(kv->type, kv->capacity, 1, dim);
+    batch b;
+    b.o = scratch;
+    b.ldo = padded_dim(dim);
+    for (size_t h = h0; h < h1; h++) {
+        const cache c = {(const char *)kv->k + h * head_bytes, (const char *)kv->v + h * head_bytes, dim,
+                         scale, kv->type};
+        for (size_t t = 0; t < rows * share; t += b.count) {
+            b.count = ll_min(rows * share - t, QUERIES);
+            for (size_t i = 0; i < b.count; i++) {
+                const size_t row = (t + i) / share, head = h * share + (t + i) % share;
+                b.q[i] = q + row * ldq + head * dim;
+                b.seen[i] = pos0 + row + 1;
+            }
+            pass(&b, &c);
+            for (size_t i = 0; i < b.count; i++)
+                store_query(out + (t + i) / share * ldo + (h * share + (t + i) % share) * dim,
+                            b.o + i * b.ldo, b.sum[i], dim);
+        }
+    }
+}

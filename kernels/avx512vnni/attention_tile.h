@@ -1,0 +1,123 @@
+/* The two register-tiled products of attention, for up to 6 queries that share a KV head.
+ *
+ * Scores: q . K for 16 .. 64 positions. A line of K holds 16 positions (kv_store_avx512vnni.c), so a score is
+ * a lane and its sum over head_dim one fma chain: 6 queries x 4 lines = 24 accumulators, as in the f32
+ * matmul. Values: o += p V for 16 .. 64 dimensions. A lane is a dimension, the chain runs over positions: 6
+ * queries x 4 lines again. Both cost one fma a lane and step (Zen 4: 1 zmm a cycle, latency 4), 4 loads and 6
+ * broadcasts a step of 24 fma. bf16 is the upper half of a float: a shift, or a mask for the odd half of a
+ * pair, makes it f32; 4 to 8 cheap integer operations beside 24 fma, where the bf16 dot instruction would be
+ * another ISA.
+ */
+#ifndef LL_AVX512VNNI_ATTENTION_TILE_H
+#define LL_AVX512VNNI_ATTENTION_TILE_H
+
+#include "tile.h"
+
+enum {
+    ATT_TILE = 6,   /* queries */
+    ATT_BLOCK = 64, /* positions */
+};
+
+static LL_INLINE __m512 upper_half(__m512i pairs) {
+    return _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32((int)0xffff0000)));
+}
+
+static LL_INLINE __m512 lower_half(__m512i pairs) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
+}
+
+/* acc[i][l] += q[i][d] * k[l]. */
+static LL_INLINE void score_step(__m512 acc[ATT_TILE][4], const float *const *q, size_t d, const __m512 k[4],
+                                 const int queries, const int lines) {
+    LL_UNROLL
+    for (int i = 0; i < queries; i++) {
+        __m512 qd = _mm512_set1_ps(q[i][d]);
+        LL_UNROLL
+        for (int l = 0; l < lines; l++)
+            acc[i][l] = _mm512_fmadd_ps(qd, k[l], acc[i][l]);
+    }
+}
+
+/* score[i][0 .. 16 * lines) = q[i] . K; k: the first of lines blocks of 16 positions. */
+static LL_INLINE void score_tile(float *score, const float *const *q, const void *k, size_t dim,
+                                 const ll_kv_type type, const int queries, const int lines) {
+    __m512 acc[ATT_TILE][4], kd[4];
+    LL_UNROLL
+    for (int i = 0; i < queries; i++) {
+        LL_UNROLL
+        for (int l = 0; l < lines; l++)
+            acc[i][l] = _mm512_setzero_ps();
+    }
+    if (type == LL_KV_F32) {
+        const float *line = k;
+        for (size_t d = 0; d < dim; d++, line += LL_KV_BLOCK) {
+            LL_UNROLL
+            for (int l = 0; l < lines; l++)
+                kd[l] = _mm512_load_ps(line + (size_t)l * dim * LL_KV_BLOCK);
+            score_step(acc, q, d, kd, queries, lines);
+        }
+    } else {
+        const uint32_t *line = k;
+        for (size_t d = 0; d < dim; d += 2, line += LL_KV_BLOCK) {
+            LL_UNROLL
+            for (int l = 0; l < lines; l++)
+                kd[l] = lower_half(_mm512_load_si512(line + (size_t)l * dim / 2 * LL_KV_BLOCK));
+            score_step(acc, q, d, kd, queries, lines);
+            LL_UNROLL
+            for (int l = 0; l < lines; l++)
+                kd[l] = upper_half(_mm512_load_si512(line + (size_t)l * dim / 2 * LL_KV_BLOCK));
+            score_step(acc, q, d + 1, kd, queries, lines);
+        }
+    }
+    LL_UNROLL
+    for (int i = 0; i < queries; i++) {
+        LL_UNROLL
+        for (int l = 0; l < lines; l++)
+            _mm512_store_ps(score + i * ATT_BLOCK + 16 * l, acc[i][l]);
+    }
+}
+
+/* 16 dimensions of V from d on, those of mask. */
+static LL_INLINE __m512 load_v(const void *v, size_t d, const ll_kv_type type, __mmask16 mask) {
+    if (type == LL_KV_F32)
+        return _mm512_maskz_loadu_ps(mask, (const float *)v + d);
+    const __m256i half = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)v + d);
+    return lower_half(_mm512_cvtepu16_epi32(half));
+}
+
+/* o[i][0 .. 16 * lines) = o * fix[i] + sum of p[i][j] * V[j] over j in [0, count). Dimensions past head_dim
+ * are masked out of the last line. */
+static LL_INLINE void value_tile(float *o, size_t ldo, const float *fix, const float *p, const void *v,
+                                 size_t count, size_t dim, __mmask16 mask, const ll_kv_type type,
+                                 const int queries, const int lines) {
+    const size_t bytes = dim * (type == LL_KV_F32 ? sizeof(float) : sizeof(uint16_t));
+    const char *row = v;
+    __m512 acc[ATT_TILE][4];
+    LL_UNROLL
+    for (int i = 0; i < queries; i++) {
+        LL_UNROLL
+        for (int l = 0; l < lines; l++)
+            acc[i][l] = _mm512_mul_ps(_mm512_load_ps(o + (size_t)i * ldo + 16 * l), _mm512_set1_ps(fix[i]));
+    }
+    for (size_t j = 0; j < count; j++, row += bytes) {
+        __m512 vj[4];
+        LL_UNROLL
+        for (int l = 0; l < lines; l++)
+            vj[l] = load_v(row, 16 * (size_t)l, type, lines == 1 ? mask : (__mmask16)0xffff);
+        LL_UNROLL
+        for (int i = 0; i < queries; i++) {
+            __m512 pj = _mm512_set1_ps(p[i * ATT_BLOCK + (int)j]);
+            LL_UNROLL
+            for (int l = 0; l < lines; l++)
+                acc[i][l] = _mm512_fmadd_ps(pj, vj[l], acc[i][l]);
+        }
+    }
+    LL_UNROLL
+    for (int i = 0; i < queries; i++) {
+        LL_UNROLL
+        for (int l = 0; l < lines; l++)
+            _mm512_store_ps(o + (size_t)i * ldo + 16 * l, acc[i][l]);
+    }
+}
+
+#endif
