@@ -1,6 +1,5 @@
 #include "cmd.h"
 #include "model_list.h"
-#include "plan.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,6 +2,8 @@
 #ifndef LL_CMD_H
 #define LL_CMD_H
 #include "commands.h"
+#include "plan.h"
+#include "rows.h"
 
 #include <jansson.h>
 
@@ -13,6 +15,12 @@ void ll_cmd_bytes_text(uint64_t bytes, char text[LL_BYTES_TEXT]);
 const char *ll_cmd_threads_reason(const ll_options *options, const ll_machine *machine);
 /* The model's file. path holds LL_CMD_PATH bytes. */
 ll_status ll_cmd_locate(const ll_options *options, char *path, ll_error *error);
+/* Loads the model and finds the importance and the order of its modules on --calib; ll_plan_free afterwards,
+ * also on failure. */
+ll_status ll_cmd_calibrate(const ll_options *options, ll_plan *plan, ll_error *error);
 /* Prints root, a line end after it. */
 ll_status ll_cmd_print_json(const json_t *root, ll_error *error);
+/* Loads the model and the calibration set and fills the plan but for its orders: what importance and plan
+ * share. */
+ll_status ll_cmd_importance_plan(const ll_options *options, ll_plan *plan, ll_error *error);
 #endif

@@ -21,6 +21,7 @@ void ll_progress_begin(ll_progress *progress, const char *what, double total, bo
     memset(progress, 0, sizeof *progress);
     ll_progress_label(progress, what);
     progress->total = total;
+    progress->unit = 1;
     progress->began = progress->shown = ll_seconds();
     progress->terminal = isatty(STDERR_FILENO) == 1;
     progress->quiet = quiet;
@@ -53,8 +54,8 @@ static void show(ll_progress *progress, double now) {
     progress->visible = true;
 }
 
-void ll_progress_step(ll_progress *progress, double work) {
-    progress->done += work;
+void ll_progress_step(ll_progress *progress, double steps) {
+    progress->done += steps * progress->unit;
     if (progress->quiet)
         return;
     const double now = ll_seconds();

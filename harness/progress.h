@@ -8,6 +8,7 @@
 typedef struct {
     char what[96];
     double total, done; /* any unit of work */
+    double unit;        /* what one step of the present part counts; 1 at the start */
     double began, shown;
     bool terminal, quiet, visible;
 } ll_progress;
@@ -15,7 +16,7 @@ typedef struct {
 /* Monotonic seconds. */
 double ll_seconds(void);
 void ll_progress_begin(ll_progress *progress, const char *what, double total, bool quiet);
-void ll_progress_step(ll_progress *progress, double work); /* done += work */
+void ll_progress_step(ll_progress *progress, double steps); /* done += steps * unit */
 void ll_progress_label(ll_progress *progress, const char *what);
 void ll_progress_end(ll_progress *progress); /* clears or ends the line */
 #endif

@@ -1,6 +1,8 @@
 #include "rows.h"
 #include "run_info.h"
 
+#include <string.h>
+
 #define SCHEMA(variable, file, key_count, ...)                                                               \
     static const char *const variable##_columns[] = {__VA_ARGS__};                                           \
     const ll_csv_schema ll_##variable##_schema = {                                                           \
@@ -13,13 +15,29 @@ SCHEMA(quality, "quality", 11, "model_sha256", "weights", "group", "data_sha256"
        "first_window", "windows", "kind", "dropped", "drop", "perplexity", "perplexity_stderr", "kl",
        "kl_stderr", "top1", "top1_stderr", "tokens", "data_file", LL_RUN_COLUMNS);
 
-SCHEMA(speed, "speed", 9, "model_sha256", "weights", "group", "prompt", "generate", "repetitions", "kind",
-       "dropped", "drop", "method", "prefill_tokens_per_s", "decode_tokens_per_s", "speedup_prefill",
-       "speedup_prefill_q1", "speedup_prefill_q3", "speedup_decode", "speedup_decode_q1", "speedup_decode_q3",
-       "speedup", "speedup_q1", "speedup_q3", "speedup_predicted", "kv_bytes", "bytes_per_token",
-       "ops_per_token", "int8_share", "bandwidth_share", "peak_gops", "bandwidth_gbs", LL_RUN_COLUMNS);
+/* A timing belongs to its CPU, ISA and thread count, which are keys here. */
+SCHEMA(speed, "speed", 13, "model_sha256", "weights", "group", "cpu", "isa", "threads", "prompt", "generate",
+       "method", "repetitions", "kind", "dropped", "drop", "prefill_tokens_per_s", "decode_tokens_per_s",
+       "speedup", "speedup_q1", "speedup_q3", "speedup_prefill", "speedup_prefill_q1", "speedup_prefill_q3",
+       "speedup_decode", "speedup_decode_q1", "speedup_decode_q3", "speedup_predicted", "predicted_prefill",
+       "predicted_decode", "kv_bytes", "bytes_per_token", "ops_per_token", "int8_share", "bandwidth_share",
+       "peak_gops", "bandwidth_gbs", "commit", "compiler", "nodes", "placement", "source", "seed", "date");
 
+/* Timings of a speed row carry its date; those of an interrupted one match no row. */
 SCHEMA(samples, "samples", 0, "weights", "group", "prompt", "generate", "kind", "dropped", "drop",
-       "repetition", "arm", "phase", "depth", "tokens", "seconds");
+       "repetition", "arm", "phase", "depth", "tokens", "seconds", "date");
 
 SCHEMA(modules, "modules", 2, "kind", "layer", "importance");
+
+void ll_row_weights(ll_row *row, ll_weights_kind weights, size_t group) {
+    ll_row_text(row, "weights", ll_weights_kind_name(weights));
+    if (weights == LL_WEIGHTS_INT8 && group)
+        ll_row_int(row, "group", group);
+    else if (weights == LL_WEIGHTS_INT8)
+        ll_row_text(row, "group", "channel");
+}
+
+const char *ll_file_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}

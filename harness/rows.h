@@ -2,10 +2,16 @@
 #ifndef LL_ROWS_H
 #define LL_ROWS_H
 #include "csv.h"
+#include "model.h"
 
 extern const ll_csv_schema ll_importance_schema; /* importance.csv */
 extern const ll_csv_schema ll_quality_schema;    /* quality.csv */
 extern const ll_csv_schema ll_speed_schema;      /* speed.csv: medians */
 extern const ll_csv_schema ll_samples_schema;    /* samples.csv: every timing */
 extern const ll_csv_schema ll_modules_schema;    /* "kind,layer,importance", what `importance --csv` prints */
+
+/* The columns weights and group ("128", "32", "channel"; "NA" for f32). */
+void ll_row_weights(ll_row *row, ll_weights_kind weights, size_t group);
+/* What follows the last '/': rows name files, not the folders of one machine. */
+const char *ll_file_name(const char *path);
 #endif

@@ -13,6 +13,9 @@ enum { LL_RUN_COLUMN_COUNT = 10 };
  * where operations differ "attention=ref matmul_i8=avx512vnni ..."), source "real" (weights), date in UTC
  * (ISO 8601). */
 void ll_run_info_fill(ll_row *row, const ll_model *model, uint64_t seed);
+/* One name where all operations have the same ISA, else the table's name and then the operations that differ
+ * from it. */
+void ll_isa_text(const ll_kernels *kernels, char *out, size_t capacity);
 const char *ll_build_commit(void);
 const char *ll_build_compiler(void);
 #endif

@@ -15,7 +15,7 @@ static ll_status check_options(const ll_model_options *options, ll_error *error)
     return LL_OK;
 }
 
-static ll_status select_kernels(ll_kernels *kernels, const char *isa, ll_error *error) {
+ll_status ll_model_select_kernels(ll_kernels *kernels, const char *isa, ll_error *error) {
     const ll_status status = ll_kernels_select(kernels, ll_cpu_features(), isa);
     if (status == LL_OK)
         return LL_OK;
@@ -43,7 +43,7 @@ ll_status ll_model_load(ll_model **out, const char *path, const ll_model_options
         return ll_fail(error, LL_NO_RESOURCE, "no memory for a model");
     model->options = *options;
     ll_gguf *gguf = NULL;
-    ll_status status = select_kernels(&model->kernels, options->isa, error);
+    ll_status status = ll_model_select_kernels(&model->kernels, options->isa, error);
     if (status == LL_OK)
         status = ll_machine_probe(&model->machine, "", error);
     if (status == LL_OK) {

@@ -23,6 +23,9 @@ typedef struct ll_model ll_model;
 ll_status ll_model_load(ll_model **out, const char *path, const ll_model_options *options, ll_error *error);
 void ll_model_destroy(ll_model *model); /* NULL is fine; sessions go first */
 
+/* The kernels that isa (NULL: the best) gives on this CPU; the error lists the names it has. */
+ll_status ll_model_select_kernels(ll_kernels *kernels, const char *isa, ll_error *error);
+
 const ll_config *ll_model_config(const ll_model *model);
 const ll_tokenizer *ll_model_tokenizer(const ll_model *model);
 const ll_kernels *ll_model_kernels(const ll_model *model);

@@ -1,0 +1,92 @@
+#include "cmd.h"
+#include "documents.h"
+#include "quality.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    ll_model *model;
+    ll_mask mask;
+    char drop[LL_MASK_TEXT];
+    ll_documents text;
+    ll_windows windows;
+    ll_baseline baseline;
+    ll_quality quality;
+} job;
+
+static ll_status measure(job *j, const ll_options *options, ll_error *error) {
+    ll_progress progress;
+    const double windows = (double)j->windows.count;
+    ll_progress_begin(&progress, "quality", options->kl ? 2 * windows : windows, options->quiet);
+    ll_status status = LL_OK;
+    if (options->kl)
+        status = ll_baseline_make(&j->baseline, j->model, &j->windows, &progress, error);
+    if (status == LL_OK)
+        status = ll_quality_run(&j->quality, j->model, &j->mask, &j->windows,
+                                options->kl ? &j->baseline : NULL, &progress, error);
+    ll_progress_end(&progress);
+    return status;
+}
+
+/* null for a value that was not measured. */
+static json_t *real_or_null(double value) {
+    return isnan(value) ? json_null() : json_real(value);
+}
+
+static ll_status print_json(const job *j, const ll_options *options, ll_error *error) {
+    const ll_quality *q = &j->quality;
+    json_t *root =
+        json_pack("{s:f, s:f, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s}", "perplexity", q->perplexity, "stderr",
+                  q->perplexity_stderr, "tokens", (json_int_t)q->tokens, "windows", (json_int_t)q->windows,
+                  "window", (json_int_t)options->window, "first_window", (json_int_t)options->first_window,
+                  "recipe", LL_QUALITY_RECIPE, "weights", ll_weights_kind_name(options->weights), "drop",
+                  j->drop, "text_sha256", j->text.sha256);
+    if (!root)
+        return ll_fail(error, LL_NO_RESOURCE, "no memory for the result");
+    json_object_set_new(root, "kl", real_or_null(q->kl));
+    json_object_set_new(root, "kl_stderr", real_or_null(q->kl_stderr));
+    json_object_set_new(root, "top1", real_or_null(q->top1));
+    json_object_set_new(root, "top1_stderr", real_or_null(q->top1_stderr));
+    const ll_status status = ll_cmd_print_json(root, error);
+    json_decref(root);
+    return status;
+}
+
+static void print_text(const job *j, const ll_options *options) {
+    const ll_quality *q = &j->quality;
+    printf("dropped     %s\n", j->drop);
+    printf("perplexity  %.4f +- %.4f (%zu tokens, %zu windows of %zu from window %zu on, %s weights)\n",
+           q->perplexity, q->perplexity_stderr, q->tokens, q->windows, options->window, options->first_window,
+           ll_weights_kind_name(options->weights));
+    if (!options->kl)
+        return;
+    printf("KL          %.5f +- %.5f nats a token from the full model\n", q->kl, q->kl_stderr);
+    printf("top-1       %.2f +- %.2f %% of tokens as the full model\n", 100 * q->top1, 100 * q->top1_stderr);
+}
+
+static ll_status run(job *j, const ll_options *options, ll_error *error) {
+    char path[LL_CMD_PATH];
+    LL_TRY(ll_documents_load(&j->text, options->text, error));
+    LL_TRY(ll_cmd_load(options, options->weights, &j->model, path, error));
+    LL_TRY(ll_cmd_mask(options, ll_model_config(j->model), &j->mask, error));
+    ll_mask_format(&j->mask, ll_model_config(j->model)->layers, j->drop);
+    LL_TRY(ll_windows_cut(&j->windows, ll_model_tokenizer(j->model), j->text.texts[0], options->window,
+                          options->first_window, options->max_windows, error));
+    LL_TRY(measure(j, options, error));
+    if (options->json)
+        return print_json(j, options, error);
+    print_text(j, options);
+    return LL_OK;
+}
+
+ll_status ll_cmd_quality(const ll_options *options, ll_error *error) {
+    job j = {0};
+    const ll_status status = run(&j, options, error);
+    ll_baseline_free(&j.baseline);
+    ll_windows_free(&j.windows);
+    ll_model_destroy(j.model);
+    ll_documents_free(&j.text);
+    return status;
+}

@@ -1,0 +1,52 @@
+/* What dropping gains: prefill, decode and whole generation against the full model, in turn (A B A B ...),
+ * beside the machine's limits. */
+#ifndef LL_SPEED_H
+#define LL_SPEED_H
+#include "model.h"
+#include "progress.h"
+
+typedef struct {
+    size_t prompt, generate; /* tokens; their sum is within the context */
+    size_t repetitions;      /* timed ones, each arm; one more of each warms up */
+    bool exact;              /* time every generated token; else two depths, integrated */
+} ll_speed_spec;
+
+typedef struct {
+    double median, q1, q3;
+} ll_spread;
+
+/* One timing. */
+typedef struct {
+    const char *arm;   /* "full" or "dropped" */
+    const char *phase; /* "prefill" or "decode" */
+    size_t repetition, depth, tokens;
+    double seconds;
+} ll_speed_sample;
+
+typedef struct {
+    double prefill_tokens_per_s, decode_tokens_per_s; /* medians, of the model with the mask */
+    /* Medians and quartiles of ratios of neighbouring runs, full time over dropped time; 1 exactly for the
+     * full model. */
+    ll_spread speedup_prefill, speedup_decode, speedup;
+    double predicted_prefill, predicted_decode,
+        predicted;     /* by operations at the int8 peak and bytes at the read bandwidth */
+    uint64_t kv_bytes; /* allocated for prompt + generate positions */
+    double bytes_per_token, ops_per_token; /* decode at the middle depth; prefill */
+    double int8_share,
+        bandwidth_share; /* of the larger of the two neighbouring probes, medians; int8_share NAN in f32 */
+    ll_limits limits;    /* medians of the probes */
+    ll_speed_sample *samples; /* malloc'd */
+    size_t sample_count;
+} ll_speed;
+
+enum { LL_DECODE_STEPS = 16 }; /* tokens timed at each of the two depths when not exact */
+
+/* Progress steps: ll_speed_steps in all. */
+ll_status ll_speed_run(ll_speed *out, const ll_model *model, const ll_mask *mask, const ll_speed_spec *spec,
+                       ll_progress *progress, ll_error *error);
+size_t ll_speed_steps(const ll_speed_spec *spec);
+void ll_speed_free(ll_speed *speed);
+
+/* Median and quartiles (linear between neighbours, as R's type 7) of n >= 1 values; sorts them. */
+ll_spread ll_spread_of(double *values, size_t n);
+#endif

@@ -1,0 +1,188 @@
+#include "sweep.h"
+#include "cmd.h"
+#include "documents.h"
+#include "model_list.h"
+#include "run_info.h"
+#include "sweep_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const ll_protocol quick = {
+    .name = "quick",
+    .samples = 32,
+    .length = 512,
+    .window = 1024,
+    .max_windows = 8,
+    .counts = {4, 8, 12},
+    .count_total = 3,
+    .speed = {.prompt = 512, .generate = 512, .repetitions = 3},
+};
+
+static const ll_protocol full = {
+    .name = "full",
+    .samples = 256,
+    .length = 2048,
+    .window = 1024,
+    .max_windows = 64,
+    .counts = {2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24},
+    .count_total = 12,
+    .speed = {.prompt = 2048, .generate = 2048, .repetitions = 5},
+};
+
+static int by_size(const void *a, const void *b) {
+    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return (x > y) - (x < y);
+}
+
+ll_protocol ll_protocol_of(const ll_options *options) {
+    ll_protocol p = options->full ? full : quick;
+    p.samples = options->samples ? options->samples : p.samples;
+    p.length = options->length ? options->length : p.length;
+    p.window = options->window;
+    p.first_window = options->first_window;
+    p.max_windows = options->max_windows ? options->max_windows : p.max_windows;
+    p.speed.prompt = options->prompt ? options->prompt : p.speed.prompt;
+    p.speed.generate = options->generate ? options->generate
+                       : options->prompt ? options->prompt
+                                         : p.speed.generate;
+    p.speed.repetitions = options->repetitions ? options->repetitions : p.speed.repetitions;
+    p.speed.exact = options->exact;
+    if (options->count_total) {
+        p.count_total = options->count_total;
+        memcpy(p.counts, options->counts, sizeof p.counts);
+        qsort(p.counts, p.count_total, sizeof *p.counts, by_size);
+    }
+    return p;
+}
+
+ll_status ll_sweep_open(ll_sweep *sweep, const ll_csv_schema *schema, ll_csv **out) {
+    char path[LL_SWEEP_PATH];
+    bool recovered;
+    snprintf(path, sizeof path, "%s/%s.csv", sweep->folder, schema->name);
+    LL_TRY(ll_csv_open(out, path, schema, &recovered, sweep->error));
+    if (recovered && !sweep->options->quiet)
+        fprintf(stderr, "%s: the last row was cut; it is measured again\n", path);
+    return LL_OK;
+}
+
+ll_status ll_sweep_need_model(ll_sweep *sweep) {
+    if (sweep->model)
+        return LL_OK;
+    char path[LL_CMD_PATH];
+    return ll_cmd_load(sweep->options, sweep->options->weights, &sweep->model, path, sweep->error);
+}
+
+void ll_sweep_skip(ll_sweep *sweep, double work) {
+    sweep->progress.total -= work;
+}
+
+bool ll_sweep_copy_same(const ll_csv *csv, ll_row *row) {
+    const ll_csv_schema *schema = row->schema;
+    for (size_t r = 0; r < ll_csv_rows(csv); r++) {
+        bool same = true;
+        for (size_t i = 0; same && i < schema->keys; i++) {
+            const char *column = schema->columns[i];
+            same = strcmp(column, "kind") == 0 || strcmp(column, "dropped") == 0 ||
+                   strcmp(ll_csv_cell(csv, r, column), row->cell[i]) == 0;
+        }
+        if (!same)
+            continue;
+        for (size_t i = schema->keys; i < schema->count; i++)
+            ll_row_text(row, schema->columns[i], ll_csv_cell(csv, r, schema->columns[i]));
+        return true;
+    }
+    return false;
+}
+
+static ll_status add_task(ll_sweep *sweep, const char *kind, size_t dropped) {
+    ll_sweep_task *task = &sweep->tasks[sweep->task_count++];
+    char spec[64] = "none";
+    if (dropped)
+        snprintf(spec, sizeof spec, "%s@%zu", kind, dropped);
+    task->kind = kind;
+    task->dropped = dropped;
+    LL_TRY(ll_drop_parse(&task->mask, spec, sweep->config.layers, &sweep->plan.orders, sweep->error));
+    ll_mask_format(&task->mask, sweep->config.layers, task->drop);
+    return LL_OK;
+}
+
+/* The full model, then every kind at every count that it reaches. */
+static ll_status make_tasks(ll_sweep *sweep) {
+    sweep->tasks = calloc(1 + LL_DROP_KINDS * sweep->protocol->count_total, sizeof *sweep->tasks);
+    if (!sweep->tasks)
+        return ll_fail(sweep->error, LL_NO_RESOURCE, "no memory for the list of drops");
+    LL_TRY(add_task(sweep, "none", 0));
+    for (int kind = 0; kind < LL_DROP_KINDS; kind++)
+        for (size_t i = 0; i < sweep->protocol->count_total; i++) {
+            const size_t n = sweep->protocol->counts[i];
+            if (n && n <= sweep->plan.orders.order[kind].count)
+                LL_TRY(add_task(sweep, ll_drop_kind_name((ll_drop_kind)kind), n));
+        }
+    return LL_OK;
+}
+
+/* What can be known of the model and the machine without reading weights. */
+static ll_status look(ll_sweep *sweep) {
+    LL_TRY(ll_cmd_locate(sweep->options, sweep->model_path, sweep->error));
+    ll_gguf *gguf;
+    LL_TRY(ll_gguf_open(&gguf, sweep->model_path, sweep->error));
+    const ll_status status = ll_config_from_gguf(&sweep->config, gguf, sweep->error);
+    ll_gguf_close(gguf);
+    LL_TRY(status);
+    LL_TRY(ll_sha256_file(sweep->model_path, sweep->model_sha256, sweep->error));
+    LL_TRY(ll_machine_probe(&sweep->machine, "", sweep->error));
+    sweep->threads = sweep->options->threads ? sweep->options->threads : sweep->machine.threads;
+    LL_TRY(ll_model_select_kernels(&sweep->kernels, sweep->options->isa, sweep->error));
+    return ll_folder_make(sweep->folder, sweep->error);
+}
+
+/* Refuses before any work what could only fail after it. */
+static ll_status check_protocol(const ll_sweep *sweep) {
+    const ll_protocol *p = sweep->protocol;
+    const size_t context = sweep->config.context, generation = p->speed.prompt + p->speed.generate;
+    const size_t longest = p->length > p->window ? p->length : p->window;
+    if (longest > context || generation > context)
+        return ll_fail(sweep->error, LL_BAD_INPUT,
+                       "%s: its context is %zu positions; asked are documents of %zu, windows of %zu and %zu "
+                       "prompt + %zu generated tokens",
+                       sweep->model_path, context, p->length, p->window, p->speed.prompt, p->speed.generate);
+    for (size_t i = 0; i < p->count_total; i++)
+        if (p->counts[i] > 2 * sweep->config.layers)
+            return ll_fail(sweep->error, LL_BAD_INPUT, "%zu modules cannot be dropped: %s has %zu blocks",
+                           p->counts[i], sweep->model_path, sweep->config.layers);
+    return LL_OK;
+}
+
+static ll_status run_stages(ll_sweep *sweep) {
+    LL_TRY(look(sweep));
+    LL_TRY(check_protocol(sweep));
+    const double tasks = 1 + LL_DROP_KINDS * (double)sweep->protocol->count_total;
+    ll_progress_begin(&sweep->progress, "importance",
+                      ll_sweep_importance_work(sweep) +
+                          tasks * (ll_sweep_quality_work(sweep) + ll_sweep_speed_work(sweep)),
+                      sweep->options->quiet);
+    LL_TRY(ll_sweep_importance(sweep));
+    LL_TRY(make_tasks(sweep));
+    LL_TRY(ll_sweep_quality(sweep));
+    return ll_sweep_speed(sweep);
+}
+
+ll_status ll_sweep_run(const ll_options *options, const ll_protocol *protocol, const char *folder,
+                       size_t *computed, ll_error *error) {
+    ll_sweep *sweep = calloc(1, sizeof *sweep);
+    if (!sweep)
+        return ll_fail(error, LL_NO_RESOURCE, "no memory for a sweep");
+    sweep->options = options;
+    sweep->protocol = protocol;
+    sweep->folder = folder;
+    sweep->error = error;
+    const ll_status status = run_stages(sweep);
+    ll_progress_end(&sweep->progress);
+    *computed = sweep->computed;
+    ll_model_destroy(sweep->model);
+    ll_plan_free(&sweep->plan);
+    free(sweep->tasks);
+    free(sweep);
+    return status;
+}

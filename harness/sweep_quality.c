@@ -1,0 +1,100 @@
+#include "documents.h"
+#include "rows.h"
+#include "run_info.h"
+#include "sweep_private.h"
+
+/* A window's layers, its head, and the full model's head for KL. */
+static double window_work(const ll_sweep *sweep) {
+    return 1.6 * (double)sweep->protocol->window;
+}
+
+double ll_sweep_quality_work(const ll_sweep *sweep) {
+    return (double)sweep->protocol->max_windows * window_work(sweep);
+}
+
+typedef struct {
+    ll_sweep *sweep;
+    ll_documents text;
+    ll_windows windows;
+    ll_baseline baseline;
+    ll_csv *csv;
+} stage;
+
+static void fill_key(ll_row *row, const stage *s, const ll_sweep_task *task) {
+    const ll_protocol *p = s->sweep->protocol;
+    ll_row_begin(row, &ll_quality_schema);
+    ll_row_text(row, "model_sha256", s->sweep->model_sha256);
+    ll_row_weights(row, s->sweep->options->weights, s->sweep->options->group);
+    ll_row_text(row, "data_sha256", s->text.sha256);
+    ll_row_text(row, "recipe", LL_QUALITY_RECIPE);
+    ll_row_int(row, "window", p->window);
+    ll_row_int(row, "first_window", p->first_window);
+    ll_row_int(row, "windows", p->max_windows);
+    ll_row_text(row, "kind", task->kind);
+    ll_row_int(row, "dropped", task->dropped);
+    ll_row_text(row, "drop", task->drop);
+}
+
+/* Windows and the full model's residual streams, when the first row needs them. */
+static ll_status prepare(stage *s) {
+    ll_sweep *sweep = s->sweep;
+    if (s->baseline.residual)
+        return LL_OK;
+    LL_TRY(ll_sweep_need_model(sweep));
+    const ll_protocol *p = sweep->protocol;
+    LL_TRY(ll_windows_cut(&s->windows, ll_model_tokenizer(sweep->model), s->text.texts[0], p->window,
+                          p->first_window, p->max_windows, sweep->error));
+    sweep->progress.unit = 0; /* a small part of the whole */
+    return ll_baseline_make(&s->baseline, sweep->model, &s->windows, &sweep->progress, sweep->error);
+}
+
+static ll_status measure(stage *s, const ll_sweep_task *task, ll_row *row) {
+    ll_sweep *sweep = s->sweep;
+    LL_TRY(prepare(s));
+    sweep->progress.unit = window_work(sweep);
+    ll_quality q;
+    LL_TRY(ll_quality_run(&q, sweep->model, &task->mask, &s->windows, &s->baseline, &sweep->progress,
+                          sweep->error));
+    ll_row_real(row, "perplexity", q.perplexity, 9);
+    ll_row_real(row, "perplexity_stderr", q.perplexity_stderr, 4);
+    ll_row_real(row, "kl", q.kl, 7);
+    ll_row_real(row, "kl_stderr", q.kl_stderr, 4);
+    ll_row_real(row, "top1", q.top1, 7);
+    ll_row_real(row, "top1_stderr", q.top1_stderr, 4);
+    ll_row_int(row, "tokens", q.tokens);
+    ll_row_text(row, "data_file", ll_file_name(sweep->options->text));
+    ll_run_info_fill(row, sweep->model, sweep->options->seed);
+    return LL_OK;
+}
+
+static ll_status run_task(stage *s, const ll_sweep_task *task) {
+    ll_sweep *sweep = s->sweep;
+    ll_row row;
+    fill_key(&row, s, task);
+    const bool found = ll_csv_find(s->csv, &row) != SIZE_MAX,
+               copied = !found && ll_sweep_copy_same(s->csv, &row);
+    if (found || copied)
+        ll_sweep_skip(sweep, ll_sweep_quality_work(sweep));
+    if (found)
+        return LL_OK;
+    char label[64];
+    snprintf(label, sizeof label, "quality, %s %zu", task->kind, task->dropped);
+    ll_progress_label(&sweep->progress, label);
+    if (!copied)
+        LL_TRY(measure(s, task, &row));
+    sweep->computed++;
+    return ll_csv_append(s->csv, &row, sweep->error);
+}
+
+ll_status ll_sweep_quality(ll_sweep *sweep) {
+    stage s = {.sweep = sweep};
+    LL_TRY(ll_documents_load(&s.text, sweep->options->text, sweep->error));
+    ll_status status = ll_sweep_open(sweep, &ll_quality_schema, &s.csv);
+    for (size_t i = 0; status == LL_OK && i < sweep->task_count; i++)
+        status = run_task(&s, &sweep->tasks[i]);
+    ll_csv_close(s.csv);
+    ll_baseline_free(&s.baseline);
+    ll_windows_free(&s.windows);
+    ll_documents_free(&s.text);
+    return status;
+}

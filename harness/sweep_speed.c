@@ -1,0 +1,128 @@
+#include "rows.h"
+#include "run_info.h"
+#include "sweep_private.h"
+
+#include <string.h>
+
+/* One step of ll_speed_run: a prefill and the decode tokens, each of which costs about ten of a prefill. */
+static double step_work(const ll_sweep *sweep) {
+    const ll_speed_spec *spec = &sweep->protocol->speed;
+    const size_t decoded = spec->exact ? spec->generate : 2 * LL_DECODE_STEPS;
+    return (double)spec->prompt + 10 * (double)decoded;
+}
+
+double ll_sweep_speed_work(const ll_sweep *sweep) {
+    return (double)ll_speed_steps(&sweep->protocol->speed) * step_work(sweep);
+}
+
+static void fill_key(ll_row *row, const ll_sweep *sweep, const ll_sweep_task *task) {
+    const ll_speed_spec *spec = &sweep->protocol->speed;
+    char isa[LL_CSV_CELL];
+    ll_row_begin(row, &ll_speed_schema);
+    ll_row_text(row, "model_sha256", sweep->model_sha256);
+    ll_row_weights(row, sweep->options->weights, sweep->options->group);
+    ll_row_text(row, "cpu", sweep->machine.cpu);
+    ll_isa_text(&sweep->kernels, isa, sizeof isa);
+    ll_row_text(row, "isa", isa);
+    ll_row_int(row, "threads", sweep->threads);
+    ll_row_int(row, "prompt", spec->prompt);
+    ll_row_int(row, "generate", spec->generate);
+    ll_row_text(row, "method", spec->exact ? "exact" : "estimated");
+    ll_row_int(row, "repetitions", spec->repetitions);
+    ll_row_text(row, "kind", task->kind);
+    ll_row_int(row, "dropped", task->dropped);
+    ll_row_text(row, "drop", task->drop);
+}
+
+static void fill_spread(ll_row *row, const char *column, const ll_spread *spread) {
+    char quartile[64];
+    ll_row_real(row, column, spread->median, 5);
+    snprintf(quartile, sizeof quartile, "%s_q1", column);
+    ll_row_real(row, quartile, spread->q1, 5);
+    snprintf(quartile, sizeof quartile, "%s_q3", column);
+    ll_row_real(row, quartile, spread->q3, 5);
+}
+
+static void fill_values(ll_row *row, const ll_speed *speed) {
+    ll_row_real(row, "prefill_tokens_per_s", speed->prefill_tokens_per_s, 6);
+    ll_row_real(row, "decode_tokens_per_s", speed->decode_tokens_per_s, 6);
+    fill_spread(row, "speedup", &speed->speedup);
+    fill_spread(row, "speedup_prefill", &speed->speedup_prefill);
+    fill_spread(row, "speedup_decode", &speed->speedup_decode);
+    ll_row_real(row, "speedup_predicted", speed->predicted, 5);
+    ll_row_real(row, "predicted_prefill", speed->predicted_prefill, 5);
+    ll_row_real(row, "predicted_decode", speed->predicted_decode, 5);
+    ll_row_int(row, "kv_bytes", speed->kv_bytes);
+    ll_row_real(row, "bytes_per_token", speed->bytes_per_token, 10);
+    ll_row_real(row, "ops_per_token", speed->ops_per_token, 10);
+    ll_row_real(row, "int8_share", speed->int8_share, 4);
+    ll_row_real(row, "bandwidth_share", speed->bandwidth_share, 4);
+    ll_row_real(row, "peak_gops", speed->limits.ops_per_s / 1e9, 5);
+    ll_row_real(row, "bandwidth_gbs", speed->limits.bytes_per_s / 1e9, 5);
+}
+
+static ll_status append_samples(ll_sweep *sweep, ll_csv *csv, const ll_sweep_task *task,
+                                const ll_speed *speed, const char *date) {
+    ll_row row;
+    for (size_t i = 0; i < speed->sample_count; i++) {
+        const ll_speed_sample *sample = &speed->samples[i];
+        ll_row_begin(&row, &ll_samples_schema);
+        ll_row_weights(&row, sweep->options->weights, sweep->options->group);
+        ll_row_int(&row, "prompt", sweep->protocol->speed.prompt);
+        ll_row_int(&row, "generate", sweep->protocol->speed.generate);
+        ll_row_text(&row, "kind", task->kind);
+        ll_row_int(&row, "dropped", task->dropped);
+        ll_row_text(&row, "drop", task->drop);
+        ll_row_int(&row, "repetition", sample->repetition);
+        ll_row_text(&row, "arm", sample->arm);
+        ll_row_text(&row, "phase", sample->phase);
+        ll_row_int(&row, "depth", sample->depth);
+        ll_row_int(&row, "tokens", sample->tokens);
+        ll_row_real(&row, "seconds", sample->seconds, 7);
+        ll_row_text(&row, "date", date);
+        LL_TRY(ll_csv_append(csv, &row, sweep->error));
+    }
+    return LL_OK;
+}
+
+static ll_status measure(ll_sweep *sweep, const ll_sweep_task *task, ll_csv *samples, ll_row *row) {
+    LL_TRY(ll_sweep_need_model(sweep));
+    sweep->progress.unit = step_work(sweep);
+    ll_speed speed;
+    LL_TRY(ll_speed_run(&speed, sweep->model, &task->mask, &sweep->protocol->speed, &sweep->progress,
+                        sweep->error));
+    fill_values(row, &speed);
+    ll_run_info_fill(row, sweep->model, sweep->options->seed);
+    const ll_status status = append_samples(sweep, samples, task, &speed, row->cell[row->schema->count - 1]);
+    ll_speed_free(&speed);
+    return status;
+}
+
+static ll_status run_task(ll_sweep *sweep, const ll_sweep_task *task, ll_csv *csv, ll_csv *samples) {
+    ll_row row;
+    fill_key(&row, sweep, task);
+    const bool found = ll_csv_find(csv, &row) != SIZE_MAX, copied = !found && ll_sweep_copy_same(csv, &row);
+    if (found || copied)
+        ll_sweep_skip(sweep, ll_sweep_speed_work(sweep));
+    if (found)
+        return LL_OK;
+    char label[64];
+    snprintf(label, sizeof label, "speed, %s %zu", task->kind, task->dropped);
+    ll_progress_label(&sweep->progress, label);
+    if (!copied)
+        LL_TRY(measure(sweep, task, samples, &row));
+    sweep->computed++;
+    return ll_csv_append(csv, &row, sweep->error);
+}
+
+ll_status ll_sweep_speed(ll_sweep *sweep) {
+    ll_csv *csv = NULL, *samples = NULL;
+    ll_status status = ll_sweep_open(sweep, &ll_speed_schema, &csv);
+    if (status == LL_OK)
+        status = ll_sweep_open(sweep, &ll_samples_schema, &samples);
+    for (size_t i = 0; status == LL_OK && i < sweep->task_count; i++)
+        status = run_task(sweep, &sweep->tasks[i], csv, samples);
+    ll_csv_close(csv);
+    ll_csv_close(samples);
+    return status;
+}
