@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 ll_status ll_cmd_flush(ll_error *error) {
     errno = 0;
@@ -12,6 +14,23 @@ ll_status ll_cmd_flush(ll_error *error) {
         return LL_OK;
     return ll_fail(error, LL_NO_RESOURCE, "standard output cannot be written: %s; its end is lost",
                    errno ? strerror(errno) : "an earlier write failed");
+}
+
+ll_status ll_cmd_check_output(const char *path, ll_error *error) {
+    struct stat info;
+    char folder[LL_CMD_PATH];
+    const char *end = strrchr(path, '/');
+    const size_t length = end ? (size_t)(end - path) + 1 : 0;
+    if (length >= sizeof folder)
+        return ll_fail(error, LL_BAD_USAGE, "%.64s...: the path is longer than %d bytes", path,
+                       LL_CMD_PATH - 1);
+    snprintf(folder, sizeof folder, "%.*s", length ? (int)length : 1, length ? path : ".");
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        return ll_fail(error, LL_BAD_INPUT, "%s: is a folder; expected the name of a file to write", path);
+    if (access(folder, W_OK | X_OK) != 0)
+        return ll_fail(error, LL_BAD_INPUT, "%s: cannot be written: folder %s: %s", path, folder,
+                       strerror(errno));
+    return LL_OK;
 }
 
 void ll_cmd_bytes_text(uint64_t bytes, char text[LL_BYTES_TEXT]) {

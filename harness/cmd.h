@@ -18,9 +18,8 @@ ll_status ll_cmd_locate(const ll_options *options, char *path, ll_error *error);
 /* Loads the model and finds the importance and the order of its modules on --calib; ll_plan_free afterwards,
  * also on failure. */
 ll_status ll_cmd_calibrate(const ll_options *options, ll_plan *plan, ll_error *error);
+/* Whether a file could be written at path (beside and renamed, so the folder counts). */
+ll_status ll_cmd_check_output(const char *path, ll_error *error);
 /* Prints root, a line end after it. */
 ll_status ll_cmd_print_json(const json_t *root, ll_error *error);
-/* Loads the model and the calibration set and fills the plan but for its orders: what importance and plan
- * share. */
-ll_status ll_cmd_importance_plan(const ll_options *options, ll_plan *plan, ll_error *error);
 #endif

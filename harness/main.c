@@ -1,4 +1,4 @@
-#include "commands.h"
+#include "cmd.h"
 #include "run_info.h"
 
 #include <signal.h>
@@ -13,6 +13,15 @@ static ll_status (*const commands[LL_COMMAND_COUNT])(const ll_options *, ll_erro
     [LL_COMMAND_REPORT] = ll_cmd_report,
 };
 
+/* Minutes of work end in these files: that they can be written is known before. */
+static ll_status check_outputs(const ll_options *options, ll_error *error) {
+    if (options->which == LL_COMMAND_PLAN && options->out)
+        LL_TRY(ll_cmd_check_output(options->out, error));
+    if (options->csv && strcmp(options->csv, "-") != 0)
+        LL_TRY(ll_cmd_check_output(options->csv, error));
+    return LL_OK;
+}
+
 static ll_status run(int argc, char **argv, ll_error *error) {
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         printf("layerlab %s (%s)\n", ll_build_commit(), ll_build_compiler());
@@ -21,6 +30,8 @@ static ll_status run(int argc, char **argv, ll_error *error) {
     ll_options options;
     bool done = false;
     LL_TRY(ll_options_parse(&options, argc, argv, &done, error));
+    if (!done)
+        LL_TRY(check_outputs(&options, error));
     if (!done)
         LL_TRY(commands[options.which](&options, error));
     return ll_cmd_flush(error);
