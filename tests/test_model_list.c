@@ -1,0 +1,130 @@
+/* The list of models, finding and checking their files, and SHA-256. */
+#include "model_list.h"
+#include "sha256.h"
+#include "test.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void test_list(void) {
+    size_t defaults = 0, count = 0;
+    for (const ll_model_entry *entry; (entry = ll_model_list_at(count)) != NULL; count++) {
+        CHECK(ll_model_list_find(entry->name) == entry);
+        CHECK_MSG(!strchr(entry->name, '/'), "%s: a name with a slash would be taken for a path",
+                  entry->name);
+        CHECK(!entry->file || (entry->bytes > 0 && strlen(entry->sha256) == 64));
+        defaults += entry->is_default ? 1 : 0;
+    }
+    CHECK(count >= 1 && defaults == 1);
+    CHECK(ll_model_list_find("") == NULL && ll_model_list_find("smollm2") == NULL);
+}
+
+/* ---- locating ------------------------------------------------------------------------------------------ */
+
+static ll_status locate(const char *name, const char *folder, char path[512], ll_error *error) {
+    const ll_model_entry *entry;
+    *error = (ll_error){""};
+    return ll_model_locate(name, folder, path, 512, &entry, error);
+}
+
+static void test_paths(void) {
+    char given[256], path[512];
+    ll_error error;
+    const ll_model_entry *entry;
+    snprintf(given, sizeof given, "%s/any.gguf", ll_test_folder());
+    CHECK(locate(given, NULL, path, &error) == LL_BAD_INPUT);
+    CHECK_CONTAINS(error.text, "any.gguf: cannot be opened: No such file");
+    ll_test_write(given, "x", 1);
+    REQUIRE(ll_model_locate(given, NULL, path, sizeof path, &entry, &error) == LL_OK);
+    CHECK(strcmp(path, given) == 0 && entry == NULL);
+    CHECK(ll_model_locate(given, NULL, path, strlen(given), &entry, &error) == LL_BAD_USAGE);
+    CHECK_CONTAINS(error.text, "the path is longer than");
+    CHECK(locate("gpt5", NULL, path, &error) == LL_BAD_USAGE);
+    CHECK_CONTAINS(error.text, "gpt5: neither a file nor a model of the list; the list has: smollm2-135m");
+}
+
+static void test_listed_file(void) {
+    const ll_model_entry *entry = ll_model_list_find("smollm2-135m");
+    char file[256], path[512];
+    ll_error error;
+    REQUIRE(entry && entry->file);
+    snprintf(file, sizeof file, "%s/%s", ll_test_folder(), entry->file);
+    CHECK(locate(entry->name, ll_test_folder(), path, &error) == LL_BAD_INPUT);
+    CHECK_CONTAINS(error.text, "is not there");
+    CHECK_CONTAINS(error.text, "run tools/fetch_model.sh smollm2-135m");
+    ll_test_write(file, "GGUF", 4);
+    CHECK(locate(entry->name, ll_test_folder(), path, &error) == LL_BAD_INPUT);
+    CHECK_CONTAINS(error.text, "has 4 bytes, model smollm2-135m has 98362432; remove it");
+    REQUIRE(truncate(file, (off_t)entry->bytes) == 0);
+    CHECK(locate(entry->name, ll_test_folder(), path, &error) == LL_BAD_INPUT);
+    CHECK_CONTAINS(error.text, "its SHA-256 is ");
+    CHECK_CONTAINS(error.text, entry->sha256);
+}
+
+/* $LAYERLAB_MODELS is where to look, unless the caller says another folder; empty means unset. */
+static void test_folder(void) {
+    const char *before = getenv("LAYERLAB_MODELS");
+    char *kept = before ? strdup(before) : NULL, path[512];
+    ll_error error;
+    setenv("LAYERLAB_MODELS", "/nowhere/models", 1);
+    CHECK(locate("smollm2-135m", NULL, path, &error) == LL_BAD_INPUT);
+    CHECK_CONTAINS(error.text,
+                   "/nowhere/models/SmolLM2-135M-Instruct.Q4_1.gguf: model smollm2-135m is not there");
+    CHECK(locate("smollm2-135m", "/elsewhere", path, &error) == LL_BAD_INPUT);
+    CHECK_CONTAINS(error.text, "/elsewhere/SmolLM2");
+    setenv("LAYERLAB_MODELS", "", 1);
+    (void)locate("smollm2-135m", NULL, path, &error);
+    CHECK_MSG(strncmp(path, "models/", 7) == 0, "looked at %s", path);
+    if (kept)
+        setenv("LAYERLAB_MODELS", kept, 1);
+    else
+        unsetenv("LAYERLAB_MODELS");
+    free(kept);
+}
+
+static void test_default_model(void) {
+    const char *file = ll_test_model();
+    if (!file)
+        return;
+    char path[512];
+    ll_error error;
+    CHECK_MSG(locate("smollm2-135m", NULL, path, &error) == LL_OK, "%s", error.text);
+    CHECK(strcmp(path, file) == 0);
+}
+
+/* ---- SHA-256 ------------------------------------------------------------------------------------------- */
+
+static void test_sha256(void) {
+    char hex[LL_SHA256_TEXT];
+    ll_sha256_bytes("", 0, hex);
+    CHECK(strcmp(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855") == 0);
+    ll_sha256_bytes("abc", 3, hex); /* FIPS 180-4 */
+    CHECK(strcmp(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad") == 0);
+    enum { MILLION = 1000000, BEYOND_A_CHUNK = 3 * MILLION };
+    char *as = malloc(BEYOND_A_CHUNK), path[256], whole[LL_SHA256_TEXT];
+    REQUIRE(as);
+    memset(as, 'a', BEYOND_A_CHUNK);
+    ll_sha256_bytes(as, MILLION, hex); /* FIPS 180-4 */
+    CHECK(strcmp(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0") == 0);
+    snprintf(path, sizeof path, "%s/as", ll_test_folder());
+    ll_test_write(path, as, BEYOND_A_CHUNK);
+    ll_sha256_bytes(as, BEYOND_A_CHUNK, whole);
+    free(as);
+    ll_error error = {""};
+    CHECK(ll_sha256_file(path, hex, &error) == LL_OK && strcmp(hex, whole) == 0);
+    CHECK(ll_sha256_file("/nowhere/file", hex, &error) == LL_BAD_INPUT);
+    CHECK_CONTAINS(error.text, "/nowhere/file: cannot be opened: No such file");
+    CHECK(ll_sha256_file(ll_test_folder(), hex, &error) == LL_BAD_INPUT);
+    CHECK_CONTAINS(error.text, "cannot be read: Is a directory");
+}
+
+int main(int argc, char **argv) {
+    ll_test_begin(argc, argv);
+    ll_test_run("models/list", test_list);
+    ll_test_run("models/paths", test_paths);
+    ll_test_run("models/listed file", test_listed_file);
+    ll_test_run("models/folder", test_folder);
+    ll_test_run("models/default model", test_default_model);
+    ll_test_run("sha256/bytes and files", test_sha256);
+    return ll_test_end();
+}
