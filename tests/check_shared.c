@@ -1,0 +1,111 @@
+/* What every ISA shares: the exp, the layout of activations and caches, the feature probe, the selection. */
+#include "check.h"
+#include "cpu.h"
+#include "exp.h"
+#include <math.h>
+#include <string.h>
+
+void check_exp(const ll_kernels *ref, const ll_kernels *isa) {
+    (void)ref;
+    (void)isa;
+    check_case("the whole range of floats");
+    enum { STEP = 1021 }; /* 4.2 million of the 2^32 bit patterns, others with each seed */
+    for (uint64_t i = check_below(STEP); i <= UINT32_MAX; i += STEP) {
+        const uint32_t bits = (uint32_t)i;
+        float x;
+        memcpy(&x, &bits, sizeof x);
+        const double got = (double)ll_expf_poly(x), expected = exp((double)x);
+        if (x != x)
+            CHECK_THAT(got != got, "NaN %#x became %g", bits, got);
+        else if (expected >= 0x1.ffffffp127) /* rounds to infinity */
+            CHECK_THAT(isinf(got), "exp(%a) is %a, not infinity", (double)x, got);
+        else
+            CHECK_THAT(fabs(got - expected) <= 0x1p-23 * expected + 0x1p-150, "exp(%a) is %a, exactly %a",
+                       (double)x, got, expected);
+    }
+    CHECK_THAT(ll_expf_poly(0.0f) == 1.0f && ll_expf_poly(INFINITY) == INFINITY &&
+                   ll_expf_poly(-INFINITY) == 0.0f,
+               "exp of 0, infinity or -infinity");
+}
+
+static void check_act_layout(size_t rows, size_t k, size_t group) {
+    check_case("%zu rows, k %zu, group %zu", rows, k, group);
+    const size_t bytes = ll_act_bytes(rows, k, group), length = group == 0 || group > k ? k : group;
+    char *const buffer = check_bytes("buffer", bytes);
+    const ll_act act = ll_act_place(buffer, rows, k, group);
+    CHECK_THAT(act.rows == rows && act.k == k && act.group == length &&
+                   act.groups == (k + length - 1) / length && act.ld == (k + 63) / 64 * 64 + 64,
+               "group %zu, groups %zu, ld %zu", act.group, act.groups, act.ld);
+    const char *const ends[] = {(char *)(act.q + rows * act.ld), (char *)(act.scale + rows * act.groups),
+                                (char *)(act.sum + rows * act.groups)};
+    CHECK_THAT((char *)act.q == buffer && ends[0] <= (char *)act.scale && ends[1] <= (char *)act.sum &&
+                   ends[2] <= buffer + bytes,
+               "q, scale and sum overlap or leave the buffer");
+    for (size_t i = 0; i < bytes; i++)
+        CHECK_THAT(buffer[i] == 0, "byte %zu is not zeroed", i);
+}
+
+void check_act(const ll_kernels *ref, const ll_kernels *isa) {
+    (void)ref;
+    (void)isa;
+    static const size_t ks[] = {1, 63, 64, 65, 576, 1536, 11008}, groups[] = {0, 1, 4, 32, 128, 100000};
+    for (size_t rows = 0; rows < 4; rows++)
+        for (size_t k = 0; k < sizeof ks / sizeof ks[0]; k++)
+            for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++)
+                check_act_layout(rows, ks[k], groups[g]);
+    CHECK_THAT(ll_kv_bytes(LL_KV_BF16, 32, 3, 64) == 32 * 3 * 64 * 2, "bytes of a bf16 cache");
+    CHECK_THAT(ll_kv_bytes(LL_KV_F32, 32, 3, 64) == 32 * 3 * 64 * 4, "bytes of a f32 cache");
+}
+
+static void check_cpu_decode(void) {
+    check_case("features of CPUs");
+    const ll_cpuid all = {
+        .leaf1_ecx = UINT32_MAX, .leaf7_ebx = UINT32_MAX, .leaf7_ecx = UINT32_MAX, .xcr0 = UINT64_MAX};
+    ll_cpuid id = all;
+    const uint64_t features = ll_cpu_decode(&id);
+    CHECK_THAT(ll_isa_supported(0, 0) && features != 0, "a CPU that has everything has features %#llx",
+               (unsigned long long)features);
+    id.leaf7_ecx = 0;
+    CHECK_THAT(ll_cpu_decode(&id) == (features & ~LL_CPU_AVX512VNNI), "a CPU without leaf 7's ECX bits");
+    for (int bit = 1; bit < 8; bit++) { /* SSE, AVX and the three parts of AVX-512; bits 3 and 4 are MPX */
+        id = all;
+        id.xcr0 &= ~(UINT64_C(1) << bit);
+        CHECK_THAT(ll_cpu_decode(&id) == (bit == 3 || bit == 4 ? features : 0),
+                   "an operating system that does not save state %d", bit);
+    }
+    id = all;
+    id.leaf1_ecx &= ~(UINT32_C(1) << 27);
+    CHECK_THAT(ll_cpu_decode(&id) == 0, "an operating system without XSAVE");
+}
+
+static void check_table(size_t index) {
+    const char *const name = ll_isa_name(index);
+    ll_kernels table;
+    check_case("selection of %s", name);
+    CHECK_THAT(ll_kernels_select(&table, UINT64_MAX, name) == LL_OK && strcmp(table.name, name) == 0,
+               "not selected");
+    for (int op = 0; op < LL_OP_COUNT; op++)
+        CHECK_THAT(table.isa[op], "no ISA named for %s", ll_op_name((ll_op)op));
+    CHECK_THAT(strcmp(ll_op_name(LL_OP_COUNT), "unknown operation") == 0, "name of no operation");
+    if (index > 0)
+        CHECK_THAT(ll_kernels_select(&table, 0, name) == LL_NO_RESOURCE,
+                   "selected on a CPU without its features");
+}
+
+void check_dispatch(const ll_kernels *ref, const ll_kernels *isa) {
+    (void)ref;
+    (void)isa;
+    check_cpu_decode();
+    size_t count = 0;
+    for (; ll_isa_name(count); count++)
+        check_table(count);
+    ll_kernels table;
+    check_case("no cap");
+    CHECK_THAT(ll_kernels_select(&table, 0, "no such ISA") == LL_BAD_USAGE, "an unknown name was taken");
+    CHECK_THAT(ll_kernels_select(&table, 0, NULL) == LL_OK && strcmp(table.name, ll_isa_name(0)) == 0,
+               "a CPU without features got %s", table.name);
+    CHECK_THAT(ll_kernels_select(&table, UINT64_MAX, NULL) == LL_OK &&
+                   strcmp(table.name, ll_isa_name(count - 1)) == 0,
+               "a CPU with every feature got %s", table.name);
+    CHECK_THAT(!ll_isa_supported(count, UINT64_MAX), "an ISA past the end is supported");
+}
