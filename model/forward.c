@@ -37,13 +37,13 @@ static void wait_if_wide(const pass *p) {
         wait_for_all();
 }
 
-/* y = input W^T for the chunk; input is act in int8, s->norm (stride ldx) in f32. */
-static void matmul(const pass *p, float *y, size_t ldy, const ll_act *act, size_t ldx, const ll_packed *w) {
+/* y = input W^T for the chunk; input is act in int8, s->input in f32. */
+static void matmul(const pass *p, float *y, size_t ldy, const ll_act *act, const ll_packed *w) {
     const size_t m0 = p->wide ? 0 : p->r0, m1 = p->wide ? p->rows : p->r1;
     const size_t n0 = p->wide ? share(w->n, p->thread, p->threads, LL_PANEL) : 0;
     const size_t n1 = p->wide ? share(w->n, p->thread + 1, p->threads, LL_PANEL) : w->n;
     if (p->s->model->options.weights == LL_WEIGHTS_F32)
-        p->kernels->matmul_f32(y, ldy, p->s->norm, ldx, m0, m1, w, n0, n1);
+        p->kernels->matmul_f32(y, ldy, p->s->input, p->s->input_ld, m0, m1, w, n0, n1);
     else
         p->kernels->matmul_i8(y, ldy, act, m0, m1, w, n0, n1);
     wait_if_wide(p);
@@ -53,7 +53,8 @@ static void matmul(const pass *p, float *y, size_t ldy, const ll_act *act, size_
 static void norm(const pass *p, const float *x, const float *weight) {
     const ll_config *c = &p->s->model->config;
     if (p->s->model->options.weights == LL_WEIGHTS_F32)
-        p->kernels->rmsnorm_f32(p->s->norm, c->hidden, x, c->hidden, weight, c->eps, c->hidden, p->r0, p->r1);
+        p->kernels->rmsnorm_f32(p->s->input, p->s->input_ld, x, c->hidden, weight, c->eps, c->hidden, p->r0,
+                                p->r1);
     else
         p->kernels->rmsnorm_i8(&p->s->act_hidden, x, c->hidden, weight, c->eps, p->r0, p->r1);
     wait_if_wide(p);
@@ -81,6 +82,11 @@ static void attend(const pass *p, size_t layer) {
     wait_for_all();
 }
 
+static void copy_to_input(const pass *p, const float *rows, size_t width) {
+    for (size_t r = p->r0; r < p->r1; r++)
+        memcpy(p->s->input + r * p->s->input_ld, rows + r * width, width * sizeof(float));
+}
+
 static void attention_layer(const pass *p, size_t layer) {
     ll_session *s = p->s;
     const ll_config *c = &s->model->config;
@@ -88,7 +94,7 @@ static void attention_layer(const pass *p, size_t layer) {
     const size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, ldq = q + 2 * kv,
                  half = c->head_dim / 2;
     norm(p, s->x, w->attn_norm);
-    matmul(p, s->qkv, ldq, &s->act_hidden, c->hidden, &w->qkv);
+    matmul(p, s->qkv, ldq, &s->act_hidden, &w->qkv);
     float *mine = s->qkv + p->r0 * ldq;
     const size_t rows = p->r1 - p->r0, pos = p->pos0 + p->r0;
     p->kernels->rope_f32(mine, ldq, rows, c->heads + c->kv_heads, c->head_dim, s->rope_cos + pos * half,
@@ -97,11 +103,11 @@ static void attention_layer(const pass *p, size_t layer) {
     wait_for_all();
     attend(p, layer);
     if (s->model->options.weights == LL_WEIGHTS_F32)
-        memcpy(s->norm + p->r0 * q, s->heads_out + p->r0 * q, rows * q * sizeof(float));
+        copy_to_input(p, s->heads_out, q);
     else
         p->kernels->quantize(&s->act_heads, s->heads_out, q, p->r0, p->r1);
     wait_if_wide(p);
-    matmul(p, s->out, c->hidden, &s->act_heads, q, &w->o);
+    matmul(p, s->out, c->hidden, &s->act_heads, &w->o);
 }
 
 static void mlp_layer(const pass *p, size_t layer) {
@@ -109,13 +115,13 @@ static void mlp_layer(const pass *p, size_t layer) {
     const ll_config *c = &s->model->config;
     const ll_layer_weights *w = &s->model->weights.layer[layer];
     norm(p, s->x, w->mlp_norm);
-    matmul(p, s->gate_up, 2 * c->mlp, &s->act_hidden, c->hidden, &w->gate_up);
+    matmul(p, s->gate_up, 2 * c->mlp, &s->act_hidden, &w->gate_up);
     if (s->model->options.weights == LL_WEIGHTS_F32)
-        p->kernels->silu_mul_f32(s->norm, c->mlp, s->gate_up, 2 * c->mlp, c->mlp, p->r0, p->r1);
+        p->kernels->silu_mul_f32(s->input, s->input_ld, s->gate_up, 2 * c->mlp, c->mlp, p->r0, p->r1);
     else
         p->kernels->silu_mul_i8(&s->act_mlp, s->gate_up, 2 * c->mlp, p->r0, p->r1);
     wait_if_wide(p);
-    matmul(p, s->out, c->hidden, &s->act_mlp, c->mlp, &w->down);
+    matmul(p, s->out, c->hidden, &s->act_mlp, &w->down);
 }
 
 static void copy_rows(const pass *p, float *to, const float *from) {
@@ -246,7 +252,7 @@ static bool logits_chunk(ll_session *s, const float *residual, size_t rows, floa
     {
         pass p = begin_pass(s, rows, &unused);
         norm(&p, residual, s->model->weights.final_norm);
-        matmul(&p, logits, c->vocab, &s->act_hidden, c->hidden, &s->model->weights.head);
+        matmul(&p, logits, c->vocab, &s->act_hidden, &s->model->weights.head);
         if (!all_finite(logits + p.r0 * c->vocab, (p.r1 - p.r0) * c->vocab)) {
 #pragma omp atomic write
             finite = false;

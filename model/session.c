@@ -47,7 +47,8 @@ static void lay_out(ll_session *s) {
     s->gate_up = take_rows(s, s->chunk, 2 * c->mlp);
     s->out = take_rows(s, s->chunk, c->hidden);
     if (s->model->options.weights == LL_WEIGHTS_F32) {
-        s->norm = take_rows(s, s->chunk, widest);
+        s->input_ld = widest;
+        s->input = take_rows(s, s->chunk, widest);
     } else {
         s->act_hidden = take_act(s, c->hidden);
         s->act_heads = take_act(s, q);

@@ -29,11 +29,13 @@ struct ll_session {
     float *x;                   /* [chunk][hidden] residual stream */
     float *before;              /* [chunk][hidden] residual stream before a module, for observers */
     float *block_in;            /* [chunk][hidden] residual stream before a block, for observers */
-    float *norm;                /* f32: [chunk][widest input] input of a matmul */
-    float *qkv;                 /* [chunk][(heads + 2 kv_heads) * head_dim] */
-    float *heads_out;           /* [chunk][heads * head_dim] */
-    float *gate_up;             /* [chunk][2 mlp] */
-    float *out;                 /* [chunk][hidden] what a module adds */
+    float *input;     /* f32: [chunk][input_ld] input of a matmul; one stride, since threads are at different
+                         steps */
+    size_t input_ld;  /* the widest input */
+    float *qkv;       /* [chunk][(heads + 2 kv_heads) * head_dim] */
+    float *heads_out; /* [chunk][heads * head_dim] */
+    float *gate_up;   /* [chunk][2 mlp] */
+    float *out;       /* [chunk][hidden] what a module adds */
     ll_act act_hidden, act_heads, act_mlp; /* int8: inputs of matmuls */
     uint8_t *scratch;                      /* [threads][scratch_bytes] */
     size_t scratch_bytes;
