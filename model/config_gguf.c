@@ -37,6 +37,13 @@ static ll_status check_variants(const ll_gguf *gguf, ll_error *error) {
     if (scale != 1)
         return ll_fail(error, LL_BAD_INPUT, "%s: key llama.rope.scale_linear is %g; supported is 1", file,
                        scale);
+    uint64_t parts = 1;
+    LL_TRY(ll_gguf_get_u64(gguf, "split.count", &parts, &found, error));
+    if (parts > 1)
+        return ll_fail(error, LL_BAD_INPUT,
+                       "%s: key split.count says it is one of %" PRIu64
+                       " parts; supported is a whole file: merge them with llama-gguf-split --merge",
+                       file, parts);
     static const char *const ZEROS[] = {"llama.attention.sliding_window", "llama.expert_count"};
     for (size_t i = 0; i < sizeof ZEROS / sizeof ZEROS[0]; i++) {
         uint64_t value = 0;

@@ -4,11 +4,16 @@
 #include <string.h>
 
 /* A sentence may quote a hostile file: what a terminal would obey must not reach it, nor may it break the one
- * line. */
+ * line. Besides the control characters of ASCII these are U+0080 to U+009F, in UTF-8 0xc2 and one more byte.
+ */
 static void make_printable(char *text) {
-    for (unsigned char *c = (unsigned char *)text; *c; c++)
-        if (*c < 0x20 || *c == 0x7f)
+    for (unsigned char *c = (unsigned char *)text; *c; c++) {
+        const bool upper_control = c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f;
+        if (*c < 0x20 || *c == 0x7f || upper_control)
             *c = '?';
+        if (upper_control)
+            *++c = '?';
+    }
 }
 
 ll_status ll_fail(ll_error *error, ll_status status, const char *format, ...) {

@@ -104,8 +104,9 @@ static size_t no_variants(ll_bytes *out) {
     ll_put_key_text(out, "llama.rope.scaling.type", "none");
     ll_put_key_u32(out, "llama.attention.sliding_window", 0);
     ll_put_key_u32(out, "llama.expert_count", 0);
+    ll_put_key_u32(out, "split.count", 1);
     ll_put_key_f32(out, "llama.rope.scale_linear", 1);
-    return 4;
+    return 5;
 }
 
 static size_t old_linear_scaling(ll_bytes *out) {
@@ -133,6 +134,11 @@ static size_t partial_rotation(ll_bytes *out) {
     return 1;
 }
 
+static size_t one_of_parts(ll_bytes *out) {
+    ll_put_key_u32(out, "split.count", 3);
+    return 1;
+}
+
 static size_t text_for_a_number(ll_bytes *out) {
     ll_put_key_text(out, "llama.expert_count", "8");
     return 1;
@@ -149,6 +155,7 @@ static void test_variants(void) {
         {experts, "key llama.expert_count is 8; supported is 0"},
         {other_value_length, "key llama.attention.value_length is 4, expected 8"},
         {partial_rotation, "key llama.rope.dimension_count is 8, expected the head size 16"},
+        {one_of_parts, "key split.count says it is one of 3 parts"},
         {text_for_a_number, "key llama.expert_count is of kind text, expected an integer"},
     };
     ll_toy toy = ll_toy_default();
@@ -266,6 +273,10 @@ static void test_sentences(void) {
     CHECK(strcmp(error.text, "ä??[31m5?") == 0);
     CHECK(ll_fail_in(&error, LL_NO_RESOURCE, "plan\t%d", 7) == LL_NO_RESOURCE);
     CHECK(strcmp(error.text, "plan?7: ä??[31m5?") == 0);
+    ll_fail(&error, LL_BAD_INPUT,
+            "a\xc2\x9b"
+            "b\xc2\xa0\xc2"); /* the 8-bit CSI, a space, half a character */
+    CHECK(strcmp(error.text, "a??b\xc2\xa0\xc2") == 0);
     CHECK(ll_fail(NULL, LL_BAD_INPUT, "%d", 1) == LL_BAD_INPUT && ll_fail_in(NULL, LL_OK, "%d", 1) == LL_OK);
     char long_text[2000];
     memset(long_text, 'x', sizeof long_text - 1);

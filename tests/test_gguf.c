@@ -284,6 +284,7 @@ static void test_lengths(void) {
                        "key k, before offset 45: needs 4611686018427387904");
     expect_key_refused(KIND_TEXT, &(uint64_t){1ull << 30}, 8, "needs 1073741824 more bytes");
     expect_key_refused(KIND_TEXT, &(uint64_t){UINT64_MAX}, 8, "needs 18446744073709551615 more bytes");
+    expect_key_refused(KIND_TEXT, &(uint64_t){148}, 8, "needs 148 more bytes, the file has 147 left of 192");
     const uint32_t texts[] = {KIND_TEXT, 0x80000000u, 0}; /* little-endian: kind of items, count */
     expect_key_refused(KIND_ARRAY, texts, sizeof texts, "array of 2147483648 items of text");
     const uint32_t wrapping[] = {KIND_U64, 1, 0x20000000u}; /* (2^61 + 1) * 8 = 8 in 64 bits */
