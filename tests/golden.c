@@ -115,8 +115,7 @@ static size_t count_lines(const char *text) {
     return lines;
 }
 
-bool ll_golden_tokens_load(ll_golden_tokens *out) {
-    const char *path = FOLDER "tokens.jsonl";
+static bool tokens_read(ll_golden_tokens *out, const char *path) {
     *out = (ll_golden_tokens){0};
     char *text = ll_test_read(path, &(size_t){0});
     if (!text)
@@ -135,6 +134,16 @@ bool ll_golden_tokens_load(ll_golden_tokens *out) {
         return true;
     ll_golden_tokens_free(out);
     return wrong(path, "a line is not {hex, ids, lossless}");
+}
+
+bool ll_golden_tokens_load(ll_golden_tokens *out) {
+    return tokens_read(out, FOLDER "tokens.jsonl");
+}
+
+bool ll_golden_tokens_load_pre(ll_golden_tokens *out, const char *pre) {
+    char path[64];
+    snprintf(path, sizeof path, FOLDER "tokens-%s.jsonl", pre);
+    return tokens_read(out, path);
 }
 
 void ll_golden_tokens_free(ll_golden_tokens *tokens) {

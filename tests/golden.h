@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- token ids of texts: tokens.jsonl ------------------------------------------------------------------ */
+/* ---- token ids of texts: tokens*.jsonl ----------------------------------------------------------------- */
 typedef struct {
     char *bytes; /* any bytes; a NUL is appended */
     size_t length;
@@ -22,7 +22,10 @@ typedef struct {
     size_t count;
 } ll_golden_tokens;
 
-bool ll_golden_tokens_load(ll_golden_tokens *out);
+bool ll_golden_tokens_load(ll_golden_tokens *out); /* by the default model's vocabulary */
+/* By the small vocabulary in tests/golden/vocab-<pre>.gguf (no embedding to speak of); pre is gpt-2 or
+ * llama-bpe. */
+bool ll_golden_tokens_load_pre(ll_golden_tokens *out, const char *pre);
 void ll_golden_tokens_free(ll_golden_tokens *tokens);
 
 /* ---- dequantized blocks: dequant.json ------------------------------------------------------------------ */

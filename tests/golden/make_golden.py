@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the files of tests/golden/ from the default model's GGUF file. Run it in the repository's top folder:
 
-    python tests/golden/make_golden.py models/SmolLM2-135M-Instruct.Q4_1.gguf [tokens|dequant|logits|importance|perplexity ...]
+    python tests/golden/make_golden.py models/SmolLM2-135M-Instruct.Q4_1.gguf [tokens|vocabularies|dequant|logits|importance|perplexity ...]
 """
 
 import hashlib
@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from gguf import GGMLQuantizationType as Type
+from gguf import GGUFReader
 from gguf.quants import GGML_QUANT_SIZES, dequantize
 
 import reference
 import texts
+import vocabulary
 
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 FOLDER = Path("tests/golden")
@@ -38,14 +40,24 @@ def digits(value, count):
 # ---- tokens ------------------------------------------------------------------------------------------------------------
 
 
-def make_tokens(tokenizer):
+def write_tokens(name, tokenizer, samples):
     lines = []
-    for data in dict.fromkeys(texts.all_texts(CALIBRATION, TEST_TEXT)):
+    for data in dict.fromkeys(samples):
         ids = tokenizer.encode_bytes(data)
         lossless = tokenizer.decode_bytes(ids) == data
         lines.append(json.dumps({"hex": data.hex(), "ids": ids, "lossless": lossless}, separators=(",", ":")))
     print(f"{len(lines)} texts, {sum('false' in line for line in lines)} with a byte that has no token")
-    write("tokens.jsonl", "\n".join(lines) + "\n")
+    write(name, "\n".join(lines) + "\n")
+
+
+def make_vocabularies():
+    """Small vocabularies with the split patterns that the default model does not use, and token ids by them."""
+    for pre in ("gpt-2", "llama-bpe"):
+        path = FOLDER / f"vocab-{pre}.gguf"
+        vocabulary.make(path, pre, texts.documents(CALIBRATION, 100))
+        print(f"{path}: {path.stat().st_size:,} bytes")
+        tokenizer = reference.ReferenceTokenizer(GGUFReader(path))
+        write_tokens(f"tokens-{pre}.jsonl", tokenizer, texts.short_texts())
 
 
 # ---- dequant -----------------------------------------------------------------------------------------------------------
@@ -107,7 +119,7 @@ CASES = {
 
 def prompts(tokenizer):
     """Short prompts from C4 documents, long ones out of the middle of WikiText-2."""
-    documents = [json.loads(line)["text"] for line in open(CALIBRATION, encoding="utf-8")]
+    documents = texts.documents(CALIBRATION, 20 + len(CASES))
     test_ids = tokenizer.encode(Path(TEST_TEXT).read_bytes().decode())
     for i, length in enumerate(CASES):
         ids = tokenizer.encode(documents[20 + i]) if length < 100 else test_ids[5003 * i :]
@@ -157,11 +169,10 @@ def make_importance(model, tokenizer):
         cosine = (x * y).sum(-1) / (x.norm(dim=-1) * y.norm(dim=-1))
         sums[kind, layer] = sums.get((kind, layer), 0.0) + cosine.sum().item()
 
-    with open(CALIBRATION, encoding="utf-8") as lines:
-        for _, line in zip(range(SAMPLES), lines):
-            ids = tokenizer.encode(json.loads(line)["text"])[:LENGTH]
-            tokens += len(ids)
-            reference.run(model, ids, observe=observe)
+    for document in texts.documents(CALIBRATION, SAMPLES):
+        ids = tokenizer.encode(document)[:LENGTH]
+        tokens += len(ids)
+        reference.run(model, ids, observe=observe)
     print(f"importance over {tokens} tokens")
     rows = ["kind,layer,importance"]
     for kind in ("attn", "mlp", "block"):
@@ -205,16 +216,18 @@ def make_perplexity(model, tokenizer):
 
 
 def main():
-    path, parts = sys.argv[1], sys.argv[2:] or ["tokens", "dequant", "logits", "importance", "perplexity"]
+    path, parts = sys.argv[1], sys.argv[2:] or ["tokens", "vocabularies", "dequant", "logits", "importance", "perplexity"]
     if hashlib.sha256(Path(path).read_bytes()).hexdigest() != SHA256:
         sys.exit(f"{path}: not the file that the golden values belong to (SHA-256 {SHA256})")
     torch.set_num_threads(2)
     warnings.filterwarnings("ignore", category=RuntimeWarning)
-    reader = reference.open_gguf(path)
+    reader = GGUFReader(path)
     tokenizer = reference.ReferenceTokenizer(reader)
     model = reference.load_model(reader) if {"logits", "importance", "perplexity"} & set(parts) else None
     if "tokens" in parts:
-        make_tokens(tokenizer)
+        write_tokens("tokens.jsonl", tokenizer, texts.all_texts(CALIBRATION, TEST_TEXT))
+    if "vocabularies" in parts:
+        make_vocabularies()
     if "dequant" in parts:
         make_dequant()
     if "logits" in parts:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from gguf import GGUFReader
 from gguf.quants import dequantize
-from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.models.gpt2.tokenization_gpt2 import bytes_to_unicode
 
@@ -139,21 +139,41 @@ def check_run(model, ids):
 # ---- the tokenizer -----------------------------------------------------------------------------------------------------
 
 
+LLAMA_BPE = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def pre_tokenizer(pre):
+    """As the tokenizer.json of the models that tokenizer.ggml.pre names: SmolLM, GPT-2, Llama 3."""
+    gpt2 = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    if pre == "gpt-2":
+        return gpt2
+    if pre == "smollm":
+        return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), gpt2])
+    assert pre == "llama-bpe"
+    split = pre_tokenizers.Split(Regex(LLAMA_BPE), behavior="isolated")
+    return pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+
+
+def new_tokenizer(pre, **bpe):
+    """Llama 3 takes a word that is a token whole, whatever its merges make of it."""
+    tokenizer = Tokenizer(models.BPE(ignore_merges=pre == "llama-bpe", **bpe))
+    tokenizer.pre_tokenizer = pre_tokenizer(pre)
+    return tokenizer
+
+
 class ReferenceTokenizer:
     def __init__(self, reader):
-        assert texts(reader, "tokenizer.ggml.model") == ["gpt2"] and texts(reader, "tokenizer.ggml.pre") == ["smollm"]
+        assert texts(reader, "tokenizer.ggml.model") == ["gpt2"]
         self.tokens = texts(reader, "tokenizer.ggml.tokens")
         types = reader.fields["tokenizer.ggml.token_type"]
         kinds = [int(types.parts[i][0]) for i in types.data]
         merges = [tuple(merge.split(" ")) for merge in texts(reader, "tokenizer.ggml.merges")]
         vocabulary = {token: i for i, token in enumerate(self.tokens)}
-        self.tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
-        self.tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [
-                pre_tokenizers.Digits(individual_digits=True),
-                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
-            ]
-        )
+        (pre,) = texts(reader, "tokenizer.ggml.pre")
+        self.tokenizer = new_tokenizer(pre, vocab=vocabulary, merges=merges)
         self.special = {i for i, kind in enumerate(kinds) if kind in (CONTROL, USER_DEFINED)}
         self.tokenizer.add_special_tokens(
             [AddedToken(self.tokens[i], special=True, normalized=False) for i in sorted(self.special)]
@@ -199,7 +219,3 @@ def is_character(data):
         return len(data.decode("utf-8", "strict")) == 1
     except UnicodeDecodeError:
         return False
-
-
-def open_gguf(path):
-    return GGUFReader(path)

@@ -17,7 +17,7 @@ PLAIN = [
     "Hello, world!", " Hello, world!", "Hello,  world!  ", "hello\n\n  world\t\tend ", "a b  c   d    e     f",
     "The quick brown fox jumps over the lazy dog.", "ALL CAPS AND miXed CaSe", "anti-dis-establishment_arianism",
     "it's I'm you're we've he'd she'll don't can't", "IT'S I'M YOU'RE WE'VE HE'D SHE'LL DON'T", "'s 't 're 've 'm 'll 'd",
-    "x's''t'''re 'S'T'RE", "rock 'n' roll", "it\u2019s you\u2019re", "o'clock 'tis", " 's", "'", "''", "'''", "' s",
+    "x's''t'''re 'S'T'RE", "rock 'n' roll", "it\u2019s you\u2019re", "o'clock 'tis", "it'ſ he'ſſ", " 's", "'", "''", "'''", "' s",
     "0", "1", "12", "123", "1234567890", "3.14159", "-273.15", "1,000,000", "2024-02-29T23:59:59Z", "0x1F", "1e-5",
     "a1b2c3", "1a2b3c", " 1 2  3   4", "v1.2.3-rc4", "10 000", "№5", "50%", "$1.99", "1st 2nd 3rd", "H2O", "x²+y³=z½",
     "Ⅷ Ⅸ ①②③ ⅓", "٠١٢٣٤٥٦٧٨٩", "०१२३४५६७८९", "１２３４５", "𝟎𝟏𝟐", "第1章 第２章",
@@ -32,6 +32,9 @@ PLAIN = [
     "<|im_start|>system\nYou are a helpful AI assistant.<|im_end|>\n<|im_start|>user\n2+2?<|im_end|>\n<|im_start|>assistant\n",
     "<|im_start", "<|im_start|", "|im_start|>", "<|IM_START|>", "<<|im_start|>>", "<|im_start|><|im_start|", "< |im_end|>", "<|im_end |>",
     "<repo_name>layer/lab<file_sep>main.c<gh_stars>12", "<reponame><filename>", "<jupyter_start><jupyter_text>x<jupyter_code>y<jupyter_output>",
+    "<|begin_of_text|>Hi<|eot_id|>", "<tool<tool><tool>><tool|><|too", "a<tool>b<tool c<<tool>", " quicksilver", "a quicksilver tongue", "quicksilver",
+    " QUICKSILVER", "  quicksilver", "(quicksilver)", " quicksilver\n", "1quicksilver2", " quicksilver's", "!\n!\r\n\n", "?!\n\n  ?!", "a\r\n  b\n \n c", "\t\n\t\n",
+    "\ta", "!a", "\na", "\u00a0a", "'LL 'Ll 'lL", "x'Sy'RE'Ve", "'dare 'mend 'lless",
     "<issue_start><issue_comment>hm<issue_closed>", "<empty_output><jupyter_script>", "<unk> <s> </s> <pad> <mask> [CLS]", "12<|im_end|>34",
     "int main(void) {\n    return 0;\n}\n", "\tif (x != NULL && *x++ == '\\0')\n\t\tgoto done;\n", "for i in range(10):\n    print(f\"{i:>3}\")\n",
     "#include <stdio.h>\r\n#define MAX(a,b) ((a)>(b)?(a):(b))\r\n", "SELECT * FROM t WHERE a>=1 AND b<>'x''y';", "<html><body class=\"a b\">&amp;</body></html>",
@@ -57,6 +60,12 @@ NOT_UTF8 = [
 LONG = 10000
 
 
+def runs():
+    for run in (2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 129):
+        yield b" " * run + b"x"
+        yield b"\n" * run + b"x"
+
+
 def long_texts():
     yield b"a" * LONG
     yield b" " * LONG
@@ -66,9 +75,6 @@ def long_texts():
     yield "é".encode() * (LONG // 2)
     yield b"ab" * (LONG // 2)
     yield b"\x80" * 1000
-    for run in (2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 129):
-        yield b" " * run + b"x"
-        yield b"\n" * run + b"x"
 
 
 def random_texts(rng):
@@ -92,21 +98,30 @@ def random_texts(rng):
         yield bytes(text)
 
 
+def documents(path, count):
+    """The texts of the first count lines of a .jsonl file."""
+    with open(path, encoding="utf-8") as lines:
+        return [json.loads(line)["text"] for _, line in zip(range(count), lines)]
+
+
 def real_texts(calibration, test_text):
-    with open(calibration, encoding="utf-8") as lines:
-        for _, line in zip(range(20), lines):
-            yield json.loads(line)["text"][:600].encode()
+    yield from (document[:600].encode() for document in documents(calibration, 20))
     with open(test_text, "rb") as file:
         text = file.read()
     for i in range(20):  # cut anywhere, mid-character too
         yield text[i * 60001 : i * 60001 + 500]
 
 
-def all_texts(calibration, test_text):
+def short_texts():
     yield from (text.encode() for text in PLAIN)
     yield from (edge.encode() for edge in EDGES)
     yield from (f"a {edge}b  {edge} 1{edge}{edge}".encode() for edge in EDGES)
     yield from NOT_UTF8
-    yield from long_texts()
+    yield from runs()
     yield from random_texts(random.Random(20240229))
+
+
+def all_texts(calibration, test_text):
+    yield from short_texts()
+    yield from long_texts()
     yield from real_texts(calibration, test_text)
