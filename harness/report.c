@@ -1,0 +1,96 @@
+#include "report.h"
+#include "documents.h"
+#include "report_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const plot_captions[LL_REPORT_PLOTS] = {
+    "Perplexity against the number of modules dropped",
+    "Speedup of the whole generation against the number of modules dropped, measured and predicted",
+    "Importance of every module by layer",
+};
+
+static void print_caption(FILE *stream, const ll_report_data *data) {
+    fputs("\n**kind** attn, mlp and block: modules of that kind with the lowest importance; joint: attention "
+          "and MLP layers in one "
+          "list. **perplexity** ± standard error. **KL** divergence from the full model, nats a token. "
+          "**top-1** share of "
+          "tokens for which the most likely next token is the full model's. **speedup** of the whole "
+          "generation",
+          stream);
+    if (data->speed.csv)
+        fprintf(stream, " (%s prompt tokens, then %s generated; %s)", ll_report_text(&data->speed, "prompt"),
+                ll_report_text(&data->speed, "generate"), ll_report_text(&data->speed, "method"));
+    fputs(": the full model's time over the dropped model's, median of neighbouring runs (quartiles); "
+          "**prefill**, "
+          "**decode**: the same of its two parts; **predicted** from bytes and operations alone. "
+          "**KV-cache** as allocated "
+          "(share of the full model's). **gamma** = increase of perplexity in percent / speedup gained in "
+          "percent, so lower "
+          "is better (the paper's gamma takes points of task accuracy; perplexity is the only quality here); "
+          "NA where "
+          "nothing was gained. Bold: the lowest perplexity at that number dropped.\n",
+          stream);
+}
+
+/* Plots that this run did not draw may lie there from another one; they are not this report's. */
+static bool print_report(FILE *stream, const ll_report_data *data, const bool drawn[LL_REPORT_PLOTS]) {
+    char model[LL_CSV_CELL];
+    ll_report_model(data, model, sizeof model);
+    fprintf(stream, "# Dropping layers of %s\n\n", model);
+    ll_report_print_run(stream, data);
+    if (data->count) {
+        fputs("\n## What dropping costs and gains\n\n", stream);
+        if (!ll_report_print_table(stream, data))
+            return false;
+        print_caption(stream, data);
+    }
+    for (int i = 0; i < LL_REPORT_PLOTS; i++)
+        if (drawn[i])
+            fprintf(stream, "\n![%s](%s.png)\n", plot_captions[i], ll_report_plot_names[i]);
+    return true;
+}
+
+static ll_status write_report(const ll_report_data *data, const char *out, const bool drawn[LL_REPORT_PLOTS],
+                              ll_error *error) {
+    char path[4096];
+    const int size = snprintf(path, sizeof path, "%s/report.md", out);
+    if (size < 0 || (size_t)size >= sizeof path)
+        return ll_fail(error, LL_BAD_USAGE, "%.200s...: the folder's path is too long", out);
+    char *text = NULL;
+    size_t length = 0;
+    FILE *stream = open_memstream(&text, &length);
+    const bool good = stream && print_report(stream, data, drawn);
+    ll_status status = LL_OK;
+    if ((stream && fclose(stream) != 0) || !good)
+        status = ll_fail(error, LL_NO_RESOURCE, "%s: no memory for the report", path);
+    else
+        status = ll_file_write(path, text, length, error);
+    free(text);
+    return status;
+}
+
+static ll_status write_all(const ll_report_data *data, const char *out, FILE *table, ll_error *error) {
+    LL_TRY(ll_folder_make(out, error));
+    if (table && data->count && !ll_report_print_table(table, data))
+        return ll_fail(error, LL_NO_RESOURCE, "report: no memory for the table");
+    bool drawn[LL_REPORT_PLOTS] = {false};
+    /* The table is worth having without the plots, so their failure waits. */
+    const ll_status plotted = ll_report_plot(data, out, drawn, error);
+    ll_error second;
+    const ll_status written = write_report(data, out, drawn, &second);
+    if (plotted != LL_OK)
+        return plotted;
+    if (written != LL_OK && error)
+        *error = second;
+    return written;
+}
+
+ll_status ll_report_write(const char *folder, const char *out, FILE *table, ll_error *error) {
+    ll_report_data data;
+    LL_TRY(ll_report_load(&data, folder, error));
+    const ll_status status = write_all(&data, out, table, error);
+    ll_report_free(&data);
+    return status;
+}

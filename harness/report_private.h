@@ -1,0 +1,57 @@
+/* Shared by the report's files only. */
+#ifndef LL_REPORT_PRIVATE_H
+#define LL_REPORT_PRIVATE_H
+#include "csv.h"
+#include "drop.h"
+
+/* A row of a CSV; csv NULL: none. It also stands for a setting: the rows that equal it in the columns before
+ * "kind". */
+typedef struct {
+    const ll_csv *csv;
+    const ll_csv_schema *schema;
+    size_t row;
+} ll_report_row;
+
+/* One line of the table. */
+typedef struct {
+    const char *kind; /* "none": the full model */
+    size_t dropped;
+    ll_report_row quality, speed;
+} ll_report_entry;
+
+typedef struct {
+    ll_csv *importance_csv, *quality_csv, *speed_csv; /* NULL: not there */
+    /* What the report is about: of several settings in one file, the one with most rows. */
+    ll_report_row importance, quality, speed;
+    ll_report_entry
+        *entries; /* the full model first when it was measured, then kind by kind, dropped ascending */
+    size_t count;
+    size_t other_rows; /* rows of other settings, not shown */
+} ll_report_data;
+
+ll_status ll_report_load(ll_report_data *out, const char *folder, ll_error *error);
+void ll_report_free(ll_report_data *data);
+
+/* A row's cell; "NA" and NAN when there is no row. */
+const char *ll_report_text(const ll_report_row *row, const char *column);
+double ll_report_number(const ll_report_row *row, const char *column);
+/* The full model's entry; NULL: not measured. */
+const ll_report_entry *ll_report_full(const ll_report_data *data);
+/* Whether row of csv belongs to the setting. */
+bool ll_report_belongs(const ll_report_row *setting, size_t row);
+
+/* False: no memory. */
+bool ll_report_print_table(FILE *stream, const ll_report_data *data);
+/* What was measured, where and by which build. */
+void ll_report_print_run(FILE *stream, const ll_report_data *data);
+/* "SmolLM2-135M-Instruct.Q4_1.gguf"; a part of the SHA-256 when the list of models does not have it. */
+void ll_report_model(const ll_report_data *data, char *out, size_t capacity);
+/* "int8 in groups of 128" */
+void ll_report_weights(const ll_report_data *data, char *out, size_t capacity);
+
+enum { LL_REPORT_PLOTS = 3 };
+extern const char *const ll_report_plot_names[LL_REPORT_PLOTS];
+/* Draws what there are numbers for into the folder out; drawn says which plots lie there now. */
+ll_status ll_report_plot(const ll_report_data *data, const char *out, bool drawn[LL_REPORT_PLOTS],
+                         ll_error *error);
+#endif

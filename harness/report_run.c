@@ -1,0 +1,174 @@
+#include "model_list.h"
+#include "report_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const ll_model_entry *find_model(const char *sha256) {
+    const ll_model_entry *entry;
+    for (size_t i = 0; (entry = ll_model_list_at(i)); i++)
+        if (strcmp(entry->sha256, sha256) == 0)
+            return entry;
+    return NULL;
+}
+
+/* The setting that says most: of the model, and of how its weights are held. */
+static const ll_report_row *main_setting(const ll_report_data *data) {
+    return data->quality.csv ? &data->quality : data->speed.csv ? &data->speed : &data->importance;
+}
+
+void ll_report_weights(const ll_report_data *data, char *out, size_t capacity) {
+    const ll_report_row *row = main_setting(data);
+    if (row == &data->importance) {
+        snprintf(out, capacity, "f32");
+        return;
+    }
+    const char *weights = ll_report_text(row, "weights"), *group = ll_report_text(row, "group");
+    if (strcmp(group, "NA") == 0)
+        snprintf(out, capacity, "%s", weights);
+    else if (strcmp(group, "channel") == 0)
+        snprintf(out, capacity, "%s, one scale a row", weights);
+    else
+        snprintf(out, capacity, "%s in groups of %s", weights, group);
+}
+
+void ll_report_model(const ll_report_data *data, char *out, size_t capacity) {
+    const char *sha256 = ll_report_text(main_setting(data), "model_sha256");
+    const ll_model_entry *model = find_model(sha256);
+    if (model)
+        snprintf(out, capacity, "%s", model->file);
+    else
+        snprintf(out, capacity, "model %.12s", sha256);
+}
+
+/* ---- what the rows have in common
+ * ----------------------------------------------------------------------------------- */
+/* A cell of the markdown table; a bar in it would begin another. */
+static void put_escaped(FILE *stream, const char *text) {
+    for (; *text; text++) {
+        if (strchr("|\\<*`_", *text))
+            putc('\\', stream);
+        putc(*text, stream);
+    }
+}
+
+typedef struct {
+    const char *seen[16];
+    size_t count, more;
+} distinct;
+
+static void add_distinct(distinct *d, const char *text) {
+    for (size_t i = 0; i < d->count; i++)
+        if (strcmp(d->seen[i], text) == 0)
+            return;
+    if (d->count < sizeof d->seen / sizeof *d->seen)
+        d->seen[d->count++] = text;
+    else
+        d->more++;
+}
+
+typedef void visitor(void *context, const char *text);
+
+/* Every cell of column in the rows that the report shows. */
+static void visit(const ll_report_data *data, const char *column, visitor *see, void *context) {
+    const ll_report_row *settings[] = {&data->importance, &data->quality, &data->speed};
+    for (size_t s = 0; s < sizeof settings / sizeof *settings; s++)
+        for (size_t i = 0; settings[s]->csv && i < ll_csv_rows(settings[s]->csv); i++)
+            if (ll_report_belongs(settings[s], i))
+                see(context, ll_csv_cell(settings[s]->csv, i, column));
+}
+
+static void see_distinct(void *context, const char *text) {
+    add_distinct(context, text);
+}
+
+static void print_distinct(FILE *stream, const ll_report_data *data, const char *what, const char *column) {
+    distinct d = {{NULL}, 0, 0};
+    visit(data, column, see_distinct, &d);
+    fprintf(stream, "| %s | ", what);
+    for (size_t i = 0; i < d.count; i++) {
+        fputs(i ? "; " : "", stream);
+        put_escaped(stream, d.seen[i]);
+    }
+    fputs(d.more ? "; and more |\n" : " |\n", stream);
+}
+
+typedef struct {
+    const char *first, *last;
+} span;
+
+/* Dates are ISO 8601 in UTC: their order is that of the text. */
+static void see_date(void *context, const char *text) {
+    span *s = context;
+    if (strcmp(text, "NA") == 0)
+        return;
+    if (!s->first || strcmp(text, s->first) < 0)
+        s->first = text;
+    if (!s->last || strcmp(text, s->last) > 0)
+        s->last = text;
+}
+
+static void print_dates(FILE *stream, const ll_report_data *data) {
+    span s = {NULL, NULL};
+    visit(data, "date", see_date, &s);
+    fputs("| measured | ", stream);
+    put_escaped(stream, s.first ? s.first : "NA");
+    if (s.first && strcmp(s.first, s.last) != 0) {
+        fputs(" to ", stream);
+        put_escaped(stream, s.last);
+    }
+    fputs(" |\n", stream);
+}
+
+/* ---- the header
+ * ----------------------------------------------------------------------------------------------------- */
+/* Prints format, with every %s an escaped cell of the row: the columns follow in that order, then NULL. */
+static void print_cells(FILE *stream, const ll_report_row *row, const char *format,
+                        const char *const *columns) {
+    for (; *format; format++) {
+        if (*format == '@')
+            put_escaped(stream, ll_report_text(row, *columns++));
+        else
+            putc(*format, stream);
+    }
+}
+#define CELLS(row, format, ...) print_cells(stream, row, format, (const char *const[]){__VA_ARGS__})
+
+static void print_measured(FILE *stream, const ll_report_data *data) {
+    if (data->quality.csv) {
+        CELLS(&data->quality, "| quality | @ (SHA-256 @): @ of @ tokens, ", "data_file", "data_sha256",
+              "recipe", "window");
+        if (strcmp(ll_report_text(&data->quality, "windows"), "0") == 0)
+            CELLS(&data->quality, "all from window @", "first_window");
+        else
+            CELLS(&data->quality, "@ from window @", "windows", "first_window");
+        CELLS(&data->quality, "; @ tokens scored |\n", "tokens");
+    }
+    if (data->speed.csv)
+        CELLS(&data->speed, "| speed | prompt of @ tokens, then @ generated; @; @ pairs of runs |\n",
+              "prompt", "generate", "method", "repetitions");
+    if (data->importance.csv)
+        CELLS(&data->importance, "| calibration | @ (SHA-256 @): @ documents of up to @ tokens; @ tokens |\n",
+              "data_file", "data_sha256", "samples", "length", "tokens");
+}
+
+void ll_report_print_run(FILE *stream, const ll_report_data *data) {
+    char model[LL_CSV_CELL], weights[LL_CSV_CELL];
+    ll_report_model(data, model, sizeof model);
+    ll_report_weights(data, weights, sizeof weights);
+    fputs("| | |\n|:-|:-|\n| model | ", stream);
+    put_escaped(stream, model);
+    CELLS(main_setting(data), " (SHA-256 @) |\n| weights | ", "model_sha256");
+    put_escaped(stream, weights);
+    fputs(" |\n", stream);
+    print_measured(stream, data);
+    print_distinct(stream, data, "CPU", "cpu");
+    print_distinct(stream, data, "ISA", "isa");
+    print_distinct(stream, data, "threads", "threads");
+    print_distinct(stream, data, "placement", "placement");
+    print_distinct(stream, data, "commit", "commit");
+    print_distinct(stream, data, "compiler", "compiler");
+    print_dates(stream, data);
+    if (data->other_rows)
+        fprintf(stream, "| not shown | %zu rows of other settings or plans |\n", data->other_rows);
+}

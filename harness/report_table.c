@@ -1,0 +1,167 @@
+#include "report_private.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COLUMNS = 11, CELL = 64 };
+typedef char line[COLUMNS][CELL];
+
+static const char *const heads[COLUMNS] = {"kind",      "dropped",  "perplexity", "KL",
+                                           "top-1 %",   "speedup",  "prefill",    "decode",
+                                           "predicted", "KV-cache", "gamma"};
+
+static bool put_missing(char *cell, double value) {
+    if (isfinite(value))
+        return false;
+    strcpy(cell, "NA");
+    return true;
+}
+
+static void put_number(char *cell, double value, int decimals) {
+    if (!put_missing(cell, value))
+        snprintf(cell, CELL, "%.*f", decimals, value);
+}
+
+/* "13.42 ± 0.11"; large perplexities with the digits that mean something. */
+static void put_perplexity(char *cell, const ll_report_row *row) {
+    const double value = ll_report_number(row, "perplexity"),
+                 spread = ll_report_number(row, "perplexity_stderr");
+    if (put_missing(cell, value))
+        return;
+    int used;
+    if (value >= 1e6)
+        used = snprintf(cell, CELL, "%.2e", value);
+    else
+        used = snprintf(cell, CELL, "%.*f", value < 100 ? 2 : value < 1000 ? 1 : 0, value);
+    if (!isfinite(spread))
+        return;
+    if (value >= 1e6)
+        snprintf(cell + used, CELL - (size_t)used, " ± %.1e", spread);
+    else
+        snprintf(cell + used, CELL - (size_t)used, " ± %.*f", value < 100 ? 2 : value < 1000 ? 1 : 0, spread);
+}
+
+/* "1.21x (1.20-1.22)" */
+static void put_speedup(char *cell, const ll_report_row *row) {
+    const double value = ll_report_number(row, "speedup"), low = ll_report_number(row, "speedup_q1"),
+                 high = ll_report_number(row, "speedup_q3");
+    if (put_missing(cell, value))
+        return;
+    const int used = snprintf(cell, CELL, "%.3f", value);
+    if (isfinite(low) && isfinite(high) && low != high)
+        snprintf(cell + used, CELL - (size_t)used, " (%.3f-%.3f)", low, high);
+}
+
+/* "11.8 MiB (73 %)" */
+static void put_kv(char *cell, double bytes, double full) {
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    if (put_missing(cell, bytes))
+        return;
+    double value = bytes;
+    size_t unit = 0;
+    for (; value >= 1024 && unit + 1 < sizeof units / sizeof *units; unit++)
+        value /= 1024;
+    const int used = snprintf(cell, CELL, "%.*f %s", unit && value < 100 ? 1 : 0, value, units[unit]);
+    if (full > 0)
+        snprintf(cell + used, CELL - (size_t)used, " (%.0f%%)", 100 * bytes / full);
+}
+
+/* Percent of perplexity lost for a percent of speed gained; none where nothing was gained. */
+static double gamma_of(const ll_report_entry *entry, const ll_report_entry *full) {
+    const double before = full ? ll_report_number(&full->quality, "perplexity") : (double)NAN;
+    const double after = ll_report_number(&entry->quality, "perplexity");
+    const double gain = ll_report_number(&entry->speed, "speedup") - 1;
+    return entry != full && gain > 0 && before > 0 ? (after / before - 1) / gain : (double)NAN;
+}
+
+/* The lowest perplexity among at least two kinds that drop as many modules. */
+static bool is_best(const ll_report_data *data, const ll_report_entry *entry) {
+    const double mine = ll_report_number(&entry->quality, "perplexity");
+    size_t rivals = 0;
+    for (size_t i = 0; i < data->count; i++) {
+        const ll_report_entry *other = &data->entries[i];
+        const double theirs = ll_report_number(&other->quality, "perplexity");
+        if (other == entry || other->dropped != entry->dropped || !isfinite(theirs))
+            continue;
+        rivals++;
+        if (theirs < mine)
+            return false;
+    }
+    return rivals > 0 && isfinite(mine);
+}
+
+static void embolden(char *cell) {
+    char plain[CELL];
+    strcpy(plain, cell);
+    snprintf(cell, CELL, "**%.*s**", CELL - 5, plain);
+}
+
+static void fill_line(line out, const ll_report_data *data, const ll_report_entry *entry) {
+    const ll_report_entry *full = ll_report_full(data);
+    const ll_report_row *speed = &entry->speed;
+    snprintf(out[0], CELL, "%s", entry->dropped ? entry->kind : "full model");
+    snprintf(out[1], CELL, "%zu", entry->dropped);
+    put_perplexity(out[2], &entry->quality);
+    put_number(out[3], ll_report_number(&entry->quality, "kl"), 4);
+    put_number(out[4], 100 * ll_report_number(&entry->quality, "top1"), 1);
+    put_speedup(out[5], speed);
+    put_number(out[6], ll_report_number(speed, "speedup_prefill"), 3);
+    put_number(out[7], ll_report_number(speed, "speedup_decode"), 3);
+    put_number(out[8], ll_report_number(speed, "speedup_predicted"), 3);
+    put_kv(out[9], ll_report_number(speed, "kv_bytes"),
+           full ? ll_report_number(&full->speed, "kv_bytes") : 0);
+    const double cost = gamma_of(entry, full);
+    put_number(out[10], cost, fabs(cost) < 100 ? 2 : 0);
+    if (is_best(data, entry))
+        for (int i = 0; i < 3; i++)
+            embolden(out[i]);
+}
+
+/* Characters as shown: UTF-8 continuation bytes take no place. */
+static int shown(const char *text) {
+    int count = 0;
+    for (; *text; text++)
+        count += ((unsigned char)*text & 0xC0) != 0x80;
+    return count;
+}
+
+static void print_line(FILE *stream, const line cells, const int widths[COLUMNS]) {
+    for (int i = 0; i < COLUMNS; i++) {
+        const int gap = widths[i] - shown(cells[i]);
+        fprintf(stream, "| %*s%s%*s ", i == 0 ? 0 : gap, "", cells[i], i == 0 ? gap : 0, "");
+    }
+    fputs("|\n", stream);
+}
+
+/* Markdown that is also a table to the eye: words to the left, numbers to the right. */
+static void print_lines(FILE *stream, const line *lines, size_t count) {
+    int widths[COLUMNS] = {0};
+    for (size_t l = 0; l < count; l++)
+        for (int i = 0; i < COLUMNS; i++)
+            widths[i] = shown(lines[l][i]) > widths[i] ? shown(lines[l][i]) : widths[i];
+    for (size_t l = 0; l < count; l++) {
+        print_line(stream, lines[l], widths);
+        for (int i = 0; l == 0 && i < COLUMNS; i++) {
+            fputs(i == 0 ? "|:" : "|-", stream);
+            for (int dash = 0; dash < widths[i]; dash++)
+                putc('-', stream);
+            fputs(i == 0 ? "-" : ":", stream);
+        }
+        if (l == 0)
+            fputs("|\n", stream);
+    }
+}
+
+bool ll_report_print_table(FILE *stream, const ll_report_data *data) {
+    line *lines = calloc(data->count + 1, sizeof *lines);
+    if (!lines)
+        return false;
+    for (int i = 0; i < COLUMNS; i++)
+        strcpy(lines[0][i], heads[i]);
+    for (size_t i = 0; i < data->count; i++)
+        fill_line(lines[i + 1], data, &data->entries[i]);
+    print_lines(stream, (const line *)lines, data->count + 1);
+    free(lines);
+    return true;
+}
