@@ -15,7 +15,6 @@
 enum {
     TILE_ROWS = 6,
     BLOCK_K = 1024, /* 256 KiB of a panel pass over all rows before the next: a quarter of Zen 4's L2 */
-    PREFETCH_BYTES = 2048, /* ahead of the weights that are read */
 };
 
 size_t ll_packed_f32_bytes_avx512vnni(size_t n, size_t k) {
@@ -46,11 +45,8 @@ static LL_INLINE void tile(float *y, size_t ldy, const float *x, size_t ldx, con
     for (size_t s = 0; s < k; s++, w += LL_PANEL, x++) {
         __m512 b[4];
         LL_UNROLL
-        for (int j = 0; j < 4; j++) {
+        for (int j = 0; j < 4; j++)
             b[j] = _mm512_load_ps(w + 16 * j);
-            if (rows < TILE_ROWS)
-                ll_prefetch(w + 16 * j, PREFETCH_BYTES);
-        }
         LL_UNROLL
         for (int i = 0; i < rows; i++) {
             __m512 a = _mm512_set1_ps(x[(size_t)i * ldx]);

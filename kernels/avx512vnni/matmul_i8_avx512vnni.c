@@ -1,21 +1,22 @@
 /* int8 matmul over packed weights, AVX-512 VNNI.
  *
- * Layout: 64 output columns make a panel, a panel is one contiguous run of group blocks, so that a thread
- * that owns whole panels reads one forward stream, scales included:
+ * Layout: 64 output columns make a panel. All panels come first, so that the weights a thread reads are one
+ * stream of constant stride, which the hardware prefetchers follow to the end; the scales come after them.
  *
- *   panel:  [ group 0 ][ group 1 ] ... [ group G-1 ]          64 columns
- *   group:  [ 64 scales, f32 ][ step 0 ][ step 1 ] ...        a step is 4 values of k; the last step of k is
- * padded step:   [ 16 columns x 4 k ][ 16 x 4 ][ 16 x 4 ][ 16 x 4 ]   4 cache lines; each byte is w + 128
+ *   weights [n / 64] panels of [k / 4] steps    step:  [ 16 columns x 4 k ][ 16 x 4 ][ 16 x 4 ][ 16 x 4 ]
+ *   scales  [n / 64][groups][64] f32                   4 cache lines; each byte is w + 128
  *
- * Algebra: VPDPBUSD multiplies an unsigned by a signed operand. The weights are the unsigned one, u = w +
- * 128, and the activations the signed one, one dword (4 values of k) broadcast to all 16 columns: sum q*w =
- * sum q*(u - 128) = sum q*u - 128 * sum q. Each accumulator starts at -128 * (the group's sum of q, which the
- * quantizer has stored), so the shift costs nothing. Padding is u = 128 (w = 0) against q = 0. VPDPBUSD does
- * not saturate, and a group of 65536 keeps |sum q*w| below 2^31.
+ * Algebra: VPDPBUSD multiplies an unsigned by a signed operand. The weights are the unsigned one,
+ * u = w + 128, the activations the signed one, a dword (4 values of k) broadcast to all 16 columns:
+ *   sum q*w = sum q*(u - 128) = sum q*u - 128 * sum q.
+ * Each accumulator starts at -128 * (the group's sum of q, which the quantizer has stored): the shift is
+ * free. Padding of k and n is u = 128 (w = 0). VPDPBUSD does not saturate, and |sum q*w| < 2^31 in a group of
+ * 65536.
  *
  * Tile: 6 rows x 64 columns = 24 accumulators, 4 registers of weights, 1 of activations. A step costs 24
- * VPDPBUSD (Zen 4: 1 zmm a cycle, latency 4), 4 loads and 6 broadcasts. Per group and accumulator the
- * conversion adds a multiply, an fma, a load and a store of y (24 f32 accumulators more would not fit): about
+ * VPDPBUSD (Zen 4: 1 zmm a cycle, latency 4), 4 loads and 6 broadcasts. Every group adds, to each
+ * accumulator, a conversion, a multiply, an fma, and a load and a store of y, since 24 sums in f32 do not fit
+ * beside them: 48 cycles in 816 at group 128.
  */
 #include "tile.h"
 #include <assert.h>
@@ -26,66 +27,67 @@ enum {
     STEP_BYTES = 4 * LL_PANEL,  /* 4 values of k of every column */
     SCALE_BYTES = 4 * LL_PANEL, /* f32 */
     BLOCK_BYTES = 256 * 1024, /* of a panel, passed over all rows before the next: a quarter of Zen 4's L2 */
-    PREFETCH_BYTES = 2048,    /* ahead of the weights that are read */
 };
 
 static size_t group_count(size_t k, size_t group) {
     return k / group + (k % group != 0);
 }
 
-/* Steps of the groups [0, g): all but the last group divide by 4. */
-static size_t steps_before(size_t k, size_t group, size_t g) {
-    return (ll_min(k, g * group) + 3) / 4;
+/* Bytes of the weights of a panel, without scales. */
+static size_t panel_bytes(size_t k) {
+    return (k + 3) / 4 * STEP_BYTES;
 }
 
-static size_t panel_bytes(size_t k, size_t group) {
-    return (k + 3) / 4 * STEP_BYTES + group_count(k, group) * SCALE_BYTES;
+static size_t panel_count(size_t n) {
+    return (n + LL_PANEL - 1) / LL_PANEL;
 }
 
 size_t ll_packed_i8_bytes_avx512vnni(size_t n, size_t k, size_t group) {
-    if (n == 0 || k == 0)
+    if (k == 0)
         return 0;
-    return (n + LL_PANEL - 1) / LL_PANEL * panel_bytes(k, group);
+    return panel_count(n) * (panel_bytes(k) + group_count(k, group) * SCALE_BYTES);
 }
 
-/* Columns [0, cols) of a panel: w [cols][k], scale [cols][groups]. */
-static void pack_panel(uint8_t *panel, size_t k, size_t group, size_t cols, const int8_t *w,
-                       const float *scale) {
-    size_t groups = group_count(k, group);
-    for (size_t g = 0; g < groups; g++) {
-        float *scales = (float *)(void *)panel;
-        uint8_t *out = panel + SCALE_BYTES;
-        size_t k0 = g * group, k1 = ll_min(k, k0 + group);
-        for (size_t j = 0; j < LL_PANEL; j++)
-            scales[j] = j < cols ? scale[j * groups + g] : 0;
-        for (size_t s = k0; s < k1; s += 4, out += STEP_BYTES) {
-            size_t length = ll_min(4, k1 - s);
-            for (size_t j = 0; j < LL_PANEL; j++) {
-                uint32_t q4 = 0;
-                if (j < cols)
-                    memcpy(&q4, w + j * k + s, length);
-                q4 ^= 0x80808080; /* adds 128 to each byte */
-                memcpy(out + j * 4, &q4, sizeof q4);
-            }
+/* Columns [0, cols) of a panel: w [cols][k]. */
+static void pack_weights(uint8_t *out, size_t k, size_t cols, const int8_t *w) {
+    for (size_t i = 0; i < k; i += 4, out += STEP_BYTES) {
+        const size_t length = ll_min(4, k - i);
+        for (size_t j = 0; j < LL_PANEL; j++) {
+            uint32_t q4 = 0;
+            if (j < cols)
+                memcpy(&q4, w + j * k + i, length);
+            q4 ^= 0x80808080; /* adds 128 to each byte */
+            memcpy(out + j * 4, &q4, sizeof q4);
         }
-        panel = out;
     }
+}
+
+/* scale [cols][groups]. */
+static void pack_scales(float *out, size_t groups, size_t cols, const float *scale) {
+    for (size_t g = 0; g < groups; g++, out += LL_PANEL)
+        for (size_t j = 0; j < LL_PANEL; j++)
+            out[j] = j < cols ? scale[j * groups + g] : 0;
 }
 
 void ll_pack_i8_avx512vnni(void *data, size_t n, size_t k, size_t group, size_t n0, size_t n1,
                            const int8_t *w, const float *scale) {
+    assert(n0 % LL_PANEL == 0 && (n1 % LL_PANEL == 0 || n1 == n));
     if (k == 0)
         return;
-    assert(n0 % LL_PANEL == 0 && (n1 % LL_PANEL == 0 || n1 == n));
-    (void)n;
-    for (size_t j = n0; j < n1; j += LL_PANEL)
-        pack_panel((uint8_t *)data + j / LL_PANEL * panel_bytes(k, group), k, group, ll_min(n1 - j, LL_PANEL),
-                   w + (j - n0) * k, scale + (j - n0) * group_count(k, group));
+    const size_t groups = group_count(k, group), bytes = panel_bytes(k);
+    uint8_t *const weights = data;
+    float *const scales = (float *)(void *)(weights + panel_count(n) * bytes);
+    for (size_t j = n0; j < n1; j += LL_PANEL) {
+        const size_t panel = j / LL_PANEL, cols = ll_min(n1 - j, LL_PANEL);
+        pack_weights(weights + panel * bytes, k, cols, w + (j - n0) * k);
+        pack_scales(scales + panel * groups * LL_PANEL, groups, cols, scale + (j - n0) * groups);
+    }
 }
 
-/* The part of a panel that one pass reads. */
+/* A panel, and the groups of it that one pass reads. */
 typedef struct {
-    const uint8_t *data; /* scales of group g0 */
+    const uint8_t *weights;
+    const float *scales; /* [groups][64] */
     size_t k, group, groups;
     size_t g0, g1;
 } panel_part;
@@ -116,42 +118,43 @@ static LL_INLINE void scale_out(float *y, size_t ldy, __m512i acc[TILE_ROWS][4],
     }
 }
 
+/* acc[i] += one step: 4 values of k. q: the first row's, w: all columns'. */
+static LL_INLINE void step(__m512i acc[TILE_ROWS][4], const int8_t *q, size_t ld, const uint8_t *w,
+                           const int rows) {
+    __m512i u[4];
+    LL_UNROLL
+    for (int j = 0; j < 4; j++)
+        u[j] = _mm512_load_si512(w + 64 * j);
+    LL_UNROLL
+    for (int i = 0; i < rows; i++) {
+        int32_t q4;
+        memcpy(&q4, q + (size_t)i * ld, sizeof q4);
+        const __m512i x = _mm512_set1_epi32(q4);
+        LL_UNROLL
+        for (int j = 0; j < 4; j++)
+            acc[i][j] = dot4(acc[i][j], u[j], x);
+    }
+}
+
 /* rows x 64 outputs over the groups of part. q, xs and xsum are at the tile's first row, xs and xsum at group
  * 0. */
 static LL_INLINE void tile(float *y, size_t ldy, const int8_t *q, size_t ld, const float *xs,
                            const int32_t *xsum, const panel_part *part, const int rows) {
-    const uint8_t *w = part->data;
+    const uint8_t *w = part->weights + part->g0 * part->group * LL_PANEL;
     q += part->g0 * part->group;
     for (size_t g = part->g0; g < part->g1; g++) {
-        const float *ws = (const float *)(const void *)w;
-        size_t steps = steps_before(part->k, part->group, g + 1) - steps_before(part->k, part->group, g);
+        const float *ws = part->scales + g * LL_PANEL;
+        const size_t steps = (ll_min(part->group, part->k - g * part->group) + 3) / 4;
         __m512i acc[TILE_ROWS][4];
         LL_UNROLL
         for (int i = 0; i < rows; i++) {
-            __m512i start = _mm512_set1_epi32(-128 * xsum[(size_t)i * part->groups + g]);
+            const __m512i start = _mm512_set1_epi32(-128 * xsum[(size_t)i * part->groups + g]);
             LL_UNROLL
             for (int j = 0; j < 4; j++)
                 acc[i][j] = start;
         }
-        w += SCALE_BYTES;
-        for (size_t s = 0; s < steps; s++, w += STEP_BYTES, q += 4) {
-            __m512i u[4];
-            LL_UNROLL
-            for (int j = 0; j < 4; j++) {
-                u[j] = _mm512_load_si512(w + 64 * j);
-                if (rows < TILE_ROWS)
-                    ll_prefetch(w + 64 * j, PREFETCH_BYTES);
-            }
-            LL_UNROLL
-            for (int i = 0; i < rows; i++) {
-                int32_t q4;
-                memcpy(&q4, q + (size_t)i * ld, sizeof q4);
-                __m512i x = _mm512_set1_epi32(q4);
-                LL_UNROLL
-                for (int j = 0; j < 4; j++)
-                    acc[i][j] = dot4(acc[i][j], u[j], x);
-            }
-        }
+        for (size_t s = 0; s < steps; s++, w += STEP_BYTES, q += 4)
+            step(acc, q, ld, w, rows);
         if (g == 0)
             scale_out(y, ldy, acc, ws, xs + g, part->groups, true, rows);
         else
@@ -197,16 +200,14 @@ static void rows_x_edge(float *y, size_t ldy, const ll_act *x, size_t m, const p
 
 /* All rows against one panel. A panel too large for the L2 is passed in blocks of groups; y carries the sums
  * between them. */
-static void panel_pass(float *y, size_t ldy, const ll_act *x, size_t m0, size_t m1, const ll_packed *w,
-                       const uint8_t *panel, size_t cols) {
-    panel_part part = {panel, w->k, w->group, w->groups, 0, w->groups};
-    size_t group_bytes = (w->group + 3) / 4 * STEP_BYTES + SCALE_BYTES;
-    size_t stride = w->groups;
+static void panel_pass(float *y, size_t ldy, const ll_act *x, size_t m0, size_t m1, panel_part part,
+                       size_t cols) {
+    const size_t group_bytes = (part.group + 3) / 4 * STEP_BYTES;
+    size_t stride = part.groups;
     if (cols == LL_PANEL && m1 - m0 > TILE_ROWS)
         stride = BLOCK_BYTES / group_bytes + 1;
-    for (; part.g0 < w->groups; part.g0 = part.g1) {
-        part.data = panel + part.g0 * group_bytes;
-        part.g1 = ll_min(w->groups, part.g0 + stride);
+    for (; part.g0 < part.groups; part.g0 = part.g1) {
+        part.g1 = ll_min(part.groups, part.g0 + stride);
         for (size_t m = m0, rows; m < m1; m += rows) {
             rows = ll_tile_rows(m1 - m, TILE_ROWS);
             if (cols == LL_PANEL)
@@ -219,11 +220,21 @@ static void panel_pass(float *y, size_t ldy, const ll_act *x, size_t m0, size_t 
 
 void ll_matmul_i8_avx512vnni(float *y, size_t ldy, const ll_act *x, size_t m0, size_t m1, const ll_packed *w,
                              size_t n0, size_t n1) {
+    assert(x->k == w->k && x->group == w->group && n0 % LL_PANEL == 0 && n1 <= w->n);
     if (w->k == 0)
         return;
-    assert(x->k == w->k && x->group == w->group && n0 % LL_PANEL == 0 && n1 <= w->n);
-    size_t bytes = panel_bytes(w->k, w->group);
-    const uint8_t *panel = (const uint8_t *)w->data + n0 / LL_PANEL * bytes;
-    for (size_t j = n0; j < n1; j += LL_PANEL, panel += bytes)
-        panel_pass(y + j, ldy, x, m0, m1, w, panel, ll_min(n1 - j, LL_PANEL));
+    const size_t bytes = panel_bytes(w->k);
+    const uint8_t *const weights = w->data;
+    const float *const scales = (const float *)(const void *)(weights + panel_count(w->n) * bytes);
+    for (size_t j = n0; j < n1; j += LL_PANEL) {
+        const size_t panel = j / LL_PANEL;
+        const panel_part part = {weights + panel * bytes,
+                                 scales + panel * w->groups * LL_PANEL,
+                                 w->k,
+                                 w->group,
+                                 w->groups,
+                                 0,
+                                 w->groups};
+        panel_pass(y + j, ldy, x, m0, m1, part, ll_min(n1 - j, LL_PANEL));
+    }
 }
