@@ -61,13 +61,17 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null; }
-apt update || echo "deps: apt-get update failed; trying with the lists at hand" >&2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+echo "deps: installing them"
+apt update >"$log" 2>&1 || echo "deps: apt-get update failed; trying with the lists at hand" >&2
 # Distributions that no longer carry the version we format with have a newer one.
 if [[ $packages == *clang-format-14* ]] && ! apt-cache show clang-format-14 >/dev/null 2>&1; then
     packages=${packages/clang-format-14/clang-format}
 fi
 # shellcheck disable=SC2086 # a list of words
-if ! apt install -y --no-install-recommends $packages; then
+if ! apt install -y --no-install-recommends $packages >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
     echo "deps: apt-get could not install: $packages" >&2
     exit 3
 fi
