@@ -30,10 +30,10 @@ static ll_status run(int argc, char **argv, ll_error *error) {
     ll_options options;
     bool done = false;
     LL_TRY(ll_options_parse(&options, argc, argv, &done, error));
-    if (!done)
+    if (!done) {
         LL_TRY(check_outputs(&options, error));
-    if (!done)
         LL_TRY(commands[options.which](&options, error));
+    }
     return ll_cmd_flush(error);
 }
 
