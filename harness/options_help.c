@@ -1,6 +1,7 @@
 /* --help, from the tables that the parser reads. */
 #include "model_list.h"
 #include "options_table.h"
+#include "sweep.h"
 
 #include <stdio.h>
 
@@ -14,6 +15,16 @@ static void print_option(const ll_option_spec *option) {
     printf("\n");
 }
 
+static void print_protocol(const ll_options *options) {
+    const ll_protocol p = ll_protocol_of(options);
+    printf("  %-8s%zu documents of %zu tokens, %zu windows, %zu + %zu tokens timed %zu times,\n          "
+           "dropped:",
+           p.name, p.samples, p.length, p.max_windows, p.speed.prompt, p.speed.generate, p.speed.repetitions);
+    for (size_t i = 0; i < p.count_total; i++)
+        printf("%s%zu", i ? "," : " ", p.counts[i]);
+    printf("\n");
+}
+
 void ll_help_command(ll_command command) {
     const ll_command_spec *spec = ll_command_spec_at(command);
     const bool optional = spec->need == LL_POSITIONAL_OPTIONAL;
@@ -22,7 +33,13 @@ void ll_help_command(ll_command command) {
     for (size_t i = 0; ll_option_spec_at(i); i++)
         if (ll_option_taken_by(ll_option_spec_at(i), command))
             print_option(ll_option_spec_at(i));
-    printf("  %-23s %s\n\nExample:\n  %s\n", "--help", "this text", spec->example);
+    printf("  %-23s %s\n", "--help", "this text");
+    if (command == LL_COMMAND_SWEEP) {
+        printf("\nProtocols:\n");
+        print_protocol(&(ll_options){.full = false});
+        print_protocol(&(ll_options){.full = true});
+    }
+    printf("\nExample:\n  %s\n", spec->example);
 }
 
 static void print_models(void) {

@@ -90,9 +90,10 @@ static void test_defaults(void) {
     o = accepted("generate m --prompt x");
     CHECK(o.max_tokens == 128 && o.temperature == 0 && o.prompt == 0 && strcmp(o.prompt_text, "x") == 0);
     o = accepted("speed m");
-    CHECK(o.prompt == 0 && o.generate == 0 && o.repetitions == 0 && o.prompt_text == NULL);
+    CHECK(o.prompt == 512 && o.generate == 64 && o.repetitions == 5 && o.prompt_text == NULL);
     o = accepted("sweep m");
     CHECK(o.count_total == 0 && o.weights == LL_WEIGHTS_INT8 && o.window == 1024);
+    CHECK(o.prompt == 0 && o.generate == 0 && o.repetitions == 0 && o.samples == 0 && o.length == 0);
 }
 
 static void test_values(void) {
