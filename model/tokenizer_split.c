@@ -3,7 +3,8 @@
 #include <string.h>
 
 /* The regex engine of Hugging Face's tokenizers takes \s for Unicode's White_Space. PCRE2's own \s has U+180E
- * too. */
+ * too. Both know the characters of the Unicode version they were built for: what was assigned later counts as
+ * a mark. */
 #define SPACE "\\p{White_Space}"
 #define WORD_CHARACTERS "\\p{L}\\p{N}"
 #define CONTRACTIONS "'s|'t|'re|'ve|'m|'ll|'d"

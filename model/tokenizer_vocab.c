@@ -70,7 +70,10 @@ static ll_status read_special(vocab_reader *reader, size_t id) {
     if (!is_utf8(text))
         return bad_token(reader, id, "is not UTF-8");
     if (text.length > LL_SPECIAL_MAX)
-        return bad_token(reader, id, "is a special token of more than 256 bytes");
+        return ll_fail(reader->error, LL_BAD_INPUT,
+                       "%s: tokenizer.ggml.tokens[%zu] \"%.*s\" is a special token of %zu bytes, expected at "
+                       "most %d; convert the model again",
+                       reader->path, id, QUOTED(text), text.length, LL_SPECIAL_MAX);
     reader->specials[reader->special_count++] = (int32_t)id;
     reader->tokenizer->bytes[id] = reader->tokenizer->texts[id];
     return LL_OK;

@@ -34,9 +34,10 @@ static const ll_toy_token sound_tokens[] = {{"a", 0},
                                             {"aab", 0},
                                             {"\xC4\x8A", 0},
                                             {"\xC4\x8A\xC4\x8A", 0},
+                                            {"La", 0},
                                             {NULL, 0}};
 static const char *const sound_merges[] = {
-    "b c", "a b", "a a", "1 2", "Ġ Ġ", "Ġ 1", "\xC3\xBF b", "! á", "' L", "\xC4\x8A \xC4\x8A", NULL};
+    "b c", "a b", "a a", "1 2", "Ġ Ġ", "Ġ 1", "\xC3\xBF b", "! á", "' L", "\xC4\x8A \xC4\x8A", "L a", NULL};
 
 static void put_array(ll_bytes *out, const char *key, uint32_t kind, size_t count) {
     ll_put_text(out, key);

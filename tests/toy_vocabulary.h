@@ -6,7 +6,7 @@
 #include "toy_gguf.h"
 
 enum { LL_TOY_CONTROL = 3, LL_TOY_USER = 4, LL_TOY_UNUSED = 5 };
-enum { LL_TOY_TOKENS = 29, LL_TOY_UNUSED_ID = 21 }; /* of the sound vocabulary */
+enum { LL_TOY_TOKENS = 30, LL_TOY_UNUSED_ID = 21 }; /* of the sound vocabulary */
 
 typedef struct {
     const char *text;
