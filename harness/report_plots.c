@@ -34,11 +34,19 @@ static void put_kind(blocks *b, const char *kind) {
     b->open = kind;
 }
 
-static void put_value(FILE *stream, double value, bool usable) {
-    if (usable && isfinite(value))
+static void put_value(FILE *stream, double value) {
+    if (isfinite(value))
         fprintf(stream, " %.9g", value);
     else
         fputs(" NA", stream);
+}
+
+/* A value and the ends of its bar; without both ends the bar is a point. */
+static void put_bar(FILE *stream, double value, double low, double high) {
+    const bool usable = isfinite(low) && isfinite(high);
+    put_value(stream, value);
+    put_value(stream, usable ? low : value);
+    put_value(stream, usable ? high : value);
 }
 
 static void put_quality(blocks *b, const char *kind, const ll_report_entry *entry) {
@@ -48,9 +56,7 @@ static void put_quality(blocks *b, const char *kind, const ll_report_entry *entr
         return;
     put_kind(b, kind);
     fprintf(b->stream, "%zu", entry->dropped);
-    put_value(b->stream, value, true);
-    put_value(b->stream, value - error, value > error);
-    put_value(b->stream, value + error, value > error);
+    put_bar(b->stream, value, value > error ? value - error : (double)NAN, value + error);
     putc('\n', b->stream);
 }
 
@@ -58,14 +64,11 @@ static void put_speedup(blocks *b, const char *kind, const ll_report_entry *entr
     const double value = ll_report_number(&entry->speed, "speedup");
     if (!isfinite(value))
         return;
-    const double low = ll_report_number(&entry->speed, "speedup_q1"),
-                 high = ll_report_number(&entry->speed, "speedup_q3");
     put_kind(b, kind);
     fprintf(b->stream, "%zu", entry->dropped);
-    put_value(b->stream, value, true);
-    put_value(b->stream, low, isfinite(high));
-    put_value(b->stream, high, isfinite(low));
-    put_value(b->stream, ll_report_number(&entry->speed, "speedup_predicted"), true);
+    put_bar(b->stream, value, ll_report_number(&entry->speed, "speedup_q1"),
+            ll_report_number(&entry->speed, "speedup_q3"));
+    put_value(b->stream, ll_report_number(&entry->speed, "speedup_predicted"));
     putc('\n', b->stream);
 }
 

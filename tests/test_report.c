@@ -282,7 +282,7 @@ static void test_parts(void) {
     ll_error error = {""};
     begin("importance-only");
     add_importance("attn", 0, 0.5);
-    CHECK_MSG(ll_report_write(folder, out, stdout, &error) == LL_OK, "%s", error.text);
+    CHECK_MSG(ll_report_write(folder, out, NULL, &error) == LL_OK, "%s", error.text);
     CHECK(has_plot("importance") && !has_plot("quality") && !has_plot("speedup"));
     char *text = read_report();
     CHECK(!strstr(text, "quality.png") && !strstr(text, "gamma"));
@@ -295,6 +295,15 @@ static void test_parts(void) {
     CHECK(has_plot("quality") && !has_plot("speedup"));
     text = read_report();
     CHECK_CONTAINS(text, "| mlp | 3 | 30.00 | NA | NA | NA | NA | NA | NA | NA | NA |\n");
+    free(text);
+
+    begin("speed-only");
+    add_speed(&(speed_row){"none", 0, "none", 1, 1, 1, 1, 2048});
+    add_speed(&(speed_row){"attn", 1, "attn:1", 1.5, NAN, NAN, NAN, 1024});
+    CHECK_MSG(ll_report_write(folder, out, NULL, &error) == LL_OK, "%s", error.text);
+    CHECK(has_plot("speedup") && !has_plot("quality"));
+    text = read_report();
+    CHECK_CONTAINS(text, "| attn | 1 | NA | NA | NA | 1.500 | 1.510 | 1.490 | NA | 1.0 KiB (50%) | NA |\n");
     free(text);
 
     begin("full-model-only");

@@ -7,11 +7,12 @@ load ARG0[1:strlen(ARG0)-strlen("quality.gp")]."style.gp"
 set title describe("Quality: perplexity against the number of modules dropped") noenhanced
 set xlabel "modules dropped"
 set ylabel "perplexity (log scale, lower is better)"
-stats "data.txt" using 2 name "ppl" nooutput
+stats "data.txt" using 3 name "low" nooutput
+stats "data.txt" using 4 name "high" nooutput
 set logscale y
-set yrange [ppl_min / 1.15 : ppl_max * 1.15]
+set yrange [low_min / 1.1 : high_max * 1.1]
 # Below three decades the powers of ten alone would leave the axis bare.
-if (ppl_max / ppl_min < 1000) {
+if (high_max / low_min < 1000) {
     set ytics ()
     do for [power = -1:7] { do for [digit in "1 2 3 5"] {
         set ytics add (sprintf("%g", digit * 10 ** power) digit * 10 ** power)

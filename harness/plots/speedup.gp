@@ -17,7 +17,7 @@ do for [picture in "png svg"] {
          for [kind in kinds] "data.txt" index kind using 1:2 with linespoints \
              linetype style(kind) dashtype solid title label(kind), \
          for [kind in kinds] "data.txt" index kind using 1:5 with linespoints \
-             linetype style(kind) dashtype (8,6) linewidth 1.5 pointtype hollow(kind) notitle, \
+             linetype style(kind) dashtype (8,6) linewidth 1.5 pointtype hollow(kind) pointsize 1 notitle, \
          keyentry with linespoints linetype 3 dashtype (8,6) linewidth 1.5 pointtype 6 linecolor "#777777" \
              title "predicted"
 }

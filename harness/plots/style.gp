@@ -12,7 +12,8 @@ set errorbars 0.7
 set linetype 1 linecolor "#0072b2" linewidth 2.5 dashtype solid      pointtype 7  pointsize 1.4
 set linetype 2 linecolor "#d55e00" linewidth 2.5 dashtype (14,7)     pointtype 5  pointsize 1.3
 set linetype 3 linecolor "#222222" linewidth 2.5 dashtype (4,5)      pointtype 9  pointsize 1.7
-set linetype 4 linecolor "#009e73" linewidth 2.5 dashtype (16,5,3,5) pointtype 13 pointsize 1.8
+# Joint plans often begin with attention alone: where both curves are one, attention shows through the gaps and rings of this one.
+set linetype 4 linecolor "#c2408f" linewidth 2.5 dashtype (9,11)     pointtype 12 pointsize 2.6
 
 style(kind) = kind eq "attn" ? 1 : kind eq "mlp" ? 2 : kind eq "block" ? 3 : 4
 hollow(kind) = word("6 4 8 12", style(kind)) + 0
