@@ -23,8 +23,8 @@ typedef struct {
     ll_csv *importance_csv, *quality_csv, *speed_csv; /* NULL: not there */
     /* What the report is about: of several settings in one file, the one with most rows. */
     ll_report_row importance, quality, speed;
-    ll_report_entry
-        *entries; /* the full model first when it was measured, then kind by kind, dropped ascending */
+    /* The full model first when it was measured, then kind by kind, dropped ascending. */
+    ll_report_entry *entries;
     size_t count;
     size_t other_rows; /* rows of other settings, not shown */
 } ll_report_data;
