@@ -2,22 +2,19 @@
 
 void ll_add_f32_avx512vnni(float *y, const float *x, size_t n) {
     for (size_t i = 0; i < n; i += LL_LANES) {
-        const __mmask16 mask = ll_tail_mask(n - i);
-        const __m512 sum =
-            _mm512_add_ps(_mm512_maskz_loadu_ps(mask, y + i), _mm512_maskz_loadu_ps(mask, x + i));
-        _mm512_mask_storeu_ps(y + i, mask, sum);
+        const __m512 sum = _mm512_add_ps(ll_load(y + i, n - i), ll_load(x + i, n - i));
+        ll_store(y + i, n - i, sum);
     }
 }
 
 static void rotate_head(float *x, size_t half, const float *cos, const float *sin) {
     for (size_t d = 0; d < half; d += LL_LANES) {
-        const __mmask16 mask = ll_tail_mask(half - d);
-        const __m512 a = _mm512_maskz_loadu_ps(mask, x + d);
-        const __m512 b = _mm512_maskz_loadu_ps(mask, x + half + d);
-        const __m512 c = _mm512_maskz_loadu_ps(mask, cos + d);
-        const __m512 s = _mm512_maskz_loadu_ps(mask, sin + d);
-        _mm512_mask_storeu_ps(x + d, mask, _mm512_fmsub_ps(a, c, _mm512_mul_ps(b, s)));
-        _mm512_mask_storeu_ps(x + half + d, mask, _mm512_fmadd_ps(b, c, _mm512_mul_ps(a, s)));
+        const __m512 a = ll_load(x + d, half - d);
+        const __m512 b = ll_load(x + half + d, half - d);
+        const __m512 c = ll_load(cos + d, half - d);
+        const __m512 s = ll_load(sin + d, half - d);
+        ll_store(x + d, half - d, _mm512_fmsub_ps(a, c, _mm512_mul_ps(b, s)));
+        ll_store(x + half + d, half - d, _mm512_fmadd_ps(b, c, _mm512_mul_ps(a, s)));
     }
 }
 

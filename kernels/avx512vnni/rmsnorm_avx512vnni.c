@@ -19,7 +19,7 @@ static float add_lanes(__m512 lane) {
 static norm_row start_row(const float *x, const float *weight, float eps, size_t k) {
     __m512 lane = _mm512_setzero_ps();
     for (size_t i = 0; i < k; i += LL_LANES) {
-        const __m512 v = _mm512_maskz_loadu_ps(ll_tail_mask(k - i), x + i);
+        const __m512 v = ll_load(x + i, k - i);
         lane = _mm512_fmadd_ps(v, v, lane);
     }
     const float mean = add_lanes(lane) / (float)k;
@@ -29,11 +29,10 @@ static norm_row start_row(const float *x, const float *weight, float eps, size_t
 /* Elements [start, start + count) into y. */
 static inline void normalize(float *y, const norm_row *row, size_t start, size_t count) {
     for (size_t i = 0; i < count; i += LL_LANES) {
-        const __mmask16 mask = ll_tail_mask(count - i);
-        const __m512 x = _mm512_maskz_loadu_ps(mask, row->x + start + i);
-        const __m512 weight = _mm512_maskz_loadu_ps(mask, row->weight + start + i);
+        const __m512 x = ll_load(row->x + start + i, count - i);
+        const __m512 weight = ll_load(row->weight + start + i, count - i);
         const __m512 scaled = _mm512_mul_ps(x, _mm512_set1_ps(row->inv_rms));
-        _mm512_mask_storeu_ps(y + i, mask, _mm512_mul_ps(scaled, weight));
+        ll_store(y + i, count - i, _mm512_mul_ps(scaled, weight));
     }
 }
 

@@ -12,6 +12,19 @@ static inline __mmask16 ll_tail_mask(size_t left) {
     return left >= LL_LANES ? (__mmask16)0xffff : (__mmask16)((1u << left) - 1);
 }
 
+/* The next elements at p when left of them remain, zeros behind them. Whole vectors go unmasked: a masked
+ * store does not forward to the load that follows. */
+static inline __m512 ll_load(const float *p, size_t left) {
+    return left >= LL_LANES ? _mm512_loadu_ps(p) : _mm512_maskz_loadu_ps(ll_tail_mask(left), p);
+}
+
+static inline void ll_store(float *p, size_t left, __m512 value) {
+    if (left >= LL_LANES)
+        _mm512_storeu_ps(p, value);
+    else
+        _mm512_mask_storeu_ps(p, ll_tail_mask(left), value);
+}
+
 /* Elements a group is computed in at a time: 4 KB, so that the usual group is computed once and stays in L1.
  */
 enum { LL_CHUNK = 1024 };
@@ -25,7 +38,7 @@ typedef const float *ll_chunk_fn(float *buffer, const void *row, size_t start, s
 static inline __m512i ll_chunk_amax(__m512i amax, const float *x, size_t count) {
     const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
     for (size_t i = 0; i < count; i += LL_LANES) {
-        const __m512i bits = _mm512_maskz_loadu_epi32(ll_tail_mask(count - i), x + i);
+        const __m512i bits = _mm512_castps_si512(ll_load(x + i, count - i));
         amax = _mm512_max_epu32(amax, _mm512_and_si512(bits, magnitude));
     }
     return amax;
@@ -35,7 +48,7 @@ static inline __m512i ll_chunk_amax(__m512i amax, const float *x, size_t count) 
 static inline __m512i ll_chunk_quantize(int8_t *q, const float *x, size_t count, float inv, __m512i sum) {
     for (size_t i = 0; i < count; i += LL_LANES) {
         const __mmask16 mask = ll_tail_mask(count - i);
-        const __m512 scaled = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, x + i), _mm512_set1_ps(inv));
+        const __m512 scaled = _mm512_mul_ps(ll_load(x + i, count - i), _mm512_set1_ps(inv));
         const __m512 clamped =
             _mm512_max_ps(_mm512_min_ps(scaled, _mm512_set1_ps(127.0f)), _mm512_set1_ps(-127.0f));
         /* 0 x infinity becomes 0, as in ref: inv overflows when amax is below 127 / FLT_MAX. */

@@ -14,10 +14,9 @@ static inline __m512 silu_mul(__m512 gate, __m512 up) {
 /* Elements [start, start + count) into y. */
 static inline void activate(float *y, const mlp_row *row, size_t start, size_t count) {
     for (size_t i = 0; i < count; i += LL_LANES) {
-        const __mmask16 mask = ll_tail_mask(count - i);
-        const __m512 gate = _mm512_maskz_loadu_ps(mask, row->gate + start + i);
-        const __m512 up = _mm512_maskz_loadu_ps(mask, row->up + start + i);
-        _mm512_mask_storeu_ps(y + i, mask, silu_mul(gate, up));
+        const __m512 gate = ll_load(row->gate + start + i, count - i);
+        const __m512 up = ll_load(row->up + start + i, count - i);
+        ll_store(y + i, count - i, silu_mul(gate, up));
     }
 }
 

@@ -6,7 +6,7 @@ static float maximum(const float *x, size_t n) {
     __m512 max = _mm512_set1_ps(x[0]);
     for (size_t i = 0; i < n; i += LL_LANES) {
         const __mmask16 mask = ll_tail_mask(n - i);
-        max = _mm512_mask_max_ps(max, mask, max, _mm512_maskz_loadu_ps(mask, x + i));
+        max = _mm512_mask_max_ps(max, mask, max, ll_load(x + i, n - i));
     }
     return _mm512_reduce_max_ps(max);
 }
@@ -18,14 +18,13 @@ void ll_softmax_f32_avx512vnni(float *x, size_t n) {
     __m512 lanes = _mm512_setzero_ps();
     for (size_t i = 0; i < n; i += LL_LANES) {
         const __mmask16 mask = ll_tail_mask(n - i);
-        const __m512 weight = ll_exp_avx512vnni(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + i), max));
+        const __m512 weight = ll_exp_avx512vnni(_mm512_sub_ps(ll_load(x + i, n - i), max));
         lanes = _mm512_mask_add_ps(lanes, mask, lanes, weight);
-        _mm512_mask_storeu_ps(x + i, mask, weight);
+        ll_store(x + i, n - i, weight);
     }
     const __m512 sum = _mm512_set1_ps(_mm512_reduce_add_ps(lanes));
     for (size_t i = 0; i < n; i += LL_LANES) {
-        const __mmask16 mask = ll_tail_mask(n - i);
-        _mm512_mask_storeu_ps(x + i, mask, _mm512_div_ps(_mm512_maskz_loadu_ps(mask, x + i), sum));
+        ll_store(x + i, n - i, _mm512_div_ps(ll_load(x + i, n - i), sum));
     }
 }
 
@@ -36,7 +35,7 @@ double ll_logsumexp_f32_avx512vnni(const float *x, size_t n) {
     __m512d low = _mm512_setzero_pd(), high = _mm512_setzero_pd();
     for (size_t i = 0; i < n; i += LL_LANES) {
         const __mmask16 mask = ll_tail_mask(n - i);
-        const __m512 shifted = _mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + i), _mm512_set1_ps(max));
+        const __m512 shifted = _mm512_sub_ps(ll_load(x + i, n - i), _mm512_set1_ps(max));
         const __m512 weight = _mm512_maskz_mov_ps(mask, ll_exp_avx512vnni(shifted));
         low = _mm512_add_pd(low, _mm512_cvtps_pd(_mm512_castps512_ps256(weight)));
         high = _mm512_add_pd(high, _mm512_cvtps_pd(_mm512_extractf32x8_ps(weight, 1)));
