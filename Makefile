@@ -96,14 +96,15 @@ deps: ## Installs the packages that are missing (root or sudo; else prints the c
 	@tools/deps.sh
 
 install: ## Program, data, kernel library and header below $(DESTDIR)$(PREFIX)
-	@$(MAKE) all DATA_DIR=$(PREFIX)/share/layerlab/data
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib/pkgconfig share/layerlab/data)
+	@$(MAKE) all SHARE=$(PREFIX)/share/layerlab
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib/pkgconfig share/layerlab/data share/layerlab/plots)
 	install -m 755 $(BUILD)/layerlab $(DESTDIR)$(PREFIX)/bin
 	install -m 644 kernels/kernels.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 $(LIBKERNELS) $(BUILD)/libllkernels.so.0 $(DESTDIR)$(PREFIX)/lib
 	ln -sf libllkernels.so.0 $(DESTDIR)$(PREFIX)/lib/libllkernels.so
 	install -m 644 $(BUILD)/libllkernels.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 $(wildcard harness/data/*) $(DESTDIR)$(PREFIX)/share/layerlab/data
+	install -m 644 $(wildcard harness/plots/*) $(DESTDIR)$(PREFIX)/share/layerlab/plots
 
 clean: ## Removes $(BUILD)
 	@if test -f $(BUILD)/flags; then rm -rf $(BUILD); fi
@@ -119,19 +120,20 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(FLAGS_TEXT)' | cmp -s - $@ || echo '$(FLAGS_TEXT)' > $@
 
-# What a result row says of this build, and where its texts lie; a new commit recompiles only the files that ask.
-DATA_DIR ?= harness/data
+# What a result row says of this build, and where its texts and plots lie; a new commit recompiles only the files that ask.
+SHARE  ?= harness
 COMMIT   := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 define BUILD_INFO
 #define LL_COMMIT "$(COMMIT)"
 #define LL_COMPILER_FLAGS "$(strip $(CFLAGS) -ffp-contract=off $(if $(SANITIZE),-fsanitize=$(SANITIZE)))"
-#define LL_DATA_DIR "$(DATA_DIR)"
+#define LL_DATA_DIR "$(SHARE)/data"
+#define LL_PLOTS_DIR "$(SHARE)/plots"
 endef
 export BUILD_INFO
 $(BUILD)/build_info.h: FORCE
 	@mkdir -p $(@D)
 	@echo "$$BUILD_INFO" | cmp -s - $@ || echo "$$BUILD_INFO" > $@
-ASKING := $(call object,$(shell grep -lE 'LL_(COMMIT|COMPILER_FLAGS|DATA_DIR)' $(HARNESS)))
+ASKING := $(call object,$(shell grep -lE 'LL_(COMMIT|COMPILER_FLAGS|DATA_DIR|PLOTS_DIR)' $(HARNESS)))
 $(ASKING): $(BUILD)/build_info.h
 $(ASKING): INCLUDES += -include $(BUILD)/build_info.h
 
