@@ -70,6 +70,21 @@ done
 isas=$(sed -n 's/^ISA(\([a-z0-9_]*\),.*/\1/p' kernels/isa.def | grep -vx ref | paste -sd'|')
 report "ISA names" "$(printf '%s\n' "${code[@]}" | grep -Ev "^kernels/(isa\.def$|($isas)/)" | xargs grep -nE "$isas" | cut -c1-160)"
 
+# Arrows point one way: harness -> model -> kernels.h.
+arrows() {
+    local room=$1 file header other # then the rooms that it may know
+    shift
+    files "$room/*.c" "$room/*.h" | xargs grep -oE '^#include "[^"]+"' /dev/null | sed 's/:.*"\(.*\)"/ \1/' |
+        while read -r file header; do
+            [ "$header" != kernels.h ] || continue
+            for other in "${file%/*}" "$room" "$@"; do
+                [ ! -f "$other/$header" ] || continue 2
+            done
+            echo "$file includes $header, which is not $room/'s to know"
+        done
+}
+report rooms "$(arrows kernels && arrows model && arrows harness model)"
+
 report "open ends" "$(printf '%s\n' "${code[@]}" | xargs grep -nwE 'TO''DO|FIX''ME|XX''X|HA''CK' | cut -c1-160)"
 report "file length" "$(for file in "${sources[@]}" "${scripts[@]}"; do
     lines=$(wc -l <"$file")
