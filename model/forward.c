@@ -49,14 +49,14 @@ static void matmul(const pass *p, float *y, size_t ldy, const ll_act *act, const
     wait_if_wide(p);
 }
 
-/* The residual stream, normed, as the input of a matmul. */
-static void norm(const pass *p, const float *x, const float *weight) {
+/* The residual stream, normed, as the input of a matmul: act in int8, s->input in f32. */
+static void norm(const pass *p, const float *x, const float *weight, ll_act *act) {
     const ll_config *c = &p->s->model->config;
     if (p->s->model->options.weights == LL_WEIGHTS_F32)
         p->kernels->rmsnorm_f32(p->s->input, p->s->input_ld, x, c->hidden, weight, c->eps, c->hidden, p->r0,
                                 p->r1);
     else
-        p->kernels->rmsnorm_i8(&p->s->act_hidden, x, c->hidden, weight, c->eps, p->r0, p->r1);
+        p->kernels->rmsnorm_i8(act, x, c->hidden, weight, c->eps, p->r0, p->r1);
     wait_if_wide(p);
 }
 
@@ -93,7 +93,7 @@ static void attention_layer(const pass *p, size_t layer) {
     const ll_layer_weights *w = &s->model->weights.layer[layer];
     const size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, ldq = q + 2 * kv,
                  half = c->head_dim / 2;
-    norm(p, s->x, w->attn_norm);
+    norm(p, s->x, w->attn_norm, &s->act_hidden);
     matmul(p, s->qkv, ldq, &s->act_hidden, &w->qkv);
     float *mine = s->qkv + p->r0 * ldq;
     const size_t rows = p->r1 - p->r0, pos = p->pos0 + p->r0;
@@ -114,7 +114,7 @@ static void mlp_layer(const pass *p, size_t layer) {
     ll_session *s = p->s;
     const ll_config *c = &s->model->config;
     const ll_layer_weights *w = &s->model->weights.layer[layer];
-    norm(p, s->x, w->mlp_norm);
+    norm(p, s->x, w->mlp_norm, &s->act_hidden);
     matmul(p, s->gate_up, 2 * c->mlp, &s->act_hidden, &w->gate_up);
     if (s->model->options.weights == LL_WEIGHTS_F32)
         p->kernels->silu_mul_f32(s->input, s->input_ld, s->gate_up, 2 * c->mlp, c->mlp, p->r0, p->r1);
@@ -251,8 +251,8 @@ static bool logits_chunk(ll_session *s, const float *residual, size_t rows, floa
 #pragma omp parallel num_threads((int)s->model->options.threads)
     {
         pass p = begin_pass(s, rows, &unused);
-        norm(&p, residual, s->model->weights.final_norm);
-        matmul(&p, logits, c->vocab, &s->act_hidden, &s->model->weights.head);
+        norm(&p, residual, s->model->weights.final_norm, &s->act_head);
+        matmul(&p, logits, c->vocab, &s->act_head, &s->model->weights.head);
         if (!all_finite(logits + p.r0 * c->vocab, (p.r1 - p.r0) * c->vocab)) {
 #pragma omp atomic write
             finite = false;

@@ -94,15 +94,17 @@ uint64_t ll_config_weight_bytes(const ll_config *c, const ll_model_options *opti
     if (ll_kernels_select(&kernels, ll_cpu_features(), options->isa) != LL_OK)
         return 0;
     const size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
-    const uint64_t layer = ll_packed_bytes(&kernels, options, q + 2 * kv, c->hidden) +
-                           ll_packed_bytes(&kernels, options, c->hidden, q) +
-                           ll_packed_bytes(&kernels, options, 2 * c->mlp, c->hidden) +
-                           ll_packed_bytes(&kernels, options, c->hidden, c->mlp);
-    return c->layers * layer + ll_packed_bytes(&kernels, options, c->vocab, c->hidden);
+    const ll_weights_kind kind = options->weights;
+    const size_t from_hidden = ll_group_of(options, c->hidden);
+    const uint64_t layer = ll_packed_bytes(&kernels, kind, q + 2 * kv, c->hidden, from_hidden) +
+                           ll_packed_bytes(&kernels, kind, c->hidden, q, ll_group_of(options, q)) +
+                           ll_packed_bytes(&kernels, kind, 2 * c->mlp, c->hidden, from_hidden) +
+                           ll_packed_bytes(&kernels, kind, c->hidden, c->mlp, ll_group_of(options, c->mlp));
+    return c->layers * layer + ll_packed_bytes(&kernels, kind, c->vocab, c->hidden, ll_head_group(c->hidden));
 }
 
 static double matrix_bytes(const ll_model *model, const ll_packed *w) {
-    return (double)ll_packed_bytes(&model->kernels, &model->options, w->n, w->k);
+    return (double)ll_packed_bytes(&model->kernels, model->options.weights, w->n, w->k, w->group);
 }
 
 static double matrix_ops(const ll_packed *w) {

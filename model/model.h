@@ -10,7 +10,7 @@ const char *ll_weights_kind_name(ll_weights_kind kind); /* "int8", "f32" */
 
 typedef struct {
     ll_weights_kind weights;
-    size_t group; /* int8: elements that share a scale along K; 0: one scale a row. 32, 128 (default) or 0 */
+    size_t group; /* int8: elements that share a scale along K; 0: one scale a row. 32, 128 (default) or 0. The head's is 32 */
     size_t threads;  /* 0: the machine's default */
     const char *isa; /* NULL: the best this CPU has */
 } ll_model_options;

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static ll_act take_act(ll_session *s, size_t k) {
-    const size_t group = ll_group_of(&s->model->options, k);
+static ll_act take_act(ll_session *s, size_t k, size_t group) {
     void *at = ll_arena_take(&s->arena, ll_act_bytes(s->chunk, k, group));
     return at ? ll_act_place(at, s->chunk, k, group) : (ll_act){0};
 }
@@ -50,9 +49,10 @@ static void lay_out(ll_session *s) {
         s->input_ld = widest;
         s->input = take_rows(s, s->chunk, widest);
     } else {
-        s->act_hidden = take_act(s, c->hidden);
-        s->act_heads = take_act(s, q);
-        s->act_mlp = take_act(s, c->mlp);
+        s->act_hidden = take_act(s, c->hidden, ll_group_of(&s->model->options, c->hidden));
+        s->act_heads = take_act(s, q, ll_group_of(&s->model->options, q));
+        s->act_mlp = take_act(s, c->mlp, ll_group_of(&s->model->options, c->mlp));
+        s->act_head = take_act(s, c->hidden, ll_head_group(c->hidden));
     }
     const ll_kv widest_kv = {.capacity = s->capacity,
                              .kv_heads = c->kv_heads,

@@ -36,8 +36,9 @@ struct ll_session {
     float *heads_out; /* [chunk][heads * head_dim] */
     float *gate_up;   /* [chunk][2 mlp] */
     float *out;       /* [chunk][hidden] what a module adds */
-    ll_act act_hidden, act_heads, act_mlp; /* int8: inputs of matmuls */
-    uint8_t *scratch;                      /* [threads][scratch_bytes] */
+    ll_act act_hidden, act_heads, act_mlp,
+        act_head;     /* int8: inputs of matmuls; act_head in the head's groups */
+    uint8_t *scratch; /* [threads][scratch_bytes] */
     size_t scratch_bytes;
     ll_arena arena;
 };

@@ -27,9 +27,14 @@ size_t ll_group_of(const ll_model_options *options, size_t k) {
     return options->group && options->group < k ? options->group : k;
 }
 
-size_t ll_packed_bytes(const ll_kernels *kernels, const ll_model_options *options, size_t n, size_t k) {
-    return options->weights == LL_WEIGHTS_F32 ? kernels->packed_f32_bytes(n, k)
-                                              : kernels->packed_i8_bytes(n, k, ll_group_of(options, k));
+size_t ll_head_group(size_t k) {
+    enum { HEAD_GROUP = 32 };
+    return k < HEAD_GROUP ? k : HEAD_GROUP;
+}
+
+size_t ll_packed_bytes(const ll_kernels *kernels, ll_weights_kind weights, size_t n, size_t k, size_t group) {
+    return weights == LL_WEIGHTS_F32 ? kernels->packed_f32_bytes(n, k)
+                                     : kernels->packed_i8_bytes(n, k, group);
 }
 
 static ll_status find_tensor(loader *load, const char *name, size_t k, size_t rows,
@@ -206,14 +211,13 @@ static ll_status pack_matrix(const loader *load, const ll_packed *w, const part 
     return LL_OK;
 }
 
-static ll_packed take_packed(const loader *load, ll_arena *arena, size_t n, size_t k) {
-    const size_t group = ll_group_of(load->options, k);
+static ll_packed take_packed(const loader *load, ll_arena *arena, size_t n, size_t k, size_t group) {
     ll_packed w = {.n = n, .k = k};
     if (load->options->weights == LL_WEIGHTS_INT8) {
         w.group = group;
         w.groups = (k + group - 1) / group;
     }
-    w.data = ll_arena_take(arena, ll_packed_bytes(load->kernels, load->options, n, k));
+    w.data = ll_arena_take(arena, ll_packed_bytes(load->kernels, load->options->weights, n, k, group));
     return w;
 }
 
@@ -221,17 +225,18 @@ static ll_packed take_packed(const loader *load, ll_arena *arena, size_t n, size
 static void lay_out(const loader *load, ll_weights *w, const ll_gguf_tensor *embedding) {
     const ll_config *c = load->config;
     const size_t norm = c->hidden * sizeof(float), q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
+    const size_t from_hidden = ll_group_of(load->options, c->hidden);
     for (size_t i = 0; i < c->layers; i++) {
         ll_layer_weights *layer = &w->layer[i];
         layer->attn_norm = ll_arena_take(&w->arena, norm);
-        layer->qkv = take_packed(load, &w->arena, q + 2 * kv, c->hidden);
-        layer->o = take_packed(load, &w->arena, c->hidden, q);
+        layer->qkv = take_packed(load, &w->arena, q + 2 * kv, c->hidden, from_hidden);
+        layer->o = take_packed(load, &w->arena, c->hidden, q, ll_group_of(load->options, q));
         layer->mlp_norm = ll_arena_take(&w->arena, norm);
-        layer->gate_up = take_packed(load, &w->arena, 2 * c->mlp, c->hidden);
-        layer->down = take_packed(load, &w->arena, c->hidden, c->mlp);
+        layer->gate_up = take_packed(load, &w->arena, 2 * c->mlp, c->hidden, from_hidden);
+        layer->down = take_packed(load, &w->arena, c->hidden, c->mlp, ll_group_of(load->options, c->mlp));
     }
     w->final_norm = ll_arena_take(&w->arena, norm);
-    w->head = take_packed(load, &w->arena, c->vocab, c->hidden);
+    w->head = take_packed(load, &w->arena, c->vocab, c->hidden, ll_head_group(c->hidden));
     w->embedding = ll_arena_take(&w->arena, embedding->bytes);
 }
 

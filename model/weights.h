@@ -28,8 +28,11 @@ typedef struct {
 ll_status ll_weights_load(ll_weights *out, const ll_gguf *gguf, const ll_config *config,
                           const ll_kernels *kernels, const ll_model_options *options, ll_error *error);
 void ll_weights_unload(ll_weights *weights);
-/* Bytes of one packed matrix. */
-size_t ll_packed_bytes(const ll_kernels *kernels, const ll_model_options *options, size_t n, size_t k);
 /* The group that a row of k uses under the options. */
 size_t ll_group_of(const ll_model_options *options, size_t k);
+/* The head's errors reach every logit, so its groups are short whatever the others are: on the default model
+ * that takes int8's cost in perplexity from 1.2 % to 0.9 %, for 2 % more bytes a decoded token. */
+size_t ll_head_group(size_t k);
+/* Bytes of one packed matrix. */
+size_t ll_packed_bytes(const ll_kernels *kernels, ll_weights_kind weights, size_t n, size_t k, size_t group);
 #endif
