@@ -39,8 +39,7 @@ static ll_status read_model(ll_facts *info, const ll_options *options, ll_error 
     return LL_OK;
 }
 
-/* ---- as text
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- as text ---- */
 
 static void print_bytes(const char *label, uint64_t bytes) {
     char text[LL_BYTES_TEXT];
@@ -107,8 +106,7 @@ static void print_list(void) {
     }
 }
 
-/* ---- as JSON
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- as JSON ---- */
 
 static void put_integer(json_t *object, const char *key, uint64_t value) {
     json_object_set_new(object, key, json_integer((json_int_t)value));

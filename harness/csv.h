@@ -26,8 +26,7 @@ void ll_row_int(ll_row *row, const char *column, uint64_t value);
 /* precision significant digits; a value that is not finite is "NA". */
 void ll_row_real(ll_row *row, const char *column, double value, int precision);
 
-/* ---- a file of rows that grows
- * ------------------------------------------------------------------------------------ */
+/* ---- a file of rows that grows ---- */
 typedef struct ll_csv ll_csv;
 
 /* Opens path for reading and appending; creates it with its header. Refused: a header of another schema or
@@ -51,8 +50,7 @@ size_t ll_csv_find(const ll_csv *csv, const ll_row *row);
  * that is already there is LL_BAD_USAGE. */
 ll_status ll_csv_append(ll_csv *csv, const ll_row *row, ll_error *error);
 
-/* ---- rows to a stream
- * ---------------------------------------------------------------------------------------------- */
+/* ---- rows to a stream ---- */
 void ll_csv_print_header(FILE *stream, const ll_csv_schema *schema);
 void ll_csv_print_row(FILE *stream, const ll_row *row);
 #endif

@@ -74,8 +74,8 @@ size_t ll_csv_find(const ll_csv *csv, const ll_row *row) {
     return SIZE_MAX;
 }
 
-/* ---- text
- * -----------------------------------------------------------------------------------------------------------
+/* ---- text ----
+ * 
  */
 static void put_cell(FILE *stream, const char *cell) {
     if (!strpbrk(cell, ",\"\r\n")) {

@@ -38,7 +38,9 @@ static ll_status run(int argc, char **argv, ll_error *error) {
 }
 
 int main(int argc, char **argv) {
-    signal(SIGPIPE, SIG_IGN); /* a reader that has gone is reported as a failed write */
+    /* A reader that has gone and a file-size limit are reported as failed writes. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     ll_error error = {0};
     const ll_status status = run(argc, argv, &error);
     if (status != LL_OK)

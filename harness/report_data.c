@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- cells
- * ----------------------------------------------------------------------------------------------------------
+/* ---- cells ----
+ * 
  */
 const char *ll_report_text(const ll_report_row *row, const char *column) {
     return row->csv ? ll_csv_cell(row->csv, row->row, column) : "NA";
@@ -22,8 +22,7 @@ const ll_report_entry *ll_report_full(const ll_report_data *data) {
     return data->count && data->entries[0].dropped == 0 ? &data->entries[0] : NULL;
 }
 
-/* ---- settings
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- settings ---- */
 /* Columns before "kind": what a row's measurement depends on besides the drop. */
 static size_t setting_columns(const ll_csv_schema *schema) {
     size_t count = 0;
@@ -124,8 +123,7 @@ static ll_status choose_settings(ll_report_data *data, ll_error *error) {
                   &data->importance, error);
 }
 
-/* ---- entries
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- entries ---- */
 enum { KINDS = 1 + LL_DROP_KINDS, MOST_DROPPED = 2 * LL_MAX_LAYERS };
 
 typedef ll_report_entry grid[KINDS][MOST_DROPPED + 1];
@@ -195,8 +193,8 @@ static ll_status make_entries(ll_report_data *data, ll_error *error) {
     return status;
 }
 
-/* ---- files
- * ----------------------------------------------------------------------------------------------------------
+/* ---- files ----
+ * 
  */
 static ll_status read_csv(const char *folder, const ll_csv_schema *schema, ll_csv **out, ll_error *error) {
     char path[4096];

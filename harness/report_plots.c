@@ -16,8 +16,7 @@
 
 const char *const ll_report_plot_names[LL_REPORT_PLOTS] = {"quality", "speedup", "importance"};
 
-/* ---- numbers for gnuplot: one block a kind, called by its name
- * ---------------------------------------------------------- */
+/* ---- numbers for gnuplot: one block a kind, called by its name ---- */
 typedef struct {
     FILE *stream;
     char kinds[64]; /* the blocks that hold a point, separated by spaces */
@@ -115,7 +114,7 @@ static void put_importance_blocks(blocks *b, const ll_report_data *data) {
     }
 }
 
-/* ---- what a plot says below its title ------ */
+/* ---- what a plot says below its title ---- */
 enum { SUBTITLE = 1024 };
 
 static void describe_quality(const ll_report_data *data, char *out, size_t capacity) {
@@ -165,8 +164,7 @@ static void make_subtitle(const ll_report_data *data, const plot_parts *parts, c
     snprintf(out, SUBTITLE, "%.200s%s%.200s\n%s", model, weights[0] ? ", " : "", weights, rest);
 }
 
-/* ---- running gnuplot
- * ------------------------------------------------------------------------------------------------ */
+/* ---- running gnuplot ---- */
 enum { PATH = 4096 };
 
 static ll_status join(char out[PATH], const char *folder, const char *name, const char *ending,

@@ -41,8 +41,7 @@ void ll_report_model(const ll_report_data *data, char *out, size_t capacity) {
         snprintf(out, capacity, "model %.12s", sha256);
 }
 
-/* ---- what the rows have in common
- * ----------------------------------------------------------------------------------- */
+/* ---- what the rows have in common ---- */
 /* A cell of the markdown table; a bar in it would begin another. */
 static void put_escaped(FILE *stream, const char *text) {
     for (; *text; text++) {
@@ -120,8 +119,7 @@ static void print_dates(FILE *stream, const ll_report_data *data) {
     fputs(" |\n", stream);
 }
 
-/* ---- the header
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- the header ---- */
 /* Prints format, with every %s an escaped cell of the row: the columns follow in that order, then NULL. */
 static void print_cells(FILE *stream, const ll_report_row *row, const char *format,
                         const char *const *columns) {

@@ -9,9 +9,8 @@
     "commit", "compiler", "cpu", "isa", "threads", "nodes", "placement", "source", "seed", "date"
 enum { LL_RUN_COLUMN_COUNT = 10 };
 
-/* Fills those columns: commit and compiler of this build, the machine, ISA per operation ("avx512vnni", or
- * where operations differ "attention=ref matmul_i8=avx512vnni ..."), source "real" (weights), date in UTC
- * (ISO 8601). */
+/* Fills those columns: commit and compiler of this build, the machine, ISA (ll_isa_text), source "real" (weights), date
+ * in UTC (ISO 8601). */
 void ll_run_info_fill(ll_row *row, const ll_model *model, uint64_t seed);
 /* One name where all operations have the same ISA, else the table's name and then the operations that differ
  * from it. */

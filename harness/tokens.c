@@ -1,24 +1,9 @@
 #include "tokens.h"
 
-#include <stdlib.h>
-
-static ll_status push_bos(const ll_tokenizer *tokenizer, ll_ids *ids, ll_error *error) {
-    if (!ll_tokenizer_adds_bos(tokenizer))
-        return LL_OK;
-    if (ids->count == ids->capacity) {
-        int32_t *grown = realloc(ids->data, (ids->capacity + 64) * sizeof *grown);
-        if (!grown)
-            return ll_fail(error, LL_NO_RESOURCE, "no memory for token ids");
-        ids->data = grown;
-        ids->capacity += 64;
-    }
-    ids->data[ids->count++] = ll_tokenizer_bos(tokenizer);
-    return LL_OK;
-}
-
 ll_status ll_tokens_of_text(const ll_tokenizer *tokenizer, ll_text text, size_t limit, ll_ids *ids,
                             ll_error *error) {
-    LL_TRY(push_bos(tokenizer, ids, error));
+    if (ll_tokenizer_adds_bos(tokenizer))
+        LL_TRY(ll_ids_append(ids, ll_tokenizer_bos(tokenizer), error));
     LL_TRY(ll_tokenizer_encode(tokenizer, text.data, text.length, ids, error));
     if (limit && ids->count > limit)
         ids->count = limit;

@@ -52,12 +52,12 @@ enum {
     LL_KV_BLOCK = 16, /* positions of a K-cache block */
 };
 
-/* ---- int8 activations
- * ------------------------------------------------------------------------------------------- Symmetric int8,
- * one scale and one sum for each row and group of k; the last group may be shorter. q[r][i] =
- * rint_to_even(x[r][i] * inv) clamped to [-127, 127], inv = 127 / amax of the group, scale = amax / 127. amax
- * == 0: q = 0, scale = 0, sum = 0. The bytes of a row between k and ld are zero. ld = k rounded up to 64,
- * plus 64: rows never fall on the same L1 sets, and 4-byte loads past k read zeros. */
+/* ---- int8 activations ----
+ * Symmetric int8, one scale and one sum for each row and group of k; the last group may be shorter.
+ * q[r][i] = rint_to_even(x[r][i] * inv) clamped to [-127, 127], inv = 127 / amax of the group, scale = amax / 127.
+ * amax == 0: q = 0, scale = 0, sum = 0. A NaN makes its group's scale NaN; where amax is so small that inv overflows,
+ * zeros stay 0. The bytes of a row between k and ld are zero.
+ * ld = k rounded up to 64, plus 64: rows never fall on the same L1 sets, and 4-byte loads past k read zeros. */
 typedef struct {
     int8_t *q;     /* [rows][ld] */
     float *scale;  /* [rows][groups] */
@@ -73,8 +73,8 @@ size_t ll_act_bytes(size_t rows, size_t k, size_t group);
 /* Lays an ll_act out in buffer (aligned to LL_ALIGN, ll_act_bytes long) and zeroes it. */
 ll_act ll_act_place(void *buffer, size_t rows, size_t k, size_t group);
 
-/* ---- packed weights
- * --------------------------------------------------------------------------------------------- y = x W^T
+/* ---- packed weights ----
+ * y = x W^T
  * with W [n][k], n output columns. The layout belongs to the ISA that packed it: pack and matmul of one table
  * always come from the same ISA. */
 typedef struct {
@@ -83,8 +83,8 @@ typedef struct {
     size_t group, groups; /* int8: as in ll_act, group divides by 4 or equals k; f32: 0 */
 } ll_packed;
 
-/* ---- KV-cache of one attention layer
- * ---------------------------------------------------------------------------- K: [kv_heads][capacity /
+/* ---- KV-cache of one attention layer ----
+ * K: [kv_heads][capacity /
  * 16][head_dim / 2][16 positions][2] (bf16) or [kv_heads][capacity / 16][head_dim][16] (f32). V:
  * [kv_heads][capacity][head_dim] (both). bf16 is rounded to nearest even. capacity is a multiple of
  * LL_KV_BLOCK, head_dim is even. Positions never stored hold zero bytes. */
@@ -98,8 +98,7 @@ typedef struct {
 /* Bytes of K (or of V) of one layer: kv_heads * capacity * head_dim * sizeof(element). */
 size_t ll_kv_bytes(ll_kv_type type, size_t capacity, size_t kv_heads, size_t head_dim);
 
-/* ---- the table
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 typedef enum {
     LL_OP_MATMUL_I8, /* with packed_i8_bytes and pack_i8 */
     LL_OP_MATMUL_F32,
@@ -177,7 +176,7 @@ typedef struct ll_kernels {
      * |.|_1 the sum of absolute products. (GQA: arXiv 2305.13245; online softmax: arXiv 1805.02867) */
     void (*attention)(float *out, size_t ldo, const float *q, size_t ldq, const ll_kv *kv, size_t pos0,
                       size_t rows, size_t heads, size_t h0, size_t h1, float scale, void *scratch);
-    /* x[i] = exp(x[i] - max) / sum, in place; n >= 1. Relative error <= (n / 16 + 40) * 2^-23. */
+    /* x[i] = exp(x[i] - max) / sum, in place; n >= 1. |error| <= (n / 16 + 40) * 2^-23 of the result, plus 2^-149. */
     void (*softmax_f32)(float *x, size_t n);
     /* log(sum exp(x[i])), n >= 1, summed in double. |error| <= 2^-20 + 2^-23 |result|. */
     double (*logsumexp_f32)(const float *x, size_t n);
@@ -194,8 +193,7 @@ typedef struct ll_kernels {
 
 enum { LL_READ_VARIANTS = 3 };
 
-/* ---- CPU features and selection
- * ---------------------------------------------------------------------------------- */
+/* ---- CPU features and selection ---- */
 /* The features of this CPU that its operating system supports (CPUID and XCR0, or HWCAP); bits of
  * kernels/cpu.h. */
 uint64_t ll_cpu_features(void);

@@ -18,8 +18,7 @@ ll_status ll_drop_kind_parse(const char *text, size_t length, ll_drop_kind *out)
     return LL_BAD_INPUT;
 }
 
-/* ---- the grammar
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the grammar ---- */
 typedef struct {
     const char *spec, *at; /* at: the next character */
     size_t layers;
@@ -167,8 +166,7 @@ ll_status ll_drop_parse(ll_mask *out, const char *spec, size_t layers, const ll_
     return status;
 }
 
-/* ---- the canonical form
- * -------------------------------------------------------------------------------------------- */
+/* ---- the canonical form ---- */
 typedef struct {
     char *out;
     size_t used;

@@ -22,7 +22,7 @@ const char *ll_kind_name(ll_kind kind) {
     return KINDS[kind].name;
 }
 
-/* ---- reading the table --------------------------------------------------------------------------------- */
+/* ---- reading the table ---- */
 
 static ll_status take_kind(ll_gguf_reader *reader, ll_kind *out) {
     uint32_t kind;
@@ -112,7 +112,7 @@ ll_status ll_gguf_read_metadata(ll_gguf *gguf, ll_gguf_reader *reader, uint64_t 
     return check_keys(gguf, reader);
 }
 
-/* ---- getting values ------------------------------------------------------------------------------------ */
+/* ---- getting values ---- */
 
 /* *out is NULL when the key is absent and the caller allows that. */
 static ll_status find_entry(const ll_gguf *gguf, const char *key, bool *found, const ll_gguf_entry **out,

@@ -10,7 +10,8 @@ const char *ll_weights_kind_name(ll_weights_kind kind); /* "int8", "f32" */
 
 typedef struct {
     ll_weights_kind weights;
-    size_t group; /* int8: elements that share a scale along K; 0: one scale a row. 32, 128 (default) or 0. The head's is 32 */
+    size_t
+        group; /* int8: elements that share a scale along K; 0: one scale a row. 32, 128 (default) or 0. The head's is 32 */
     size_t threads;  /* 0: the machine's default */
     const char *isa; /* NULL: the best this CPU has */
 } ll_model_options;
@@ -35,8 +36,7 @@ uint64_t ll_model_weight_bytes(const ll_model *model);                /* allocat
 /* Memory that loading takes, from the shape alone. */
 uint64_t ll_config_weight_bytes(const ll_config *config, const ll_model_options *options);
 
-/* ---- what a pass costs, by arithmetic
- * ---------------------------------------------------------------------------- */
+/* ---- what a pass costs, by arithmetic ---- */
 typedef struct {
     double linear_ops;    /* multiplies and adds of matmuls for one token, the head included */
     double head_ops;      /* of which the head's */
@@ -47,8 +47,7 @@ typedef struct {
 } ll_cost;
 ll_cost ll_model_cost(const ll_model *model, const ll_mask *mask);
 
-/* ---- the machine's limits, measured now on the model's own threads and weights
- * ----------------------------------- */
+/* ---- the machine's limits, measured now on the model's own threads and weights ---- */
 typedef struct {
     double ops_per_s;   /* register-only int8 multiply-adds, all threads */
     double bytes_per_s; /* read bandwidth over the packed weights of the model: best of the variants and of
@@ -56,8 +55,7 @@ typedef struct {
 } ll_limits;
 void ll_model_measure_limits(const ll_model *model, ll_limits *out);
 
-/* ---- sessions: one sequence, with a KV-cache for the kept attention layers
- * --------------------------------------- */
+/* ---- sessions: one sequence, with a KV-cache for the kept attention layers ---- */
 typedef struct ll_session ll_session;
 
 /* capacity: positions, 1 .. config.context. LL_NO_RESOURCE when memory does not suffice. */

@@ -9,7 +9,7 @@
 
 enum { PATH_BYTES = 4096, MAX_QUOTA = 1 << 20 };
 
-/* ---- topology ------------------------------------------------------------------------------------------ */
+/* ---- topology ---- */
 
 /* Objects of a type that hold a CPU of the mask. */
 static size_t count_objects(hwloc_topology_t topology, hwloc_const_cpuset_t mask, hwloc_obj_type_t type) {
@@ -81,7 +81,7 @@ static ll_status probe_topology(ll_machine *out, ll_error *error) {
     return status;
 }
 
-/* ---- small files of /proc and /sys --------------------------------------------------------------------- */
+/* ---- small files of /proc and /sys ---- */
 
 /* First line of a file, without its end; false: not there. */
 static bool read_line(const char *path, char *line, size_t capacity) {
@@ -112,7 +112,7 @@ static uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
-/* ---- control groups ------------------------------------------------------------------------------------ */
+/* ---- control groups ---- */
 
 /* Limits found so far, the tightest of all levels; UINT64_MAX: none. */
 typedef struct {
@@ -238,7 +238,7 @@ static limits read_limits(const char *root) {
     return found;
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 static ll_status read_memory(ll_machine *out, const char *root, const limits *found, ll_error *error) {
     char path[PATH_BYTES];

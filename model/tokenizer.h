@@ -21,11 +21,12 @@ typedef struct {
     size_t count, capacity;
 } ll_ids;
 void ll_ids_free(ll_ids *ids);
+ll_status ll_ids_append(ll_ids *ids, int32_t id, ll_error *error);
 
-/* Appends the ids of length bytes of text, any bytes at all: maximal runs of valid UTF-8 are encoded each as
- * a text of its own, and a byte outside them becomes the one token of that byte, so that decoding always
- * gives the bytes back. Control and user-defined tokens written out in the text are recognised, as Hugging
- * Face does. No BOS is added here. Time is O(n log n) in the text. */
+/* Appends the ids of length bytes of text, any bytes at all: maximal runs of valid UTF-8 are encoded each as a text of its
+ * own, and a byte outside them becomes the one token of that byte. Decoding gives the bytes back, but for bytes that the
+ * vocabulary has no token for (SmolLM2 lacks 21, such as 0x04), which yield none. Control and user-defined tokens written
+ * out in the text are recognised, as Hugging Face does. No BOS is added here. Time is O(n log n) in the text. */
 ll_status ll_tokenizer_encode(const ll_tokenizer *tokenizer, const char *text, size_t length, ll_ids *ids,
                               ll_error *error);
 /* The bytes of one token (inside the tokenizer); length 0 for an id without text or out of range. */

@@ -97,8 +97,6 @@ typedef struct {
     char *spelling;  /* of a word, while it is looked up whole */
 } ll_encoding;
 
-ll_status ll_ids_append(ll_ids *ids, int32_t id, ll_error *error);
-
 /* ---- splitting: tokenizer_split.c ---- */
 /* Finds pre by its name, compiles its pattern. */
 ll_status ll_split_init(ll_tokenizer *tokenizer, const ll_gguf *gguf, ll_error *error);

@@ -6,8 +6,7 @@
 
 #include "kernels.h"
 
-/* ---- checks
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- checks ---- */
 /* Compares the operation of isa with that of ref. */
 typedef void check_body(const ll_kernels *ref, const ll_kernels *isa);
 
@@ -26,8 +25,7 @@ check_body check_naive_matmul_i8, check_naive_matmul_f32, check_naive_quantize, 
 /* What belongs to no table: exp.h, the activation layout, the feature probe and the selection. */
 check_body check_exp, check_act, check_dispatch;
 
-/* ---- running
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- running ---- */
 typedef struct {
     bool failed;
     const char *file; /* where it was found */
@@ -38,8 +36,7 @@ typedef struct {
 /* Runs body twice from one seed: buffers flush with their end guard, then with their start guard. */
 check_outcome check_run(check_body *body, const ll_kernels *ref, const ll_kernels *isa, uint64_t seed);
 
-/* ---- inside a check
- * ---------------------------------------------------------------------------------------------- */
+/* ---- inside a check ---- */
 /* Starts a case: names it, and releases the buffers of the one before. */
 void check_case(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void check_failed(const char *file, int line, const char *format, ...)

@@ -9,8 +9,7 @@
 static planted_bug planted;
 static const ll_kernels *good;
 
-/* ---- matmul_i8: u8 weights w + 128 [n][k], then scales; sums start at -128 x the group's sum
- * ---------------------------- */
+/* ---- matmul_i8: u8 weights w + 128 [n][k], then scales; sums start at -128 x the group's sum ---- */
 static size_t group_count(size_t k, size_t group) {
     return (k + group - 1) / group;
 }
@@ -90,8 +89,7 @@ static void matmul(float *y, size_t ldy, const ll_act *x, size_t m0, size_t m1, 
         y[(m1 - 1) * ldy + n1] = 0;
 }
 
-/* ---- attention: one pass, the maximum so far, blocks of sixteen positions
- * ----------------------------------------------- */
+/* ---- attention: one pass, the maximum so far, blocks of sixteen positions ---- */
 enum { MOST_DIM = 256 };
 
 static double element(const ll_kv *kv, const void *cache, size_t index) {
@@ -155,8 +153,8 @@ static void attention(float *out, size_t ldo, const float *q, size_t ldq, const 
         *(volatile float *)scratch = 0;
 }
 
-/* ---- the others
- * ---------------------------------------------------------------------------------------------------------
+/* ---- the others ----
+ * 
  */
 static void quantize(ll_act *out, const float *x, size_t ldx, size_t r0, size_t r1) {
     good->quantize(out, x, ldx, r0, r1);

@@ -7,7 +7,7 @@
 
 #define FOLDER "tests/golden/"
 
-/* ---- pieces of JSON: false (NULL) when the file is not as expected ------------------------------------ */
+/* ---- pieces of JSON: false (NULL) when the file is not as expected ---- */
 
 static bool wrong(const char *path, const char *what) {
     ll_test_fail(__FILE__, __LINE__, "%s: %s; make it again with tests/golden/make_golden.py", path, what);
@@ -101,7 +101,7 @@ static bool get_bytes(json_t *object, const char *key, void *out, size_t *length
     return good;
 }
 
-/* ---- tokens -------------------------------------------------------------------------------------------- */
+/* ---- tokens ---- */
 
 static bool text_read(ll_golden_text *out, json_t *line) {
     return get_bytes(line, "hex", &out->bytes, &out->length) &&
@@ -155,7 +155,7 @@ void ll_golden_tokens_free(ll_golden_tokens *tokens) {
     *tokens = (ll_golden_tokens){0};
 }
 
-/* ---- dequantized blocks -------------------------------------------------------------------------------- */
+/* ---- dequantized blocks ---- */
 
 static bool blocks_read(ll_golden_blocks *out, json_t *entry) {
     const char *name = json_string_value(json_object_get(entry, "name"));
@@ -197,7 +197,7 @@ void ll_golden_dequant_free(ll_golden_dequant *dequant) {
     *dequant = (ll_golden_dequant){0};
 }
 
-/* ---- logits -------------------------------------------------------------------------------------------- */
+/* ---- logits ---- */
 
 static bool position_read(ll_golden_position *out, json_t *entry, size_t index_count) {
     size_t argmax = 0, count = 0;
@@ -259,7 +259,7 @@ void ll_golden_logits_free(ll_golden_logits *logits) {
     *logits = (ll_golden_logits){0};
 }
 
-/* ---- importance ---------------------------------------------------------------------------------------- */
+/* ---- importance ---- */
 
 static bool module_read(ll_golden_module *out, const char *line) {
     int end = 0;
@@ -292,7 +292,7 @@ void ll_golden_importance_free(ll_golden_importance *importance) {
     *importance = (ll_golden_importance){0};
 }
 
-/* ---- perplexity ---------------------------------------------------------------------------------------- */
+/* ---- perplexity ---- */
 
 static bool score_read(ll_golden_score *out, json_t *entry) {
     return get_text(entry, "drop", &out->drop) && get_size(entry, "window", &out->window) &&

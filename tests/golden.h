@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- token ids of texts: tokens*.jsonl ----------------------------------------------------------------- */
+/* ---- token ids of texts: tokens*.jsonl ---- */
 typedef struct {
     char *bytes; /* any bytes; a NUL is appended */
     size_t length;
@@ -28,7 +28,7 @@ bool ll_golden_tokens_load(ll_golden_tokens *out); /* by the default model's voc
 bool ll_golden_tokens_load_pre(ll_golden_tokens *out, const char *pre);
 void ll_golden_tokens_free(ll_golden_tokens *tokens);
 
-/* ---- dequantized blocks: dequant.json ------------------------------------------------------------------ */
+/* ---- dequantized blocks: dequant.json ---- */
 typedef struct {
     char name[16];       /* "Q4_1" */
     uint32_t type;       /* the file format's number of the type */
@@ -46,7 +46,7 @@ typedef struct {
 bool ll_golden_dequant_load(ll_golden_dequant *out);
 void ll_golden_dequant_free(ll_golden_dequant *dequant);
 
-/* ---- f32 logits of prompts, full model and dropped: logits.json ---------------------------------------- */
+/* ---- f32 logits of prompts, full model and dropped: logits.json ---- */
 typedef struct {
     size_t position; /* index into the prompt; the logits are those after that token */
     float *logits;   /* [index_count], at ll_golden_logits.indices */
@@ -74,7 +74,7 @@ typedef struct {
 bool ll_golden_logits_load(ll_golden_logits *out);
 void ll_golden_logits_free(ll_golden_logits *logits);
 
-/* ---- importance of every module: importance.csv -------------------------------------------------------- */
+/* ---- importance of every module: importance.csv ---- */
 /* The calibration behind the values: the first documents of this file, each cut to so many tokens. */
 #define LL_GOLDEN_CALIBRATION "harness/data/c4.jsonl"
 enum { LL_GOLDEN_SAMPLES = 16, LL_GOLDEN_LENGTH = 512 };
@@ -93,7 +93,7 @@ typedef struct {
 bool ll_golden_importance_load(ll_golden_importance *out);
 void ll_golden_importance_free(ll_golden_importance *importance);
 
-/* ---- perplexity of WikiText-2: perplexity.json -------------------------------------------------------- */
+/* ---- perplexity of WikiText-2: perplexity.json ---- */
 #define LL_GOLDEN_TEST_TEXT "harness/data/wikitext2-test.txt"
 
 typedef struct {

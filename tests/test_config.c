@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- from files ---------------------------------------------------------------------------------------- */
+/* ---- from files ---- */
 
 static ll_status read_config(const ll_toy *toy, ll_config *config, ll_error *error) {
     char path[256];
@@ -193,7 +193,7 @@ static void test_impossible_shapes(void) {
     expect_config_refused(&toy, "rotation base is -1");
 }
 
-/* ---- by hand ------------------------------------------------------------------------------------------- */
+/* ---- by hand ---- */
 
 static ll_config smollm2(void) {
     return (ll_config){.layers = 30,
@@ -265,7 +265,7 @@ static void test_parameters(void) {
     CHECK(ll_config_other_params(&c) == 2 * 49152 * 576 + 576);
 }
 
-/* ---- sentences ----------------------------------------------------------------------------------------- */
+/* ---- sentences ---- */
 
 static void test_sentences(void) {
     ll_error error = {""};

@@ -15,7 +15,7 @@ static const char *test_path(const char *name) {
     return path;
 }
 
-/* ---- hand-made files ----------------------------------------------------------------------------------- */
+/* ---- hand-made files ---- */
 
 static ll_bytes begin_file(uint32_t version, uint64_t tensors, uint64_t keys) {
     ll_bytes file = {0};
@@ -76,7 +76,7 @@ static ll_bytes small_file(void) {
     return file;
 }
 
-/* ---- sound files --------------------------------------------------------------------------------------- */
+/* ---- sound files ---- */
 
 static void test_small_file(void) {
     ll_bytes file = small_file();
@@ -209,7 +209,7 @@ static void test_large_vocabulary(void) {
     ll_gguf_close(gguf);
 }
 
-/* ---- files that must be refused ------------------------------------------------------------------------ */
+/* ---- files that must be refused ---- */
 
 /* Opens the bytes as a file; expects LL_BAD_INPUT with one line that names the file and holds part. Frees the
  * bytes. */
@@ -376,7 +376,7 @@ static void test_alignment(void) {
     expect_refused(file, "key general.alignment is of kind text, expected an integer");
 }
 
-/* ---- every prefix, and random damage ------------------------------------------------------------------- */
+/* ---- every prefix, and random damage ---- */
 
 static void test_every_prefix(void) {
     ll_bytes file = small_file();

@@ -19,7 +19,7 @@ static void test_list(void) {
     CHECK(ll_model_list_find("") == NULL && ll_model_list_find("smollm2") == NULL);
 }
 
-/* ---- locating ------------------------------------------------------------------------------------------ */
+/* ---- locating ---- */
 
 static ll_status locate(const char *name, const char *folder, char path[512], ll_error *error) {
     const ll_model_entry *entry;
@@ -92,7 +92,7 @@ static void test_default_model(void) {
     CHECK(strcmp(path, file) == 0);
 }
 
-/* ---- SHA-256 ------------------------------------------------------------------------------------------- */
+/* ---- SHA-256 ---- */
 
 static void test_sha256(void) {
     char hex[LL_SHA256_TEXT];

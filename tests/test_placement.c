@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* ---- a made-up /proc and /sys -------------------------------------------------------------------------- */
+/* ---- a made-up /proc and /sys ---- */
 
 /* A folder of the test's own, with a meminfo of 16 GiB of which 8 GiB are available. */
 static const char *new_root(const char *name) {
@@ -43,7 +43,7 @@ static ll_machine probe(const char *root) {
     return machine;
 }
 
-/* ---- CPU quota ----------------------------------------------------------------------------------------- */
+/* ---- CPU quota ---- */
 
 static size_t quota_of(const char *name, const char *cpu_max) {
     const char *root = root_with_groups(name, "0::/\n");
@@ -103,7 +103,7 @@ static void test_odd_group_files(void) {
     CHECK(probe(root_with_groups("odd", "\n:\n::\n0:\n0::\nno colon\n4:cpu\n")).quota == 0);
 }
 
-/* ---- memory -------------------------------------------------------------------------------------------- */
+/* ---- memory ---- */
 
 static void test_memory(void) {
     const uint64_t gib = 1ull << 30, mib = 1ull << 20;
@@ -148,7 +148,7 @@ static void test_require(void) {
     CHECK_CONTAINS(error.text, " MB are available");
 }
 
-/* ---- topology ------------------------------------------------------------------------------------------ */
+/* ---- topology ---- */
 
 static void test_this_machine(void) {
     const ll_machine machine = probe("");

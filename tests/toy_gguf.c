@@ -9,7 +9,7 @@
 enum { ALIGNMENT = 32, LETTERS = 26, BLOCK = 32, TOKEN_NORMAL = 1, TOKEN_UNUSED = 5 };
 enum { KIND_U32 = 4, KIND_I32 = 5, KIND_F32 = 6, KIND_BOOL = 7, KIND_TEXT = 8, KIND_ARRAY = 9 };
 
-/* ---- bytes --------------------------------------------------------------------------------------------- */
+/* ---- bytes ---- */
 
 void ll_put(ll_bytes *bytes, const void *data, size_t length) {
     if (length == 0)
@@ -81,7 +81,7 @@ static void put_key_array(ll_bytes *bytes, const char *key, uint32_t element, si
     ll_put_u64(bytes, count);
 }
 
-/* ---- metadata ------------------------------------------------------------------------------------------ */
+/* ---- metadata ---- */
 
 /* The metadata table of a file that is being written. */
 typedef struct {
@@ -192,7 +192,7 @@ static void put_vocabulary(keys *k) {
         ll_put_key_bool(&k->bytes, "tokenizer.ggml.add_bos_token", false);
 }
 
-/* ---- weights ------------------------------------------------------------------------------------------- */
+/* ---- weights ---- */
 
 /* splitmix64: the same model for the same seed, everywhere. */
 static float next_random(uint64_t *state) {
@@ -268,7 +268,7 @@ static ll_toy_weights make_weights(const ll_toy *toy) {
     return weights;
 }
 
-/* ---- the file's types ---------------------------------------------------------------------------------- */
+/* ---- the file's types ---- */
 
 static void put_f16(ll_bytes *bytes, float value) {
     int exponent;
@@ -329,7 +329,7 @@ static void put_row(ll_bytes *bytes, uint32_t type, const float *values, size_t 
     }
 }
 
-/* ---- the file ------------------------------------------------------------------------------------------ */
+/* ---- the file ---- */
 
 static uint32_t type_of(const ll_toy *toy, const ll_toy_tensor *tensor) {
     return tensor->rows == 1 ? LL_GGUF_F32 : toy->type;

@@ -11,7 +11,7 @@
 #define LL_TOY_GGUF_H
 #include "gguf.h"
 
-/* ---- bytes --------------------------------------------------------------------------------------------- */
+/* ---- bytes ---- */
 typedef struct {
     uint8_t *data; /* malloc'd; free(bytes.data) */
     size_t length, capacity;
@@ -27,7 +27,7 @@ void ll_put_key_f32(ll_bytes *bytes, const char *key, float value);
 void ll_put_key_bool(ll_bytes *bytes, const char *key, bool value);
 void ll_put_key_text(ll_bytes *bytes, const char *key, const char *value);
 
-/* ---- models -------------------------------------------------------------------------------------------- */
+/* ---- models ---- */
 typedef struct {
     size_t layers, hidden, heads, kv_heads, head_dim, mlp, context;
     /* Token i < 256 is byte i; 256 .. 931 are pairs of small letters with their merges ("aa", "ab", ...);
