@@ -57,8 +57,8 @@ static const ll_command_spec commands[LL_COMMAND_COUNT] = {
     [LL_COMMAND_SWEEP] = {"sweep", "MODEL", LL_POSITIONAL_REQUIRED,
                           "Importance, plans, quality and speed of all four kinds of drop, into CSV files.",
                           "Run again, it does only what is missing.",
-                          "layerlab sweep smollm2-135m --counts 8 --samples 4 --length 256 --max-windows 2 "
-                          "--prompt 128 --out out/try"},
+                          "layerlab sweep smollm2-135m --counts 8 --samples 4 --length 256 --window 256 "
+                          "--max-windows 2 --prompt 64 --repetitions 1 --out out/try"},
     [LL_COMMAND_REPORT] = {"report", "DIR", LL_POSITIONAL_REQUIRED,
                            "Table and plots from the CSV files of a sweep.", "",
                            "layerlab report results/smollm2-135m --out report"},
