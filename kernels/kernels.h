@@ -1,19 +1,17 @@
-/* The contract of Layerlab's kernel library: every operation, its shapes, units, alignment, rounding and
- * source.
+/* The contract of Layerlab's kernel library: every operation, its shapes, units, alignment, rounding and source.
  *
  * Rules that hold for every operation unless its comment says otherwise:
  *  - Strides (names starting with ld) are in elements, never in bytes.
- *  - Kernels allocate nothing, start no thread, keep no state; any number of threads may call them on
- * disjoint outputs.
+ *  - Kernels allocate nothing, start no thread, keep no state; threads may call them on disjoint outputs.
  *  - Inputs and outputs do not overlap. Input and output matrices need no alignment; packed weights and
- * KV-caches start on a 64-byte boundary. No byte outside the stated shapes is read or written (packed data
- * include padding).
+ *    KV-caches start on a 64-byte boundary. No byte outside the stated shapes is read or written (packed data
+ *    include padding).
  *  - A size of zero does nothing.
  *  - Inner kernels return void: their preconditions are checked by whoever builds the shapes (model/), and by
- * assert.
+ *    assert.
  *  - "Exact" operations perform the very float operations written in their comment, in that order (one
- * rounding each, fma where fma is written), so every ISA gives the same bits as ref. The others state a
- * bound.
+ *    rounding each, fma where fma is written), so every ISA gives the same bits as ref. The others state a
+ *    bound.
  *  - A row's result never depends on the other rows of the call: prefill equals decode bit for bit.
  */
 #ifndef LL_KERNELS_H
@@ -74,9 +72,8 @@ size_t ll_act_bytes(size_t rows, size_t k, size_t group);
 ll_act ll_act_place(void *buffer, size_t rows, size_t k, size_t group);
 
 /* ---- packed weights ----
- * y = x W^T
- * with W [n][k], n output columns. The layout belongs to the ISA that packed it: pack and matmul of one table
- * always come from the same ISA. */
+ * y = x W^T with W [n][k], n output columns. The layout belongs to the ISA that packed it: pack and matmul of one
+ * table always come from the same ISA. */
 typedef struct {
     const void *data; /* LL_ALIGN-aligned, packed_i8_bytes or packed_f32_bytes long */
     size_t n, k;
@@ -84,10 +81,11 @@ typedef struct {
 } ll_packed;
 
 /* ---- KV-cache of one attention layer ----
- * K: [kv_heads][capacity /
- * 16][head_dim / 2][16 positions][2] (bf16) or [kv_heads][capacity / 16][head_dim][16] (f32). V:
- * [kv_heads][capacity][head_dim] (both). bf16 is rounded to nearest even. capacity is a multiple of
- * LL_KV_BLOCK, head_dim is even. Positions never stored hold zero bytes. */
+ * K, bf16: [kv_heads][capacity / 16][head_dim / 2][16 positions][2]
+ * K, f32:  [kv_heads][capacity / 16][head_dim][16 positions]
+ * V, both: [kv_heads][capacity][head_dim]
+ * bf16 is rounded to nearest even. capacity is a multiple of LL_KV_BLOCK, head_dim is even. Positions never stored hold
+ * zero bytes. */
 typedef enum { LL_KV_F32 = 0, LL_KV_BF16 = 1 } ll_kv_type;
 typedef struct {
     void *k, *v;
@@ -158,8 +156,8 @@ typedef struct ll_kernels {
     void (*silu_mul_f32)(float *y, size_t ldy, const float *x, size_t ldx, size_t k, size_t r0, size_t r1);
     /* Exact. y[i] = y[i] + x[i], n elements. */
     void (*add_f32)(float *y, const float *x, size_t n);
-    /* Exact. Rotates, in place, heads * head_dim values of each of rows rows: the pair (a, b) = (x[d], x[d +
-     * half]), half = head_dim / 2, becomes (fma(a, cos, -(b * sin)), fma(b, cos, a * sin)); cos, sin
+    /* Exact. Rotates, in place, heads * head_dim values of each of rows rows: with half = head_dim / 2, the pair
+     * (a, b) = (x[d], x[d + half]) becomes (fma(a, cos, -(b * sin)), fma(b, cos, a * sin)); cos, sin
      * [rows][half]. (RoPE: arXiv 2104.09864; half-split order, as Hugging Face Llama) */
     void (*rope_f32)(float *x, size_t ldx, size_t rows, size_t heads, size_t head_dim, const float *cos,
                      const float *sin);
@@ -171,9 +169,9 @@ typedef struct ll_kernels {
     /* Causal attention of rows at positions pos0 + r over the positions 0 .. pos0 + r of the cache, for the
      * query heads of KV heads [h0, h1): out[r][h][d] = sum_j softmax_j(scale * q[r][h] . K[j]) V[j][d]; query
      * head h reads KV head h / (heads / kv_heads). q [rows][ldq], out [rows][ldo], both from head 0. scale is
-     * applied to q . K. |error| <= (head_dim + positions + 64) * 2^-23 * (1 + max|scale q.K|_1) * max|V|
-     * against exact arithmetic on the stored K and V,
-     * |.|_1 the sum of absolute products. (GQA: arXiv 2305.13245; online softmax: arXiv 1805.02867) */
+     * applied to q . K.
+     * |error| <= (head_dim + positions + 64) * 2^-23 * (1 + max|scale q.K|_1) * max|V| against exact arithmetic
+     * on the stored K and V, |.|_1 the sum of absolute products. (GQA: arXiv 2305.13245; online softmax: arXiv 1805.02867) */
     void (*attention)(float *out, size_t ldo, const float *q, size_t ldq, const ll_kv *kv, size_t pos0,
                       size_t rows, size_t heads, size_t h0, size_t h1, float scale, void *scratch);
     /* x[i] = exp(x[i] - max) / sum, in place; n >= 1. |error| <= (n / 16 + 40) * 2^-23 of the result, plus 2^-149. */
