@@ -47,6 +47,22 @@ static void print_bytes(const char *label, uint64_t bytes) {
     printf("%-22s%s (%" PRIu64 " bytes)\n", label, text, bytes);
 }
 
+/* What each kind of weights takes, and whether there is as much. */
+static void print_needs(const ll_facts *info, const ll_options *options) {
+    for (int kind = 0; kind < 2; kind++) {
+        const uint64_t needed = info->weight_bytes[kind] + info->kv_bytes[kind];
+        char weights[LL_BYTES_TEXT], kv[LL_BYTES_TEXT], sum[LL_BYTES_TEXT];
+        ll_cmd_bytes_text(info->weight_bytes[kind], weights);
+        ll_cmd_bytes_text(info->kv_bytes[kind], kv);
+        ll_cmd_bytes_text(needed, sum);
+        printf("memory in %-12s%s: weights %s", ll_weights_kind_name((ll_weights_kind)kind), sum, weights);
+        if (kind == LL_WEIGHTS_INT8 && options->group)
+            printf(" (groups of %zu)", options->group);
+        printf(", KV-cache at %zu tokens %s%s\n", info->config.context, kv,
+               needed > info->machine.available ? "; more than is available here" : "");
+    }
+}
+
 static void print_model(const ll_facts *info, const ll_options *options) {
     const ll_config *c = &info->config;
     printf("%-22s%s\n", "file", info->path);
@@ -60,17 +76,7 @@ static void print_model(const ll_facts *info, const ll_options *options) {
     printf("%-22s%zu, %s\n", "vocabulary", c->vocab,
            c->tied ? "the head is the embedding" : "head of its own");
     printf("%-22s%zu tokens, rope theta %g, eps %g\n", "context", c->context, c->rope_theta, (double)c->eps);
-    for (int kind = 0; kind < 2; kind++) {
-        char weights[LL_BYTES_TEXT], kv[LL_BYTES_TEXT], sum[LL_BYTES_TEXT], label[32];
-        ll_cmd_bytes_text(info->weight_bytes[kind], weights);
-        ll_cmd_bytes_text(info->kv_bytes[kind], kv);
-        ll_cmd_bytes_text(info->weight_bytes[kind] + info->kv_bytes[kind], sum);
-        snprintf(label, sizeof label, "memory in %s", ll_weights_kind_name((ll_weights_kind)kind));
-        printf("%-22s%s: weights %s", label, sum, weights);
-        if (kind == LL_WEIGHTS_INT8 && options->group)
-            printf(" (groups of %zu)", options->group);
-        printf(", KV-cache at %zu tokens %s\n", c->context, kv);
-    }
+    print_needs(info, options);
 }
 
 static void print_machine(const ll_facts *info, const ll_options *options) {

@@ -18,6 +18,7 @@ static ll_status read_stdin(char **data, size_t *length, ll_error *error) {
             return ll_fail(error, LL_BAD_INPUT, "standard input cannot be read: %s", strerror(errno));
         if (*length < capacity)
             return LL_OK;
+        LL_TRY(ll_memory_require(2 * capacity, "standard input", error));
         char *wider = realloc(*data, capacity *= 2);
         if (!wider)
             break;
