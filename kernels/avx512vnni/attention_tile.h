@@ -106,7 +106,7 @@ static LL_INLINE void value_tile(float *o, size_t ldo, const float *fix, const f
             vj[l] = load_v(row, 16 * (size_t)l, type, lines == 1 ? mask : (__mmask16)0xffff);
         LL_UNROLL
         for (int i = 0; i < queries; i++) {
-            __m512 pj = _mm512_set1_ps(p[i * ATT_BLOCK + (int)j]);
+            __m512 pj = _mm512_set1_ps(p[(size_t)i * ATT_BLOCK + j]);
             LL_UNROLL
             for (int l = 0; l < lines; l++)
                 acc[i][l] = _mm512_fmadd_ps(pj, vj[l], acc[i][l]);

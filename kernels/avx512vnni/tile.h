@@ -25,10 +25,4 @@ static inline size_t ll_tile_rows(size_t left, size_t tile) {
     return left < 2 * tile ? (left + 1) / 2 : tile;
 }
 
-/* The address may lie past the buffer: a prefetch never faults, but such a sum is not one C allows on
- * pointers. */
-static LL_INLINE void ll_prefetch(const void *p, size_t ahead) {
-    _mm_prefetch((const char *)((uintptr_t)p + ahead), _MM_HINT_T0);
-}
-
 #endif
