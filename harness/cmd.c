@@ -78,16 +78,6 @@ static void say_loaded(const ll_options *options, const ll_model *model, const c
             ll_cmd_threads_reason(options, ll_model_machine(model)), ll_model_kernels(model)->name);
 }
 
-ll_status ll_cmd_load(const ll_options *options, ll_weights_kind weights, ll_model **model, char *path,
-                      ll_error *error) {
-    LL_TRY(ll_cmd_locate(options, path, error));
-    const ll_model_options wanted = {weights, options->group, options->threads, options->isa};
-    LL_TRY(ll_model_load(model, path, &wanted, error));
-    if (!options->quiet)
-        say_loaded(options, *model, path);
-    return LL_OK;
-}
-
 ll_status ll_cmd_mask(const ll_options *options, const ll_config *config, ll_mask *mask, ll_error *error) {
     const char *drop = options->drop ? options->drop : "none";
     ll_plan plan = {0};
@@ -99,4 +89,29 @@ ll_status ll_cmd_mask(const ll_options *options, const ll_config *config, ll_mas
         status = ll_drop_parse(mask, drop, config->layers, options->plan ? &plan.orders : NULL, error);
     ll_plan_free(&plan);
     return status;
+}
+
+/* A wrong drop is refused from the file's header, before minutes of loading. */
+static ll_status check_drop(const ll_options *options, const char *path, ll_error *error) {
+    ll_gguf *gguf = NULL;
+    ll_config config;
+    ll_mask mask;
+    LL_TRY(ll_gguf_open(&gguf, path, error));
+    ll_status status = ll_config_from_gguf(&config, gguf, error);
+    if (status == LL_OK)
+        status = ll_cmd_mask(options, &config, &mask, error);
+    ll_gguf_close(gguf);
+    return status;
+}
+
+ll_status ll_cmd_load(const ll_options *options, ll_weights_kind weights, ll_model **model, char *path,
+                      ll_error *error) {
+    LL_TRY(ll_cmd_locate(options, path, error));
+    if (options->drop)
+        LL_TRY(check_drop(options, path, error));
+    const ll_model_options wanted = {weights, options->group, options->threads, options->isa};
+    LL_TRY(ll_model_load(model, path, &wanted, error));
+    if (!options->quiet)
+        say_loaded(options, *model, path);
+    return LL_OK;
 }

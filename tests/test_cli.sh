@@ -411,7 +411,7 @@ case_ info/model info_model model
 case_ info/machine info_machine
 case_ tokenize/golden tokenize_golden model
 case_ tokenize/forms tokenize_forms model
-case_ refused/drops drop_refused slow
+case_ refused/drops drop_refused model
 case_ refused/texts text_refused slow
 case_ refused/long\ prompt prompt_long slow
 case_ refused/outputs outputs_refused
