@@ -175,7 +175,7 @@ $(BUILD)/libllkernels.pc: kernels/libllkernels.pc.in $(BUILD)/flags FORCE
 link = $(Q)$(CC) $(BASE_FLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 $(BUILD)/layerlab: $(BUILD)/harness/main.o $(filter-out %/support.a,$(ARCHIVES))
 	$(link)
-$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(ARCHIVES)
+$(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(ARCHIVES)
 	$(link)
 $(CHECK_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(call object,$(CHECKS)) $(ARCHIVES)
 	$(link)
