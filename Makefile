@@ -84,7 +84,7 @@ check: $(CHECK_PROGRAMS) ## Every ISA of this machine against ref
 	@tests/run.sh $^
 
 asan: ## The tests under address, leak and undefined-behaviour sanitizers, in $(BUILD)/asan
-	@$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS="-O1 -g" test
+	@$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined test
 
 lint: $(LIBKERNELS) $(BUILD)/libllkernels.so ## Format, symbols, globals, ISA names, lengths
 	@tests/lint.sh $^
