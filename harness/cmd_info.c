@@ -23,6 +23,8 @@ static ll_status read_model(ll_facts *info, const ll_options *options, ll_error 
     LL_TRY(ll_gguf_open(&gguf, info->path, error));
     info->file_bytes = ll_gguf_file_bytes(gguf);
     const ll_status status = ll_config_from_gguf(&info->config, gguf, error);
+    const ll_gguf_tensor *embedding = ll_gguf_tensor_find(gguf, "token_embd.weight");
+    const uint64_t embedding_bytes = embedding ? embedding->bytes : 0; /* kept in the file's own type */
     ll_gguf_close(gguf);
     LL_TRY(status);
     const ll_config *c = &info->config;
@@ -30,7 +32,7 @@ static ll_status read_model(ll_facts *info, const ll_options *options, ll_error 
         c->layers * (ll_config_attn_params(c) + ll_config_mlp_params(c)) + ll_config_other_params(c);
     for (int kind = 0; kind < 2; kind++) {
         const ll_model_options wanted = {(ll_weights_kind)kind, options->group, 0, options->isa};
-        info->weight_bytes[kind] = ll_config_weight_bytes(c, &wanted);
+        info->weight_bytes[kind] = ll_config_weight_bytes(c, &wanted) + embedding_bytes;
         const ll_kv_type kv = kind == LL_WEIGHTS_F32 ? LL_KV_F32 : LL_KV_BF16;
         const size_t capacity = (c->context + LL_KV_BLOCK - 1) / LL_KV_BLOCK * LL_KV_BLOCK;
         info->kv_bytes[kind] = 2 * c->layers * ll_kv_bytes(kv, capacity, c->kv_heads, c->head_dim);

@@ -4,15 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { PROMPT = 512, GENERATE = 64, REPETITIONS = 5 }; /* defaults */
-
 static ll_speed_spec spec_of(const ll_options *options) {
-    return (ll_speed_spec){
-        .prompt = options->prompt ? options->prompt : PROMPT,
-        .generate = options->generate ? options->generate : GENERATE,
-        .repetitions = options->repetitions ? options->repetitions : REPETITIONS,
-        .exact = options->exact,
-    };
+    return (ll_speed_spec){options->prompt, options->generate, options->repetitions, options->exact};
 }
 
 static void put(json_t *root, const char *key, double value) {

@@ -100,12 +100,9 @@ typedef ll_status loader(collector *c, const char *data, size_t length);
 static loader *find_loader(const char *path) {
     const char *name = strrchr(path, '/');
     const char *ending = strrchr(name ? name : path, '.');
-    if (!ending)
-        return NULL;
-    return strcmp(ending, ".txt") == 0     ? load_text
-           : strcmp(ending, ".json") == 0  ? load_array
-           : strcmp(ending, ".jsonl") == 0 ? load_lines
-                                           : NULL;
+    if (ending && strcmp(ending, ".json") == 0)
+        return load_array;
+    return ending && strcmp(ending, ".jsonl") == 0 ? load_lines : load_text;
 }
 
 static ll_status collect(ll_documents *out, const char *path, loader *load, const char *data, size_t length,
@@ -127,13 +124,10 @@ static ll_status collect(ll_documents *out, const char *path, loader *load, cons
 
 ll_status ll_documents_load(ll_documents *out, const char *path, ll_error *error) {
     memset(out, 0, sizeof *out);
-    loader *load = find_loader(path);
-    if (!load)
-        return ll_fail(error, LL_BAD_INPUT, "%s: expected a file that ends with .txt, .json or .jsonl", path);
     char *data;
     size_t length;
     LL_TRY(ll_file_read(path, &data, &length, error));
-    const ll_status status = collect(out, path, load, data, length, error);
+    const ll_status status = collect(out, path, find_loader(path), data, length, error);
     free(data);
     if (status != LL_OK)
         ll_documents_free(out);

@@ -11,9 +11,9 @@ typedef struct {
     char sha256[LL_SHA256_TEXT]; /* of the file */
 } ll_documents;
 
-/* .txt: one document (the whole file, any bytes); .json: an array of objects with "text"; .jsonl: one such
- * object a line (empty lines skipped). Refused, with line or index: no "text", text that is not a string, an
- * empty file, no documents, broken JSON, duplicate keys, another ending. */
+/* .json: an array of objects with "text"; .jsonl: one such object a line (empty lines skipped); any other file (.txt) is one
+ * document of any bytes. Refused, with line or index: no "text", text that is not a string, an empty file, no documents,
+ * broken JSON, duplicate keys. */
 ll_status ll_documents_load(ll_documents *out, const char *path, ll_error *error);
 void ll_documents_free(ll_documents *documents);
 /* A whole file in malloc'd memory, NUL appended (a directory or a missing file is a clear error). */

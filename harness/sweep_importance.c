@@ -90,6 +90,10 @@ static ll_status with_documents(ll_sweep *sweep, const ll_documents *documents) 
         ll_sweep_skip(sweep, ll_sweep_importance_work(sweep));
     else
         status = measure(sweep, documents, csv);
+    /* The plan is made of the rows, so that a later run makes the very same one. */
+    if (status == LL_OK && !read_rows(sweep, csv))
+        status = ll_fail(sweep->error, LL_BAD_INPUT, "%s/%s.csv: rows just written are not there",
+                         sweep->folder, ll_importance_schema.name);
     ll_csv_close(csv);
     return status;
 }

@@ -42,8 +42,8 @@ static ll_status prepare(stage *s) {
         return LL_OK;
     LL_TRY(ll_sweep_need_model(sweep));
     const ll_protocol *p = sweep->protocol;
-    LL_TRY(ll_windows_cut(&s->windows, ll_model_tokenizer(sweep->model), s->text.texts[0], p->window,
-                          p->first_window, p->max_windows, sweep->error));
+    LL_TRY(ll_windows_cut(&s->windows, ll_model_tokenizer(sweep->model), &s->text, p->window, p->first_window,
+                          p->max_windows, sweep->error));
     sweep->progress.unit = 0; /* a small part of the whole */
     return ll_baseline_make(&s->baseline, sweep->model, &s->windows, &sweep->progress, sweep->error);
 }

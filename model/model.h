@@ -33,7 +33,7 @@ const ll_kernels *ll_model_kernels(const ll_model *model);
 const ll_machine *ll_model_machine(const ll_model *model);
 const ll_model_options *ll_model_options_used(const ll_model *model); /* threads filled in */
 uint64_t ll_model_weight_bytes(const ll_model *model);                /* allocated for weights */
-/* Memory that loading takes, from the shape alone. */
+/* Memory of the packed matrices, from the shape alone; the embedding comes on top in its file's own type. */
 uint64_t ll_config_weight_bytes(const ll_config *config, const ll_model_options *options);
 
 /* ---- what a pass costs, by arithmetic ---- */

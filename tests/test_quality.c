@@ -24,7 +24,7 @@ static bool quick(void) {
     return getenv("LL_TEST_QUICK") != NULL;
 }
 
-static double perplexity_of(const ll_model *model, const ll_golden_score *score, const ll_text *text) {
+static double perplexity_of(const ll_model *model, const ll_golden_score *score, const ll_documents *text) {
     ll_error error = {0};
     ll_windows windows;
     ll_mask mask;
@@ -32,7 +32,7 @@ static double perplexity_of(const ll_model *model, const ll_golden_score *score,
     ll_progress progress;
     ll_progress_begin(&progress, "test", 1, true);
     CHECK(ll_drop_parse(&mask, score->drop, ll_model_config(model)->layers, NULL, &error) == LL_OK);
-    if (ll_windows_cut(&windows, ll_model_tokenizer(model), *text, score->window, score->first_window,
+    if (ll_windows_cut(&windows, ll_model_tokenizer(model), text, score->window, score->first_window,
                        score->max_windows, &error) != LL_OK ||
         ll_quality_run(&quality, model, &mask, &windows, NULL, &progress, &error) != LL_OK)
         ll_test_fail(__FILE__, __LINE__, "%s", error.text);
@@ -55,7 +55,7 @@ static void check_scores(ll_weights_kind weights, double low, double high) {
         const ll_golden_score *score = &golden.scores[i];
         if (quick() && !score->quick)
             continue;
-        const double ratio = perplexity_of(model, score, &text.texts[0]) / score->perplexity;
+        const double ratio = perplexity_of(model, score, &text) / score->perplexity;
         /* int8 is bounded where the model is whole, and on enough tokens: dropping is another experiment. */
         if (weights == LL_WEIGHTS_INT8 && (strcmp(score->drop, "none") != 0 || score->quick))
             CHECK_MSG(ratio < 1.15 && ratio > 0.85, "drop %s: int8 / f32 perplexity is %g", score->drop,
@@ -88,7 +88,7 @@ static void test_divergence(void) {
     if (!model)
         return;
     REQUIRE(ll_documents_load(&text, LL_GOLDEN_TEST_TEXT, &error) == LL_OK);
-    REQUIRE(ll_windows_cut(&windows, ll_model_tokenizer(model), text.texts[0], 100, 3, 2, &error) == LL_OK);
+    REQUIRE(ll_windows_cut(&windows, ll_model_tokenizer(model), &text, 100, 3, 2, &error) == LL_OK);
     REQUIRE(ll_baseline_make(&baseline, model, &windows, &progress, &error) == LL_OK);
     ll_mask mask = {0};
     ll_quality q;

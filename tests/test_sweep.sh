@@ -1,0 +1,73 @@
+#!/bin/bash
+# A small sweep of the real model: interrupted at any point and run again, it ends with the rows of an uninterrupted one.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. tests/lib.sh
+program=${LAYERLAB:-build/layerlab}
+model=${LAYERLAB_MODELS:-models}/SmolLM2-135M-Instruct.Q4_1.gguf
+if [ ! -r "$model" ]; then
+    skip_for model "resume"
+    finish
+fi
+sweep() {
+    "$program" sweep "$model" --samples 2 --length 48 --window 64 --max-windows 2 --counts 0,2 --prompt 32 --generate 40 \
+        --repetitions 1 --out "$1" "${@:2}" >"$folder/out" 2>"$folder/err" </dev/null
+}
+# What a file measures, without its timings, commit, machine and date.
+columns() { # FILE COLUMN...
+    awk -F, -v names="${*:2}" 'NR == 1 {n = split(names, want, " "); for (i = 1; i <= NF; i++) at[$i] = i}
+        {line = ""; for (i = 1; i <= n; i++) line = line " " $(at[want[i]]); print line}' "$1"
+}
+rows() {
+    columns "$1/importance.csv" kind layer importance tokens
+    columns "$1/quality.csv" kind dropped drop perplexity kl top1 tokens
+    columns "$1/speed.csv" kind dropped drop kv_bytes
+}
+
+whole=$folder/whole parts=$folder/parts
+sweep "$whole" || fail "an uninterrupted sweep" "$(cat "$folder/err")"
+check "importance rows" 91 "$(wc -l <"$whole/importance.csv")"
+check "quality rows" 6 "$(wc -l <"$whole/quality.csv")"
+check "speed rows" 6 "$(wc -l <"$whole/speed.csv")"
+check "the full model is at no distance from itself" " none 0 1" \
+    "$(columns "$whole/quality.csv" kind dropped top1 | sed -n 2p)"
+for file in report.md plan.json samples.csv; do
+    [ -s "$whole/$file" ] && ok "$file" || fail "$file" "it is not there"
+done
+
+sums() { cat "$whole"/*.csv "$whole"/plan.json | sha256sum; }
+before=$(sums)
+sweep "$whole" && grep -q "every row was there" "$folder/out" && ok "a second run says that nothing is missing" ||
+    fail "a second run" "$(tail -n 3 "$folder/out" "$folder/err")"
+check "a second run changes no row" "$before" "$(sums)"
+
+# Killed at a dozen places, at least one of them within each stage.
+for pause in 0.3 0.7 1 1.3 1.6 2 2.3 2.7 3 3.5 4 5; do
+    sweep "$parts" &
+    sleep "$pause"
+    pkill -KILL -P $! 2>/dev/null
+    kill -KILL $! 2>/dev/null
+    wait $! 2>/dev/null
+done
+sweep "$parts" || fail "the last of the interrupted runs" "$(cat "$folder/err")"
+check "killed and run again: the same rows" "$(rows "$whole")" "$(rows "$parts")"
+
+# A cut last row is measured again; the others are kept.
+truncate -s -20 "$parts/quality.csv"
+kept=$(head -n 5 "$parts/quality.csv" | sha256sum)
+sweep "$parts" || fail "after a cut row" "$(cat "$folder/err")"
+grep -q "the last row was cut" "$folder/err" && ok "a cut row is named" || fail "a cut row is named" "$(cat "$folder/err")"
+check "after a cut row: the same rows" "$(rows "$whole")" "$(rows "$parts")"
+check "after a cut row: the rows before it are kept" "$kept" "$(head -n 5 "$parts/quality.csv" | sha256sum)"
+
+# A CSV of another version is refused and left as it is.
+sed -i '1s/perplexity/ppl/' "$parts/quality.csv"
+kept=$(sha256sum <"$parts/quality.csv")
+sweep "$parts"
+check "another version: exit" 1 $?
+grep -q "quality.csv.*ppl" "$folder/err" && ok "another version: named" || fail "another version: named" "$(cat "$folder/err")"
+check "another version: left alone" "$kept" "$(sha256sum <"$parts/quality.csv")"
+
+run 1 "its context is 8192 positions" "$program" sweep "$model" --prompt 8000 --generate 300 --out "$folder/too-long"
+run 1 "modules cannot be dropped" "$program" sweep "$model" --counts 60,61 --out "$folder/too-many"
+finish
