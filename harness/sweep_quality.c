@@ -5,7 +5,7 @@
 
 /* A window's layers, its head, and the full model's head for KL. */
 static double window_work(const ll_sweep *sweep) {
-    return 1.6 * (double)sweep->protocol->window;
+    return 2 * (double)sweep->protocol->window;
 }
 
 double ll_sweep_quality_work(const ll_sweep *sweep) {
@@ -44,7 +44,7 @@ static ll_status prepare(stage *s) {
     const ll_protocol *p = sweep->protocol;
     LL_TRY(ll_windows_cut(&s->windows, ll_model_tokenizer(sweep->model), &s->text, p->window, p->first_window,
                           p->max_windows, sweep->error));
-    sweep->progress.unit = 0; /* a small part of the whole */
+    sweep->progress.unit = 0; /* one pass beside those of every row */
     return ll_baseline_make(&s->baseline, sweep->model, &s->windows, &sweep->progress, sweep->error);
 }
 

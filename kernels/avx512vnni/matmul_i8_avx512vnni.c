@@ -32,7 +32,6 @@ enum {
     TILE_ROWS = 6,
     STEP_BYTES = 4 * LL_PANEL,  /* 4 values of k of every column */
     SCALE_BYTES = 4 * LL_PANEL, /* f32 */
-    BLOCK_BYTES = 256 * 1024, /* of a panel, passed over all rows before the next: a quarter of Zen 4's L2 */
 };
 
 static size_t group_count(size_t k, size_t group) {
@@ -90,13 +89,11 @@ void ll_pack_i8_avx512vnni(void *data, size_t n, size_t k, size_t group, size_t 
     }
 }
 
-/* A panel, and the groups of it that one pass reads. */
 typedef struct {
     const uint8_t *weights;
     const float *scales; /* [groups][64] */
     size_t k, group, groups;
-    size_t g0, g1;
-} panel_part;
+} panel;
 
 /* gcc 12 spills the accumulators of the intrinsic; around this one instruction it does not. */
 static inline __m512i dot4(__m512i acc, __m512i u, __m512i q) {
@@ -142,86 +139,67 @@ static LL_INLINE void step(__m512i acc[TILE_ROWS][4], const int8_t *q, size_t ld
     }
 }
 
-/* rows x 64 outputs over the groups of part. q, xs and xsum are at the tile's first row, xs and xsum at group
- * 0. */
+/* rows x 64 outputs; q, xs and xsum are at the tile's first row. */
 static LL_INLINE void tile(float *y, size_t ldy, const int8_t *q, size_t ld, const float *xs,
-                           const int32_t *xsum, const panel_part *part, const int rows) {
-    const uint8_t *w = part->weights + part->g0 * part->group * LL_PANEL;
-    q += part->g0 * part->group;
-    for (size_t g = part->g0; g < part->g1; g++) {
-        const float *ws = part->scales + g * LL_PANEL;
-        const size_t steps = (ll_min(part->group, part->k - g * part->group) + 3) / 4;
+                           const int32_t *xsum, const panel *p, const int rows) {
+    const uint8_t *w = p->weights;
+    for (size_t g = 0; g < p->groups; g++) {
+        const float *ws = p->scales + g * LL_PANEL;
+        const size_t steps = (ll_min(p->group, p->k - g * p->group) + 3) / 4;
         __m512i acc[TILE_ROWS][4];
         LL_UNROLL
         for (int i = 0; i < rows; i++) {
-            const __m512i start = _mm512_set1_epi32(-128 * xsum[(size_t)i * part->groups + g]);
+            const __m512i start = _mm512_set1_epi32(-128 * xsum[(size_t)i * p->groups + g]);
             LL_UNROLL
             for (int j = 0; j < 4; j++)
                 acc[i][j] = start;
         }
-        for (size_t s = 0; s < steps; s++, w += STEP_BYTES, q += 4)
+        const uint8_t *const end = w + steps * STEP_BYTES;
+        do { /* a group is never empty; told so, gcc 12 keeps the accumulators where they are */
             step(acc, q, ld, w, rows);
+            w += STEP_BYTES;
+            q += 4;
+        } while (w != end);
         if (g == 0)
-            scale_out(y, ldy, acc, ws, xs + g, part->groups, true, rows);
+            scale_out(y, ldy, acc, ws, xs + g, p->groups, true, rows);
         else
-            scale_out(y, ldy, acc, ws, xs + g, part->groups, false, rows);
+            scale_out(y, ldy, acc, ws, xs + g, p->groups, false, rows);
     }
 }
 
-static void rows_x_panel(float *y, size_t ldy, const ll_act *x, size_t m, const panel_part *part,
-                         size_t rows) {
+static void rows_x_panel(float *y, size_t ldy, const ll_act *x, size_t m, const panel *p, size_t rows) {
     const int8_t *q = x->q + m * x->ld;
     const float *xs = x->scale + m * x->groups;
     const int32_t *xsum = x->sum + m * x->groups;
     switch (rows) {
     case 1:
-        tile(y, ldy, q, x->ld, xs, xsum, part, 1);
+        tile(y, ldy, q, x->ld, xs, xsum, p, 1);
         break;
     case 2:
-        tile(y, ldy, q, x->ld, xs, xsum, part, 2);
+        tile(y, ldy, q, x->ld, xs, xsum, p, 2);
         break;
     case 3:
-        tile(y, ldy, q, x->ld, xs, xsum, part, 3);
+        tile(y, ldy, q, x->ld, xs, xsum, p, 3);
         break;
     case 4:
-        tile(y, ldy, q, x->ld, xs, xsum, part, 4);
+        tile(y, ldy, q, x->ld, xs, xsum, p, 4);
         break;
     case 5:
-        tile(y, ldy, q, x->ld, xs, xsum, part, 5);
+        tile(y, ldy, q, x->ld, xs, xsum, p, 5);
         break;
     default:
-        tile(y, ldy, q, x->ld, xs, xsum, part, 6);
+        tile(y, ldy, q, x->ld, xs, xsum, p, 6);
         break;
     }
 }
 
 /* The last panel may have fewer columns than the tile writes: it goes through a buffer. */
-static void rows_x_edge(float *y, size_t ldy, const ll_act *x, size_t m, const panel_part *part, size_t rows,
+static void rows_x_edge(float *y, size_t ldy, const ll_act *x, size_t m, const panel *p, size_t rows,
                         size_t cols) {
     _Alignas(LL_ALIGN) float buffer[TILE_ROWS * LL_PANEL];
-    rows_x_panel(buffer, LL_PANEL, x, m, part, rows);
+    rows_x_panel(buffer, LL_PANEL, x, m, p, rows);
     for (size_t i = 0; i < rows; i++)
         memcpy(y + i * ldy, buffer + i * LL_PANEL, cols * sizeof *y);
-}
-
-/* All rows against one panel. A panel too large for the L2 is passed in blocks of groups; y carries the sums
- * between them. */
-static void panel_pass(float *y, size_t ldy, const ll_act *x, size_t m0, size_t m1, panel_part part,
-                       size_t cols) {
-    const size_t group_bytes = (part.group + 3) / 4 * STEP_BYTES;
-    size_t stride = part.groups;
-    if (cols == LL_PANEL && m1 - m0 > TILE_ROWS)
-        stride = BLOCK_BYTES / group_bytes + 1;
-    for (; part.g0 < part.groups; part.g0 = part.g1) {
-        part.g1 = ll_min(part.groups, part.g0 + stride);
-        for (size_t m = m0, rows; m < m1; m += rows) {
-            rows = ll_tile_rows(m1 - m, TILE_ROWS);
-            if (cols == LL_PANEL)
-                rows_x_panel(y + m * ldy, ldy, x, m, &part, rows);
-            else
-                rows_x_edge(y + m * ldy, ldy, x, m, &part, rows, cols);
-        }
-    }
 }
 
 void ll_matmul_i8_avx512vnni(float *y, size_t ldy, const ll_act *x, size_t m0, size_t m1, const ll_packed *w,
@@ -233,14 +211,14 @@ void ll_matmul_i8_avx512vnni(float *y, size_t ldy, const ll_act *x, size_t m0, s
     const uint8_t *const weights = w->data;
     const float *const scales = (const float *)(const void *)(weights + panel_count(w->n) * bytes);
     for (size_t j = n0; j < n1; j += LL_PANEL) {
-        const size_t panel = j / LL_PANEL;
-        const panel_part part = {weights + panel * bytes,
-                                 scales + panel * w->groups * LL_PANEL,
-                                 w->k,
-                                 w->group,
-                                 w->groups,
-                                 0,
-                                 w->groups};
-        panel_pass(y + j, ldy, x, m0, m1, part, ll_min(n1 - j, LL_PANEL));
+        const size_t i = j / LL_PANEL, cols = ll_min(n1 - j, LL_PANEL);
+        const panel p = {weights + i * bytes, scales + i * w->groups * LL_PANEL, w->k, w->group, w->groups};
+        for (size_t m = m0, rows; m < m1; m += rows) {
+            rows = ll_tile_rows(m1 - m, TILE_ROWS);
+            if (cols == LL_PANEL)
+                rows_x_panel(y + m * ldy + j, ldy, x, m, &p, rows);
+            else
+                rows_x_edge(y + m * ldy + j, ldy, x, m, &p, rows, cols);
+        }
     }
 }
