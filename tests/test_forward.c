@@ -10,6 +10,11 @@
 
 static const double tolerance = 2e-3; /* of a logit: float32 against float32 over 30 blocks */
 
+/* LL_TEST_QUICK: what sanitizers are to see, and no more. */
+static bool quick(void) {
+    return getenv("LL_TEST_QUICK") != NULL;
+}
+
 static ll_model *load(ll_weights_kind weights, size_t threads) {
     const char *path = ll_test_model();
     if (!path)
@@ -99,11 +104,6 @@ static void test_golden_logits(void) {
     CHECK(golden.count >= 8);
     ll_golden_logits_free(&golden);
     ll_model_destroy(model);
-}
-
-/* LL_TEST_QUICK: what sanitizers are to see, and no more. */
-static bool quick(void) {
-    return getenv("LL_TEST_QUICK") != NULL;
 }
 
 enum { SOME_TOKENS = 70, MORE_TOKENS = 120 };
