@@ -13,11 +13,15 @@ double ll_random_unit(ll_random *random) {
 }
 
 size_t ll_argmax(const float *logits, size_t n) {
-    size_t best = 0;
-    for (size_t i = 1; i < n; i++)
-        if (logits[i] > logits[best] || (isnan(logits[best]) && !isnan(logits[i])))
-            best = i;
-    return best;
+    /* The highest first, in lanes, then where it stands: a NaN is above nothing and equals nothing. */
+    float highest = -INFINITY;
+#pragma omp simd reduction(max : highest)
+    for (size_t i = 0; i < n; i++)
+        highest = logits[i] > highest ? logits[i] : highest;
+    for (size_t i = 0; i < n; i++)
+        if (logits[i] == highest)
+            return i;
+    return 0;
 }
 
 /* Unnormalised probability; the highest logit has 1, so nothing overflows. */
