@@ -78,5 +78,9 @@ uint64_t ll_read_stream_avx512vnni(const void *p, size_t bytes, int variant) {
         sum = read_streams(p, bytes, AHEAD, 1);
     else
         sum = read_streams(p, bytes, AHEAD, STREAMS);
-    return (uint64_t)_mm512_reduce_add_epi64(sum);
+    uint64_t lanes[8], total = 0; /* unsigned: the sum wraps */
+    _mm512_storeu_si512(lanes, sum);
+    for (int i = 0; i < 8; i++)
+        total += lanes[i];
+    return total;
 }
