@@ -101,6 +101,10 @@ static inline __m512i dot4(__m512i acc, __m512i u, __m512i q) {
     return acc;
 }
 
+/* gcc would make the addresses of a tile's 6 rows once, before the groups, and keep more of them than it has
+ * registers: it must not know how the rows' pointers hang together. */
+#define FORGET(pointer) __asm__("" : "+r"(pointer))
+
 /* y[i][0..64) = fma(acc, xs[i] * ws, first ? 0 : y[i][0..64)). */
 static LL_INLINE void scale_out(float *y, size_t ldy, __m512i acc[TILE_ROWS][4], const float *ws,
                                 const float *xs, size_t groups, bool first, const int rows) {
@@ -110,13 +114,18 @@ static LL_INLINE void scale_out(float *y, size_t ldy, __m512i acc[TILE_ROWS][4],
         w[j] = _mm512_load_ps(ws + 16 * j);
     LL_UNROLL
     for (int i = 0; i < rows; i++) {
-        __m512 x = _mm512_set1_ps(xs[(size_t)i * groups]);
-        float *yi = y + (size_t)i * ldy;
+        const __m512 x = _mm512_set1_ps(*xs);
         LL_UNROLL
         for (int j = 0; j < 4; j++) {
-            __m512 old = first ? _mm512_setzero_ps() : _mm512_loadu_ps(yi + 16 * j);
-            __m512 sum = _mm512_cvtepi32_ps(acc[i][j]);
-            _mm512_storeu_ps(yi + 16 * j, _mm512_fmadd_ps(sum, _mm512_mul_ps(x, w[j]), old));
+            const __m512 old = first ? _mm512_setzero_ps() : _mm512_loadu_ps(y + 16 * j);
+            const __m512 sum = _mm512_cvtepi32_ps(acc[i][j]);
+            _mm512_storeu_ps(y + 16 * j, _mm512_fmadd_ps(sum, _mm512_mul_ps(x, w[j]), old));
+        }
+        if (i + 1 < rows) {
+            y += ldy;
+            xs += groups;
+            FORGET(y);
+            FORGET(xs);
         }
     }
 }
@@ -146,13 +155,18 @@ static LL_INLINE void tile(float *y, size_t ldy, const int8_t *q, size_t ld, con
     for (size_t g = 0; g < p->groups; g++) {
         const float *ws = p->scales + g * LL_PANEL;
         const size_t steps = (ll_min(p->group, p->k - g * p->group) + 3) / 4;
+        const int32_t *sum = xsum + g;
         __m512i acc[TILE_ROWS][4];
         LL_UNROLL
         for (int i = 0; i < rows; i++) {
-            const __m512i start = _mm512_set1_epi32(-128 * xsum[(size_t)i * p->groups + g]);
+            const __m512i start = _mm512_set1_epi32(-128 * *sum);
             LL_UNROLL
             for (int j = 0; j < 4; j++)
                 acc[i][j] = start;
+            if (i + 1 < rows) {
+                sum += p->groups;
+                FORGET(sum);
+            }
         }
         const uint8_t *const end = w + steps * STEP_BYTES;
         do { /* a group is never empty; told so, gcc 12 keeps the accumulators where they are */
