@@ -77,7 +77,7 @@ void ll_sweep_skip(ll_sweep *sweep, double work) {
     sweep->progress.total -= work;
 }
 
-bool ll_sweep_copy_same(const ll_csv *csv, ll_row *row) {
+static bool copy_same(const ll_csv *csv, ll_row *row) {
     const ll_csv_schema *schema = row->schema;
     for (size_t r = 0; r < ll_csv_rows(csv); r++) {
         bool same = true;
@@ -93,6 +93,21 @@ bool ll_sweep_copy_same(const ll_csv *csv, ll_row *row) {
         return true;
     }
     return false;
+}
+
+ll_row_state ll_sweep_look_up(ll_sweep *sweep, const ll_csv *csv, ll_row *row, const ll_sweep_task *task,
+                              const char *stage, double work) {
+    const ll_row_state state = ll_csv_find(csv, row) != SIZE_MAX ? LL_ROW_THERE
+                               : copy_same(csv, row)             ? LL_ROW_COPIED
+                                                                 : LL_ROW_MISSING;
+    if (state == LL_ROW_MISSING) {
+        char label[64];
+        snprintf(label, sizeof label, "%s, %s %zu", stage, task->kind, task->dropped);
+        ll_progress_label(&sweep->progress, label);
+    } else {
+        ll_sweep_skip(sweep, work);
+    }
+    return state;
 }
 
 static ll_status add_task(ll_sweep *sweep, const char *kind, size_t dropped) {

@@ -51,7 +51,11 @@ ll_status ll_sweep_open(ll_sweep *sweep, const ll_csv_schema *schema, ll_csv **o
 ll_status ll_sweep_need_model(ll_sweep *sweep);
 /* Takes work that is not needed out of the total. */
 void ll_sweep_skip(ll_sweep *sweep, double work);
-/* A row of csv that differs from row in nothing but kind and dropped: two plans that drop the same modules
- * share one measurement. Copies its other cells into row. */
-bool ll_sweep_copy_same(const ll_csv *csv, ll_row *row);
+
+typedef enum { LL_ROW_THERE, LL_ROW_COPIED, LL_ROW_MISSING } ll_row_state;
+/* What is to be done for the row, whose key is filled: nothing, append it (a row of csv differs from it in nothing but kind
+ * and dropped, since two plans drop the same modules: they share one measurement, which is copied), or measure it first.
+ * stage is for the progress line; work leaves the total where nothing is measured. */
+ll_row_state ll_sweep_look_up(ll_sweep *sweep, const ll_csv *csv, ll_row *row, const ll_sweep_task *task,
+                              const char *stage, double work);
 #endif

@@ -71,16 +71,11 @@ static ll_status run_task(stage *s, const ll_sweep_task *task) {
     ll_sweep *sweep = s->sweep;
     ll_row row;
     fill_key(&row, s, task);
-    const bool found = ll_csv_find(s->csv, &row) != SIZE_MAX,
-               copied = !found && ll_sweep_copy_same(s->csv, &row);
-    if (found || copied)
-        ll_sweep_skip(sweep, ll_sweep_quality_work(sweep));
-    if (found)
+    const ll_row_state state =
+        ll_sweep_look_up(sweep, s->csv, &row, task, "quality", ll_sweep_quality_work(sweep));
+    if (state == LL_ROW_THERE)
         return LL_OK;
-    char label[64];
-    snprintf(label, sizeof label, "quality, %s %zu", task->kind, task->dropped);
-    ll_progress_label(&sweep->progress, label);
-    if (!copied)
+    if (state == LL_ROW_MISSING)
         LL_TRY(measure(s, task, &row));
     sweep->computed++;
     return ll_csv_append(s->csv, &row, sweep->error);

@@ -101,15 +101,10 @@ static ll_status measure(ll_sweep *sweep, const ll_sweep_task *task, ll_csv *sam
 static ll_status run_task(ll_sweep *sweep, const ll_sweep_task *task, ll_csv *csv, ll_csv *samples) {
     ll_row row;
     fill_key(&row, sweep, task);
-    const bool found = ll_csv_find(csv, &row) != SIZE_MAX, copied = !found && ll_sweep_copy_same(csv, &row);
-    if (found || copied)
-        ll_sweep_skip(sweep, ll_sweep_speed_work(sweep));
-    if (found)
+    const ll_row_state state = ll_sweep_look_up(sweep, csv, &row, task, "speed", ll_sweep_speed_work(sweep));
+    if (state == LL_ROW_THERE)
         return LL_OK;
-    char label[64];
-    snprintf(label, sizeof label, "speed, %s %zu", task->kind, task->dropped);
-    ll_progress_label(&sweep->progress, label);
-    if (!copied)
+    if (state == LL_ROW_MISSING)
         LL_TRY(measure(sweep, task, samples, &row));
     sweep->computed++;
     return ll_csv_append(csv, &row, sweep->error);
