@@ -13,6 +13,10 @@ sweep() {
     "$program" sweep "$model" --samples 2 --length 48 --window 64 --max-windows 2 --counts 0,2 --prompt 32 --generate 40 \
         --repetitions 1 --out "$1" "${@:2}" >"$folder/out" 2>"$folder/err" </dev/null
 }
+# says NAME PART FILE: the file holds the part.
+says() {
+    if grep -q -- "$2" "$3"; then ok "$1"; else fail "$1" "$(tail -n 3 "$3")" "expected to hold: $2"; fi
+}
 # What a file measures, without its timings, commit, machine and date.
 columns() { # FILE COLUMN...
     awk -F, -v names="${*:2}" 'NR == 1 {n = split(names, want, " "); for (i = 1; i <= NF; i++) at[$i] = i}
@@ -32,13 +36,13 @@ check "speed rows" 6 "$(wc -l <"$whole/speed.csv")"
 check "the full model is at no distance from itself" " none 0 1" \
     "$(columns "$whole/quality.csv" kind dropped top1 | sed -n 2p)"
 for file in report.md plan.json samples.csv; do
-    [ -s "$whole/$file" ] && ok "$file" || fail "$file" "it is not there"
+    says "$file is there" . "$whole/$file"
 done
 
 sums() { cat "$whole"/*.csv "$whole"/plan.json | sha256sum; }
 before=$(sums)
-sweep "$whole" && grep -q "every row was there" "$folder/out" && ok "a second run says that nothing is missing" ||
-    fail "a second run" "$(tail -n 3 "$folder/out" "$folder/err")"
+sweep "$whole"
+says "a second run says that nothing is missing" "every row was there" "$folder/out"
 check "a second run changes no row" "$before" "$(sums)"
 
 # Killed at a dozen places, at least one of them within each stage.
@@ -56,7 +60,7 @@ check "killed and run again: the same rows" "$(rows "$whole")" "$(rows "$parts")
 truncate -s -20 "$parts/quality.csv"
 kept=$(head -n 5 "$parts/quality.csv" | sha256sum)
 sweep "$parts" || fail "after a cut row" "$(cat "$folder/err")"
-grep -q "the last row was cut" "$folder/err" && ok "a cut row is named" || fail "a cut row is named" "$(cat "$folder/err")"
+says "a cut row is named" "the last row was cut" "$folder/err"
 check "after a cut row: the same rows" "$(rows "$whole")" "$(rows "$parts")"
 check "after a cut row: the rows before it are kept" "$kept" "$(head -n 5 "$parts/quality.csv" | sha256sum)"
 
@@ -65,7 +69,7 @@ sed -i '1s/perplexity/ppl/' "$parts/quality.csv"
 kept=$(sha256sum <"$parts/quality.csv")
 sweep "$parts"
 check "another version: exit" 1 $?
-grep -q "quality.csv.*ppl" "$folder/err" && ok "another version: named" || fail "another version: named" "$(cat "$folder/err")"
+says "another version: named" "quality.csv.*ppl" "$folder/err"
 check "another version: left alone" "$kept" "$(sha256sum <"$parts/quality.csv")"
 
 run 1 "its context is 8192 positions" "$program" sweep "$model" --prompt 8000 --generate 300 --out "$folder/too-long"
