@@ -72,8 +72,11 @@ static ll_status run(job *j, const ll_options *options, ll_error *error) {
     LL_TRY(ll_cmd_load(options, options->weights, &j->model, path, error));
     LL_TRY(ll_cmd_mask(options, ll_model_config(j->model), &j->mask, error));
     ll_mask_format(&j->mask, ll_model_config(j->model)->layers, j->drop);
-    LL_TRY(ll_windows_cut(&j->windows, ll_model_tokenizer(j->model), &j->text, options->window,
-                          options->first_window, options->max_windows, error));
+    const ll_status status =
+        ll_windows_cut(&j->windows, ll_model_tokenizer(j->model), &j->text, options->window,
+                       options->first_window, options->max_windows, error);
+    if (status != LL_OK)
+        return ll_fail_in(error, status, "%s", options->text);
     LL_TRY(measure(j, options, error));
     if (options->json)
         return print_json(j, options, error);

@@ -42,8 +42,10 @@ static ll_status prepare(stage *s) {
         return LL_OK;
     LL_TRY(ll_sweep_need_model(sweep));
     const ll_protocol *p = sweep->protocol;
-    LL_TRY(ll_windows_cut(&s->windows, ll_model_tokenizer(sweep->model), &s->text, p->window, p->first_window,
-                          p->max_windows, sweep->error));
+    const ll_status status = ll_windows_cut(&s->windows, ll_model_tokenizer(sweep->model), &s->text,
+                                            p->window, p->first_window, p->max_windows, sweep->error);
+    if (status != LL_OK)
+        return ll_fail_in(sweep->error, status, "%s", sweep->options->text);
     sweep->progress.unit = 0; /* one pass beside those of every row */
     return ll_baseline_make(&s->baseline, sweep->model, &s->windows, &sweep->progress, sweep->error);
 }
