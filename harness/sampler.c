@@ -14,10 +14,18 @@ double ll_random_unit(ll_random *random) {
 
 size_t ll_argmax(const float *logits, size_t n) {
     /* The highest first, in lanes, then where it stands: a NaN is above nothing and equals nothing. */
-    float highest = -INFINITY;
-#pragma omp simd reduction(max : highest)
-    for (size_t i = 0; i < n; i++)
-        highest = logits[i] > highest ? logits[i] : highest;
+    enum { LANES = 16 };
+    float lane[LANES], highest = -INFINITY;
+    for (size_t j = 0; j < LANES; j++)
+        lane[j] = highest;
+    size_t at = 0;
+    for (; at + LANES <= n; at += LANES)
+        for (size_t j = 0; j < LANES; j++)
+            lane[j] = logits[at + j] > lane[j] ? logits[at + j] : lane[j];
+    for (; at < n; at++)
+        lane[0] = logits[at] > lane[0] ? logits[at] : lane[0];
+    for (size_t j = 0; j < LANES; j++)
+        highest = lane[j] > highest ? lane[j] : highest;
     for (size_t i = 0; i < n; i++)
         if (logits[i] == highest)
             return i;
