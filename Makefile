@@ -121,7 +121,7 @@ $(BUILD)/flags: FORCE
 	@echo '$(FLAGS_TEXT)' | cmp -s - $@ || echo '$(FLAGS_TEXT)' > $@
 
 # What a result row says of this build, and where its texts and plots lie; a new commit recompiles only the files that ask.
-SHARE  ?= harness
+SHARE  ?= $(CURDIR)/harness
 COMMIT   := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 define BUILD_INFO
 #define LL_COMMIT "$(COMMIT)"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # The whole experiment from an empty tree: installs what is missing, builds, fetches the model, sweeps, prints the table.
 set -u
+from=$PWD
 cd "$(dirname "$0")" || exit 3
 
 usage() {
@@ -47,10 +48,15 @@ while [ $# -gt 0 ]; do
     shift
 done
 
+# Paths are the caller's, wherever this script lies.
+absolute() { case "$1" in /*) echo "$1" ;; *) echo "$from/$1" ;; esac; }
+[ -z "$out" ] || out=$(absolute "$out")
+
 names=$(tools/fetch_model.sh --list)
 [ -n "$model" ] || model=${names%% *}
 case "$model" in
 */* | *.gguf)
+    model=$(absolute "$model")
     [ -f "$model" ] || { echo "run_all.sh: no file $model" >&2; exit 1; }
     fetch=
     ;;

@@ -59,11 +59,12 @@ static ll_status run(const ll_options *options, const ll_model *model, const ll_
                           : context < LL_DEFAULT_LENGTH ? context
                                                         : LL_DEFAULT_LENGTH;
     const bool all = options->samples == 0 || options->samples > documents->count;
+    ll_tally tally = {0};
     ll_progress progress;
     ll_progress_begin(&progress, "importance", (double)(all ? documents->count : options->samples),
                       options->quiet);
     const ll_status status =
-        ll_importance_run(plan, model, documents, options->samples, length, &progress, error);
+        ll_importance_run(plan, model, documents, options->samples, length, &tally, NULL, &progress, error);
     ll_progress_end(&progress);
     LL_TRY(status);
     snprintf(plan->data_file, sizeof plan->data_file, "%s", ll_file_name(options->calib));

@@ -30,19 +30,19 @@ static ll_status measure(job *j, const ll_options *options, ll_error *error) {
     return status;
 }
 
-/* null for a value that was not measured. */
+/* null for what JSON has no number for: not measured, or without end. */
 static json_t *real_or_null(double value) {
-    return isnan(value) ? json_null() : json_real(value);
+    return !isfinite(value) ? json_null() : json_real(value);
 }
 
 static ll_status print_json(const job *j, const ll_options *options, ll_error *error) {
     const ll_quality *q = &j->quality;
-    json_t *root =
-        json_pack("{s:f, s:f, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s}", "perplexity", q->perplexity, "stderr",
-                  q->perplexity_stderr, "tokens", (json_int_t)q->tokens, "windows", (json_int_t)q->windows,
-                  "window", (json_int_t)options->window, "first_window", (json_int_t)options->first_window,
-                  "recipe", LL_QUALITY_RECIPE, "weights", ll_weights_kind_name(options->weights), "drop",
-                  j->drop, "text_sha256", j->text.sha256);
+    json_t *root = json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s}", "perplexity",
+                             real_or_null(q->perplexity), "stderr", real_or_null(q->perplexity_stderr),
+                             "tokens", (json_int_t)q->tokens, "windows", (json_int_t)q->windows, "window",
+                             (json_int_t)options->window, "first_window", (json_int_t)options->first_window,
+                             "recipe", LL_QUALITY_RECIPE, "weights", ll_weights_kind_name(options->weights),
+                             "drop", j->drop, "text_sha256", j->text.sha256);
     if (!root)
         return ll_fail(error, LL_NO_RESOURCE, "no memory for the result");
     json_object_set_new(root, "kl", real_or_null(q->kl));

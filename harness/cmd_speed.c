@@ -9,7 +9,7 @@ static ll_speed_spec spec_of(const ll_options *options) {
 }
 
 static void put(json_t *root, const char *key, double value) {
-    json_object_set_new(root, key, isnan(value) ? json_null() : json_real(value));
+    json_object_set_new(root, key, !isfinite(value) ? json_null() : json_real(value));
 }
 
 static void put_spread(json_t *root, const char *key, const ll_spread *spread) {

@@ -15,6 +15,15 @@ static void say_where(const ll_options *options, const char *folder, size_t comp
             options->model);
 }
 
+static ll_status print_json(const ll_protocol *protocol, const char *folder, size_t computed,
+                            ll_error *error) {
+    json_t *root = json_pack("{s:s, s:s, s:I}", "folder", folder, "protocol", protocol->name, "rows_computed",
+                             (json_int_t)computed);
+    const ll_status status = ll_cmd_print_json(root, error);
+    json_decref(root);
+    return status;
+}
+
 ll_status ll_cmd_sweep(const ll_options *options, ll_error *error) {
     char standard[LL_CMD_PATH];
     const ll_protocol protocol = ll_protocol_of(options);
@@ -22,7 +31,9 @@ ll_status ll_cmd_sweep(const ll_options *options, ll_error *error) {
     const char *folder = options->out ? options->out : standard;
     size_t computed = 0;
     LL_TRY(ll_sweep_run(options, &protocol, folder, &computed, error));
-    LL_TRY(ll_report_write(folder, folder, stdout, error));
+    LL_TRY(ll_report_write(folder, folder, options->json ? NULL : stdout, error));
+    if (options->json)
+        return print_json(&protocol, folder, computed, error);
     say_where(options, folder, computed);
     return LL_OK;
 }

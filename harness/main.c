@@ -1,9 +1,11 @@
 #include "cmd.h"
 #include "run_info.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static ll_status (*const commands[LL_COMMAND_COUNT])(const ll_options *, ll_error *) = {
     [LL_COMMAND_INFO] = ll_cmd_info,         [LL_COMMAND_TOKENIZE] = ll_cmd_tokenize,
@@ -13,13 +15,29 @@ static ll_status (*const commands[LL_COMMAND_COUNT])(const ll_options *, ll_erro
     [LL_COMMAND_REPORT] = ll_cmd_report,
 };
 
-/* Minutes of work end in these files: that they can be written is known before. */
-static ll_status check_outputs(const ll_options *options, ll_error *error) {
-    if (options->which == LL_COMMAND_PLAN && options->out)
+/* Minutes of work end in these files: that they can be written is known before. A folder is its command's own affair. */
+static ll_status check_outputs(const ll_options *options, bool to_file, ll_error *error) {
+    if (to_file)
         LL_TRY(ll_cmd_check_output(options->out, error));
     if (options->csv && strcmp(options->csv, "-") != 0)
         LL_TRY(ll_cmd_check_output(options->csv, error));
     return LL_OK;
+}
+
+/* Runs the command with standard output going beside the file --out, which it replaces when all went well. */
+static ll_status run_to_file(const ll_options *options, ll_error *error) {
+    char part[LL_CMD_PATH];
+    const int length = snprintf(part, sizeof part, "%s.part-%ld", options->out, (long)getpid());
+    if (length >= (int)sizeof part || !freopen(part, "w", stdout))
+        return ll_fail(error, LL_BAD_INPUT, "%s: cannot be written: %s", options->out, strerror(errno));
+    ll_status status = commands[options->which](options, error);
+    if (status == LL_OK)
+        status = ll_cmd_flush(error);
+    if (status == LL_OK && rename(part, options->out) != 0)
+        status = ll_fail(error, LL_BAD_INPUT, "%s: cannot be written: %s", options->out, strerror(errno));
+    if (status != LL_OK)
+        remove(part);
+    return status;
 }
 
 static ll_status run(int argc, char **argv, ll_error *error) {
@@ -31,8 +49,10 @@ static ll_status run(int argc, char **argv, ll_error *error) {
     bool done = false;
     LL_TRY(ll_options_parse(&options, argc, argv, &done, error));
     if (!done) {
-        LL_TRY(check_outputs(&options, error));
-        LL_TRY(commands[options.which](&options, error));
+        const bool folder = options.which == LL_COMMAND_SWEEP || options.which == LL_COMMAND_REPORT;
+        const bool to_file = options.out && !folder;
+        LL_TRY(check_outputs(&options, to_file, error));
+        LL_TRY(to_file ? run_to_file(&options, error) : commands[options.which](&options, error));
     }
     return ll_cmd_flush(error);
 }

@@ -18,7 +18,7 @@ typedef struct {
 
 /* The full model's residual streams of all windows: what KL and top-1 are compared with. */
 typedef struct {
-    float *residual; /* [count][window][hidden] */
+    float *residual; /* [count][BOS + window][hidden] */
 } ll_baseline;
 ll_status ll_baseline_make(ll_baseline *out, const ll_model *model, const ll_windows *windows,
                            ll_progress *progress, ll_error *error);

@@ -142,6 +142,8 @@ static void predict(bench *b) {
     out->predicted_decode = full_bytes / bytes;
     out->predicted =
         (full_ops / peak + generate * full_bytes / bandwidth) / (ops / peak + generate * bytes / bandwidth);
+    if (ll_model_options_used(b->model)->weights == LL_WEIGHTS_F32)
+        out->predicted = NAN;
     out->bytes_per_token = bytes;
     out->ops_per_token = ops / prompt;
 }

@@ -28,9 +28,10 @@ typedef struct {
     /* Medians and quartiles of ratios of neighbouring runs, full time over dropped time; 1 exactly for the
      * full model. */
     ll_spread speedup_prefill, speedup_decode, speedup;
-    double predicted_prefill, predicted_decode,
-        predicted;     /* by operations at the int8 peak and bytes at the read bandwidth */
-    uint64_t kv_bytes; /* allocated for prompt + generate positions */
+    double predicted_prefill, predicted_decode; /* by operations alone; by bytes alone */
+    double
+        predicted; /* by both, at the int8 peak and the read bandwidth; NAN in f32, whose peak is not probed */
+    uint64_t kv_bytes;                     /* allocated for prompt + generate positions */
     double bytes_per_token, ops_per_token; /* decode at the middle depth; prefill */
     double int8_share,
         bandwidth_share; /* of the larger of the two neighbouring probes, medians; int8_share NAN in f32 */

@@ -2,6 +2,7 @@
 #include "cmd.h"
 #include "documents.h"
 #include "model_list.h"
+#include "rows.h"
 #include "run_info.h"
 #include "sweep_private.h"
 
@@ -56,7 +57,8 @@ ll_protocol ll_protocol_of(const ll_options *options) {
     return p;
 }
 
-ll_status ll_sweep_open(ll_sweep *sweep, const ll_csv_schema *schema, ll_csv **out) {
+/* Opens folder/schema.csv, saying so on stderr when a cut last row was taken away. */
+static ll_status open_rows(ll_sweep *sweep, const ll_csv_schema *schema, ll_csv **out) {
     char path[LL_SWEEP_PATH];
     bool recovered;
     snprintf(path, sizeof path, "%s/%s.csv", sweep->folder, schema->name);
@@ -110,6 +112,17 @@ ll_row_state ll_sweep_look_up(ll_sweep *sweep, const ll_csv *csv, ll_row *row, c
     return state;
 }
 
+/* A cell is cut where it is full, and a cut key would stand for other drops too: a long one ends with its hash. */
+static void shorten_drop(char drop[LL_MASK_TEXT]) {
+    enum { HASH = 16, KEPT = LL_CSV_CELL - HASH - 8 };
+    char hash[LL_SHA256_TEXT];
+    const size_t length = strlen(drop);
+    if (length < LL_CSV_CELL)
+        return;
+    ll_sha256_bytes(drop, length, hash);
+    snprintf(drop + KEPT, LL_MASK_TEXT - KEPT, "...#%.*s", HASH, hash);
+}
+
 static ll_status add_task(ll_sweep *sweep, const char *kind, size_t dropped) {
     ll_sweep_task *task = &sweep->tasks[sweep->task_count++];
     char spec[64] = "none";
@@ -119,6 +132,7 @@ static ll_status add_task(ll_sweep *sweep, const char *kind, size_t dropped) {
     task->dropped = dropped;
     LL_TRY(ll_drop_parse(&task->mask, spec, sweep->config.layers, &sweep->plan.orders, sweep->error));
     ll_mask_format(&task->mask, sweep->config.layers, task->drop);
+    shorten_drop(task->drop);
     return LL_OK;
 }
 
@@ -137,19 +151,41 @@ static ll_status make_tasks(ll_sweep *sweep) {
     return LL_OK;
 }
 
-/* What can be known of the model and the machine without reading weights. */
+/* What the file's header tells, and the text in windows: all that can be known without reading weights. */
+static ll_status read_header(ll_sweep *sweep, const ll_gguf *gguf) {
+    const ll_protocol *p = sweep->protocol;
+    LL_TRY(ll_config_from_gguf(&sweep->config, gguf, sweep->error));
+    ll_tokenizer *tokenizer;
+    LL_TRY(ll_tokenizer_from_gguf(&tokenizer, gguf, sweep->config.vocab, sweep->error));
+    ll_status status = ll_windows_cut(&sweep->windows, tokenizer, &sweep->text, p->window, p->first_window,
+                                      p->max_windows, sweep->error);
+    if (status != LL_OK)
+        status = ll_fail_in(sweep->error, status, "%s", sweep->options->text);
+    ll_tokenizer_destroy(tokenizer);
+    return status;
+}
+
 static ll_status look(ll_sweep *sweep) {
+    LL_TRY(ll_documents_load(&sweep->calib, sweep->options->calib, sweep->error));
+    LL_TRY(ll_documents_load(&sweep->text, sweep->options->text, sweep->error));
     LL_TRY(ll_cmd_locate(sweep->options, sweep->model_path, sweep->error));
     ll_gguf *gguf;
     LL_TRY(ll_gguf_open(&gguf, sweep->model_path, sweep->error));
-    const ll_status status = ll_config_from_gguf(&sweep->config, gguf, sweep->error);
+    const ll_status status = read_header(sweep, gguf);
     ll_gguf_close(gguf);
     LL_TRY(status);
     LL_TRY(ll_sha256_file(sweep->model_path, sweep->model_sha256, sweep->error));
     LL_TRY(ll_machine_probe(&sweep->machine, "", sweep->error));
     sweep->threads = sweep->options->threads ? sweep->options->threads : sweep->machine.threads;
-    LL_TRY(ll_model_select_kernels(&sweep->kernels, sweep->options->isa, sweep->error));
-    return ll_folder_make(sweep->folder, sweep->error);
+    return ll_model_select_kernels(&sweep->kernels, sweep->options->isa, sweep->error);
+}
+
+static ll_status open_all(ll_sweep *sweep) {
+    LL_TRY(ll_folder_make(sweep->folder, sweep->error));
+    LL_TRY(open_rows(sweep, &ll_importance_schema, &sweep->importance));
+    LL_TRY(open_rows(sweep, &ll_quality_schema, &sweep->quality));
+    LL_TRY(open_rows(sweep, &ll_speed_schema, &sweep->speed));
+    return open_rows(sweep, &ll_samples_schema, &sweep->samples);
 }
 
 /* Refuses before any work what could only fail after it. */
@@ -172,6 +208,7 @@ static ll_status check_protocol(const ll_sweep *sweep) {
 static ll_status run_stages(ll_sweep *sweep) {
     LL_TRY(look(sweep));
     LL_TRY(check_protocol(sweep));
+    LL_TRY(open_all(sweep));
     const double tasks = 1 + LL_DROP_KINDS * (double)sweep->protocol->count_total;
     ll_progress_begin(&sweep->progress, "importance",
                       ll_sweep_importance_work(sweep) +
@@ -197,6 +234,13 @@ ll_status ll_sweep_run(const ll_options *options, const ll_protocol *protocol, c
     *computed = sweep->computed;
     ll_model_destroy(sweep->model);
     ll_plan_free(&sweep->plan);
+    ll_csv_close(sweep->importance);
+    ll_csv_close(sweep->quality);
+    ll_csv_close(sweep->speed);
+    ll_csv_close(sweep->samples);
+    ll_windows_free(&sweep->windows);
+    ll_documents_free(&sweep->calib);
+    ll_documents_free(&sweep->text);
     free(sweep->tasks);
     free(sweep);
     return status;

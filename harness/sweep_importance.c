@@ -1,8 +1,8 @@
 #include "cmd.h"
-#include "importance.h"
 #include "rows.h"
 #include "run_info.h"
 #include "sweep_private.h"
+#include "tally.h"
 
 #include <math.h>
 #include <string.h>
@@ -60,50 +60,68 @@ static ll_status append_rows(ll_sweep *sweep, ll_csv *csv, const ll_model *model
     return LL_OK;
 }
 
+typedef struct {
+    char path[LL_SWEEP_PATH];
+    ll_tally_key key;
+    double saved; /* when */
+} keeper;
+
+/* A document takes seconds on a large model and milliseconds on a small one: a file every two seconds is enough. */
+static ll_status save(void *context, const ll_tally *tally, ll_error *error) {
+    keeper *k = context;
+    if (ll_seconds() - k->saved < 2)
+        return LL_OK;
+    k->saved = ll_seconds();
+    return ll_tally_write(tally, &k->key, k->path, error);
+}
+
+static ll_status measure_with(ll_sweep *sweep, const ll_model *model) {
+    const ll_plan *plan = &sweep->plan;
+    keeper k = {.key = {plan->model_sha256, plan->data_sha256, plan->length, plan->layers, plan->samples}};
+    snprintf(k.path, sizeof k.path, "%s/importance.part.json", sweep->folder);
+    ll_tally tally = ll_tally_read(k.path, &k.key);
+    k.saved = ll_seconds();
+    const ll_tally_keeper kept = {save, &k};
+    sweep->progress.unit = document_work(sweep);
+    LL_TRY(ll_importance_run(&sweep->plan, model, &sweep->calib, sweep->protocol->samples,
+                             sweep->protocol->length, &tally, &kept, &sweep->progress, sweep->error));
+    LL_TRY(append_rows(sweep, sweep->importance, model));
+    (void)remove(k.path); /* left over, it is worth nothing and does no harm */
+    return LL_OK;
+}
+
 /* In float32, whatever the sweep's weights are: the paper's importance. */
-static ll_status measure(ll_sweep *sweep, const ll_documents *documents, ll_csv *csv) {
+static ll_status measure(ll_sweep *sweep) {
     ll_model *model;
     char path[LL_CMD_PATH];
     LL_TRY(ll_cmd_load(sweep->options, LL_WEIGHTS_F32, &model, path, sweep->error));
-    ll_progress_label(&sweep->progress, "importance");
-    sweep->progress.unit = document_work(sweep);
-    ll_status status = ll_importance_run(&sweep->plan, model, documents, sweep->protocol->samples,
-                                         sweep->protocol->length, &sweep->progress, sweep->error);
-    if (status == LL_OK)
-        status = append_rows(sweep, csv, model);
+    const ll_status status = measure_with(sweep, model);
     ll_model_destroy(model);
     return status;
 }
 
-static ll_status with_documents(ll_sweep *sweep, const ll_documents *documents) {
+static void begin_plan(ll_sweep *sweep) {
     ll_plan *plan = &sweep->plan;
+    const size_t asked = sweep->protocol->samples;
     plan->layers = sweep->config.layers;
-    plan->samples = sweep->protocol->samples < documents->count ? sweep->protocol->samples : documents->count;
+    plan->samples = asked < sweep->calib.count ? asked : sweep->calib.count;
     plan->length = sweep->protocol->length;
-    memcpy(plan->data_sha256, documents->sha256, sizeof plan->data_sha256);
+    memcpy(plan->data_sha256, sweep->calib.sha256, sizeof plan->data_sha256);
     memcpy(plan->model_sha256, sweep->model_sha256, sizeof plan->model_sha256);
     snprintf(plan->data_file, sizeof plan->data_file, "%s", ll_file_name(sweep->options->calib));
-    ll_csv *csv;
-    LL_TRY(ll_sweep_open(sweep, &ll_importance_schema, &csv));
-    ll_status status = LL_OK;
-    if (read_rows(sweep, csv))
-        ll_sweep_skip(sweep, ll_sweep_importance_work(sweep));
-    else
-        status = measure(sweep, documents, csv);
-    /* The plan is made of the rows, so that a later run makes the very same one. */
-    if (status == LL_OK && !read_rows(sweep, csv))
-        status = ll_fail(sweep->error, LL_BAD_INPUT, "%s/%s.csv: rows just written are not there",
-                         sweep->folder, ll_importance_schema.name);
-    ll_csv_close(csv);
-    return status;
 }
 
 ll_status ll_sweep_importance(ll_sweep *sweep) {
-    ll_documents documents;
-    LL_TRY(ll_documents_load(&documents, sweep->options->calib, sweep->error));
-    const ll_status status = with_documents(sweep, &documents);
-    ll_documents_free(&documents);
-    LL_TRY(status);
+    begin_plan(sweep);
+    if (read_rows(sweep, sweep->importance)) {
+        ll_sweep_skip(sweep, ll_sweep_importance_work(sweep));
+    } else {
+        LL_TRY(measure(sweep));
+        /* The plan is made of the rows, so that a later run makes the very same one. */
+        if (!read_rows(sweep, sweep->importance))
+            return ll_fail(sweep->error, LL_BAD_INPUT, "%s/%s.csv: rows just written are not there",
+                           sweep->folder, ll_importance_schema.name);
+    }
     char path[LL_SWEEP_PATH];
     snprintf(path, sizeof path, "%s/plan.json", sweep->folder);
     LL_TRY(ll_plan_order(&sweep->plan, sweep->error));

@@ -2,6 +2,7 @@
 #ifndef LL_SWEEP_PRIVATE_H
 #define LL_SWEEP_PRIVATE_H
 #include "csv.h"
+#include "documents.h"
 #include "plan.h"
 #include "progress.h"
 #include "quality.h"
@@ -27,6 +28,9 @@ typedef struct {
     ll_machine machine;
     ll_kernels kernels;
     size_t threads;
+    ll_documents calib, text;
+    ll_windows windows;                             /* of text */
+    ll_csv *importance, *quality, *speed, *samples; /* open, and so locked, for the whole sweep */
     ll_plan plan;
     ll_sweep_task *tasks;
     size_t task_count;
@@ -46,8 +50,6 @@ ll_status ll_sweep_importance(ll_sweep *sweep);
 ll_status ll_sweep_quality(ll_sweep *sweep);
 ll_status ll_sweep_speed(ll_sweep *sweep);
 
-/* Opens folder/schema.csv, saying so on stderr when a cut last row was taken away. */
-ll_status ll_sweep_open(ll_sweep *sweep, const ll_csv_schema *schema, ll_csv **out);
 ll_status ll_sweep_need_model(ll_sweep *sweep);
 /* Takes work that is not needed out of the total. */
 void ll_sweep_skip(ll_sweep *sweep, double work);

@@ -9,15 +9,12 @@ static double window_work(const ll_sweep *sweep) {
 }
 
 double ll_sweep_quality_work(const ll_sweep *sweep) {
-    return (double)sweep->protocol->max_windows * window_work(sweep);
+    return (double)sweep->windows.count * window_work(sweep);
 }
 
 typedef struct {
     ll_sweep *sweep;
-    ll_documents text;
-    ll_windows windows;
     ll_baseline baseline;
-    ll_csv *csv;
 } stage;
 
 static void fill_key(ll_row *row, const stage *s, const ll_sweep_task *task) {
@@ -25,29 +22,24 @@ static void fill_key(ll_row *row, const stage *s, const ll_sweep_task *task) {
     ll_row_begin(row, &ll_quality_schema);
     ll_row_text(row, "model_sha256", s->sweep->model_sha256);
     ll_row_weights(row, s->sweep->options->weights, s->sweep->options->group);
-    ll_row_text(row, "data_sha256", s->text.sha256);
+    ll_row_text(row, "data_sha256", s->sweep->text.sha256);
     ll_row_text(row, "recipe", LL_QUALITY_RECIPE);
     ll_row_int(row, "window", p->window);
     ll_row_int(row, "first_window", p->first_window);
-    ll_row_int(row, "windows", p->max_windows);
+    ll_row_int(row, "windows", s->sweep->windows.count);
     ll_row_text(row, "kind", task->kind);
     ll_row_int(row, "dropped", task->dropped);
     ll_row_text(row, "drop", task->drop);
 }
 
-/* Windows and the full model's residual streams, when the first row needs them. */
+/* The full model's residual streams, when the first row needs them. */
 static ll_status prepare(stage *s) {
     ll_sweep *sweep = s->sweep;
     if (s->baseline.residual)
         return LL_OK;
     LL_TRY(ll_sweep_need_model(sweep));
-    const ll_protocol *p = sweep->protocol;
-    const ll_status status = ll_windows_cut(&s->windows, ll_model_tokenizer(sweep->model), &s->text,
-                                            p->window, p->first_window, p->max_windows, sweep->error);
-    if (status != LL_OK)
-        return ll_fail_in(sweep->error, status, "%s", sweep->options->text);
     sweep->progress.unit = 0; /* one pass beside those of every row */
-    return ll_baseline_make(&s->baseline, sweep->model, &s->windows, &sweep->progress, sweep->error);
+    return ll_baseline_make(&s->baseline, sweep->model, &sweep->windows, &sweep->progress, sweep->error);
 }
 
 static ll_status measure(stage *s, const ll_sweep_task *task, ll_row *row) {
@@ -55,7 +47,7 @@ static ll_status measure(stage *s, const ll_sweep_task *task, ll_row *row) {
     LL_TRY(prepare(s));
     sweep->progress.unit = window_work(sweep);
     ll_quality q;
-    LL_TRY(ll_quality_run(&q, sweep->model, &task->mask, &s->windows, &s->baseline, &sweep->progress,
+    LL_TRY(ll_quality_run(&q, sweep->model, &task->mask, &sweep->windows, &s->baseline, &sweep->progress,
                           sweep->error));
     ll_row_real(row, "perplexity", q.perplexity, 9);
     ll_row_real(row, "perplexity_stderr", q.perplexity_stderr, 4);
@@ -74,24 +66,20 @@ static ll_status run_task(stage *s, const ll_sweep_task *task) {
     ll_row row;
     fill_key(&row, s, task);
     const ll_row_state state =
-        ll_sweep_look_up(sweep, s->csv, &row, task, "quality", ll_sweep_quality_work(sweep));
+        ll_sweep_look_up(sweep, sweep->quality, &row, task, "quality", ll_sweep_quality_work(sweep));
     if (state == LL_ROW_THERE)
         return LL_OK;
     if (state == LL_ROW_MISSING)
         LL_TRY(measure(s, task, &row));
     sweep->computed++;
-    return ll_csv_append(s->csv, &row, sweep->error);
+    return ll_csv_append(sweep->quality, &row, sweep->error);
 }
 
 ll_status ll_sweep_quality(ll_sweep *sweep) {
     stage s = {.sweep = sweep};
-    LL_TRY(ll_documents_load(&s.text, sweep->options->text, sweep->error));
-    ll_status status = ll_sweep_open(sweep, &ll_quality_schema, &s.csv);
+    ll_status status = LL_OK;
     for (size_t i = 0; status == LL_OK && i < sweep->task_count; i++)
         status = run_task(&s, &sweep->tasks[i]);
-    ll_csv_close(s.csv);
     ll_baseline_free(&s.baseline);
-    ll_windows_free(&s.windows);
-    ll_documents_free(&s.text);
     return status;
 }

@@ -111,13 +111,8 @@ static ll_status run_task(ll_sweep *sweep, const ll_sweep_task *task, ll_csv *cs
 }
 
 ll_status ll_sweep_speed(ll_sweep *sweep) {
-    ll_csv *csv = NULL, *samples = NULL;
-    ll_status status = ll_sweep_open(sweep, &ll_speed_schema, &csv);
-    if (status == LL_OK)
-        status = ll_sweep_open(sweep, &ll_samples_schema, &samples);
+    ll_status status = LL_OK;
     for (size_t i = 0; status == LL_OK && i < sweep->task_count; i++)
-        status = run_task(sweep, &sweep->tasks[i], csv, samples);
-    ll_csv_close(csv);
-    ll_csv_close(samples);
+        status = run_task(sweep, &sweep->tasks[i], sweep->speed, sweep->samples);
     return status;
 }

@@ -46,16 +46,17 @@ ll_status ll_windows_cut(ll_windows *out, const ll_tokenizer *tokenizer, const l
         return ll_fail(error, LL_BAD_USAGE, "a window of %zu tokens: expected at least 2", window);
     ll_status status = encode_all(&out->ids, tokenizer, documents, error);
     const size_t whole = out->ids.count / window, there = whole > first ? whole - first : 0;
-    if (status == LL_OK && (there == 0 || there < max))
+    if (status == LL_OK && there == 0)
         status = ll_fail(
             error, LL_BAD_INPUT,
-            "the text has %zu tokens, %zu whole windows of %zu from window %zu on; expected at least %zu",
-            out->ids.count, there, window, first, max ? max : 1);
+            "the text has %zu tokens, no whole window of %zu from window %zu on; use a longer text or a "
+            "shorter --window",
+            out->ids.count, window, first);
     if (status != LL_OK) {
         ll_windows_free(out);
         return status;
     }
-    out->count = max ? max : there;
+    out->count = max && max < there ? max : there;
     return LL_OK;
 }
 

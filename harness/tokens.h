@@ -15,8 +15,8 @@ typedef struct {
     size_t first, count;
 } ll_windows;
 
-/* Several documents are joined by two newlines, as the usual perplexity recipes do. max 0: all whole windows from first on.
- * LL_BAD_INPUT when the text has no such window, or fewer than max. */
+/* Several documents are joined by two newlines, as the usual perplexity recipes do. The whole windows from first on, max of
+ * them at most (0: all); out->count says how many. LL_BAD_INPUT when the text has none. */
 ll_status ll_windows_cut(ll_windows *out, const ll_tokenizer *tokenizer, const ll_documents *documents,
                          size_t window, size_t first, size_t max, ll_error *error);
 void ll_windows_free(ll_windows *windows);

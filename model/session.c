@@ -95,6 +95,9 @@ ll_status ll_session_create(ll_session **out, const ll_model *model, const ll_ma
         free(s);
         return status;
     }
+    /* Every page is made real now: a cache read before it is written must cost what a written one costs, and what the next
+     * session finds available must be true. */
+    memset(s->arena.base, 0, s->arena.mapped);
     lay_out(s);
     fill_rope(s);
     *out = s;

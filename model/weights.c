@@ -260,7 +260,22 @@ static ll_status fill(const loader *load, ll_weights *w, const model_tensors *t)
     return LL_OK;
 }
 
+/* int32 sums hold a group of 65,536 at most (kernels.h). */
+static ll_status check_groups(const loader *load) {
+    enum { GROUP_MAX = 65536 };
+    const ll_config *c = load->config;
+    const size_t q = c->heads * c->head_dim;
+    const size_t widest =
+        c->mlp > q ? (c->mlp > c->hidden ? c->mlp : c->hidden) : (q > c->hidden ? q : c->hidden);
+    if (load->options->weights == LL_WEIGHTS_F32 || ll_group_of(load->options, widest) <= GROUP_MAX)
+        return LL_OK;
+    return ll_fail(load->error, LL_BAD_USAGE,
+                   "%s: one scale a row does not work for rows of %zu weights, at most %d; use --group 128",
+                   ll_gguf_path(load->gguf), widest, GROUP_MAX);
+}
+
 static ll_status load_tensors(loader *load, ll_weights *out, model_tensors *tensors) {
+    LL_TRY(check_groups(load));
     LL_TRY(find_all(load, tensors));
     lay_out(load, out, tensors->embedding);
     LL_TRY(ll_arena_map(&out->arena, "weights", load->error));

@@ -177,7 +177,7 @@ static void test_threads_int8(void) {
     check_threads(LL_WEIGHTS_INT8);
 }
 
-/* Dropped attention layers have no cache (bug log D13): 2 x kept x capacity x kv_heads x head_dim x bytes. */
+/* Dropped attention layers have no cache: 2 x kept x capacity x kv_heads x head_dim x bytes. */
 static void test_cache_bytes(void) {
     ll_model *model = load(LL_WEIGHTS_INT8, 2);
     if (!model)

@@ -232,7 +232,7 @@ static void check_toy(const ll_toy *toy, const char *label) {
 static void test_shapes(void) {
     ll_toy toy = ll_toy_default();
     check_toy(&toy, "default");
-    toy.head_dim = 16; /* heads x head_dim is not hidden (bug log A14) */
+    toy.head_dim = 16; /* heads x head_dim is not hidden */
     check_toy(&toy, "head_dim 16");
     toy = ll_toy_default();
     toy.hidden = 40;
@@ -251,7 +251,7 @@ static void test_shapes(void) {
     toy = ll_toy_default();
     toy.kv_heads = 4;
     toy.theta = 500000;
-    toy.eps = 0.1f; /* eps is the file's, not ours (bug log A16) */
+    toy.eps = 0.1f; /* eps is the file's, not ours */
     check_toy(&toy, "no grouping, theta 5e5, eps 0.1");
 }
 
@@ -284,7 +284,7 @@ static void check_edited(const char *tensor, float by, double bound) {
     ll_toy_free(&weights);
 }
 
-/* Bug log F04, F05, F06: rows of zero, rows of 1e-30, products far beyond fp16. */
+/* Rows of zero, rows of 1e-30, products far beyond fp16. */
 static void test_edges(void) {
     check_edited("blk.0.attn_q.weight", 0, int8_bound);
     check_edited("token_embd.weight", 0, int8_bound);
@@ -329,7 +329,7 @@ static void check_refused(const ll_toy *toy, const char *part) {
 
 static void test_tensors_refused(void) {
     ll_toy toy = ll_toy_default();
-    toy.extra_tensor = "blk.0.attn_q.bias"; /* applied or refused, never left out (bug log A17) */
+    toy.extra_tensor = "blk.0.attn_q.bias"; /* applied or refused, never left out */
     check_refused(&toy, "blk.0.attn_q.bias");
     toy = ll_toy_default();
     toy.missing_tensor = "blk.2.ffn_up.weight";

@@ -140,10 +140,11 @@ static void test_importance(void) {
     if (!model)
         return;
     ll_plan plan = {0};
+    ll_tally tally = {0};
     REQUIRE(ll_golden_importance_load(&golden));
     REQUIRE(ll_documents_load(&documents, LL_GOLDEN_CALIBRATION, &error) == LL_OK);
-    REQUIRE(ll_importance_run(&plan, model, &documents, LL_GOLDEN_SAMPLES, LL_GOLDEN_LENGTH, &progress,
-                              &error) == LL_OK);
+    REQUIRE(ll_importance_run(&plan, model, &documents, LL_GOLDEN_SAMPLES, LL_GOLDEN_LENGTH, &tally, NULL,
+                              &progress, &error) == LL_OK);
     CHECK(golden.count == 3 * plan.layers && plan.samples == LL_GOLDEN_SAMPLES);
     check_importance(&plan, &golden);
     ll_golden_importance_free(&golden);

@@ -10,7 +10,7 @@ if [ ! -r "$model" ]; then
     finish
 fi
 sweep() {
-    "$program" sweep "$model" --samples 2 --length 48 --window 64 --max-windows 2 --counts 0,2 --prompt 32 --generate 40 \
+    "$program" sweep "$model" --samples "${samples:-2}" --length 48 --window 64 --max-windows 2 --counts 0,2 --prompt 32 --generate 40 \
         --repetitions 1 --out "$1" "${@:2}" >"$folder/out" 2>"$folder/err" </dev/null
 }
 # says NAME PART FILE: the file holds the part.
@@ -55,6 +55,42 @@ for pause in 0.3 0.7 1 1.3 1.6 2 2.3 2.7 3 3.5 4 5; do
 done
 sweep "$parts" || fail "the last of the interrupted runs" "$(cat "$folder/err")"
 check "killed and run again: the same rows" "$(rows "$whole")" "$(rows "$parts")"
+
+# Killed within importance: what the documents before had added up to is taken from its file, not computed again.
+samples=200
+sweep "$folder/long" || fail "a longer calibration" "$(cat "$folder/err")"
+sweep "$folder/killed" &
+for _ in $(seq 600); do
+    [ -s "$folder/killed/importance.part.json" ] && break
+    sleep 0.1
+done
+pkill -KILL -P $! 2>/dev/null
+kill -KILL $! 2>/dev/null
+wait $! 2>/dev/null
+part=$folder/killed/importance.part.json
+if [ -s "$part" ]; then
+    cp "$part" "$folder/part"
+    sweep "$folder/killed"
+    check "killed within importance: the same rows" "$(rows "$folder/long")" "$(rows "$folder/killed")"
+    mkdir "$folder/taken" "$folder/other"
+    sed 's/"documents": [0-9]*/"documents": 200/; s/"tokens": [0-9]*/"tokens": 12345/' "$folder/part" >"$folder/taken/importance.part.json"
+    sweep "$folder/taken"
+    check "what was added up is taken" 12345 "$(columns "$folder/taken/importance.csv" tokens | sed -n '2s/ //p')"
+    sed 's/"length": 48/"length": 47/; s/"tokens": [0-9]*/"tokens": 12345/' "$folder/part" >"$folder/other/importance.part.json"
+    sweep "$folder/other"
+    check "what belongs to another length is not" "$(rows "$folder/long")" "$(rows "$folder/other")"
+else
+    fail "killed within importance" "importance.part.json was never written"
+fi
+samples=2
+
+# What can be refused before hours of work is.
+run 1 "nowhere.txt" "$program" sweep "$model" --text nowhere.txt --out "$folder/early"
+echo "Few words." >"$folder/short.txt"
+run 1 "no whole window" "$program" sweep "$model" --text "$folder/short.txt" --out "$folder/early"
+mkdir -p "$folder/early" && echo "a,b" >"$folder/early/speed.csv"
+run 1 "speed.csv" "$program" sweep "$model" --out "$folder/early"
+check "refused before the first row" 1 "$(wc -l <"$folder/early/importance.csv")"
 
 # A cut last row is measured again; the others are kept.
 truncate -s -20 "$parts/quality.csv"

@@ -1,0 +1,114 @@
+/* The arithmetic of speed rows: spreads, pairs, predictions. Times themselves are tested nowhere. */
+#include "speed.h"
+#include "test.h"
+#include "toy_gguf.h"
+
+#include <math.h>
+#include <string.h>
+
+static ll_error error;
+
+static bool near(double a, double b) {
+    return fabs(a - b) <= 1e-12 * fabs(b);
+}
+
+static void test_spread(void) {
+    double five[] = {5, 1, 4, 2, 3}, four[] = {4, 1, 3, 2}, one[] = {7}, two[] = {3, 1};
+    ll_spread s = ll_spread_of(five, 5);
+    CHECK(near(s.median, 3) && near(s.q1, 2) && near(s.q3, 4));
+    s = ll_spread_of(four, 4);
+    CHECK(near(s.median, 2.5) && near(s.q1, 1.75) && near(s.q3, 3.25));
+    s = ll_spread_of(two, 2);
+    CHECK(near(s.median, 2) && near(s.q1, 1.5) && near(s.q3, 2.5));
+    s = ll_spread_of(one, 1);
+    CHECK(s.median == 7 && s.q1 == 7 && s.q3 == 7);
+}
+
+static ll_model *load(ll_weights_kind weights) {
+    char path[256];
+    const ll_toy toy = ll_toy_default();
+    ll_model *model = NULL;
+    snprintf(path, sizeof path, "%s/toy.gguf", ll_test_folder());
+    const ll_model_options options = {.weights = weights, .group = 128, .threads = 2};
+    if (ll_toy_write(path, &toy, NULL) && ll_model_load(&model, path, &options, &error) != LL_OK)
+        ll_test_fail(__FILE__, __LINE__, "%s", error.text);
+    return model;
+}
+
+static ll_speed measure(const ll_model *model, const char *drop, const ll_speed_spec *spec) {
+    ll_speed speed = {0};
+    ll_mask mask;
+    ll_progress progress;
+    ll_progress_begin(&progress, "test", 1, true);
+    if (ll_drop_parse(&mask, drop, ll_model_config(model)->layers, NULL, &error) != LL_OK ||
+        ll_speed_run(&speed, model, &mask, spec, &progress, &error) != LL_OK)
+        ll_test_fail(__FILE__, __LINE__, "%s", error.text);
+    return speed;
+}
+
+static void test_alone(void) {
+    ll_model *model = load(LL_WEIGHTS_INT8);
+    REQUIRE(model);
+    const ll_speed_spec spec = {.prompt = 20, .generate = 100, .repetitions = 3};
+    ll_speed speed = measure(model, "none", &spec);
+    CHECK(speed.speedup.median == 1 && speed.speedup.q1 == 1 && speed.speedup_decode.q3 == 1 &&
+          speed.predicted == 1);
+    CHECK(speed.prefill_tokens_per_s > 0 && speed.decode_tokens_per_s > 0);
+    CHECK(speed.int8_share > 0 && speed.int8_share <= 1.05);
+    CHECK(speed.sample_count == 9); /* a prefill and two depths, three times; the warm-up is kept nowhere */
+    CHECK(speed.samples[1].depth == 20 && speed.samples[2].depth == 120 - LL_DECODE_STEPS);
+    ll_speed_free(&speed);
+    ll_model_destroy(model);
+}
+
+/* The model of limits is arithmetic on ll_model_cost: done here a second time. */
+static void test_pairs(void) {
+    ll_model *model = load(LL_WEIGHTS_INT8);
+    REQUIRE(model);
+    const ll_speed_spec spec = {.prompt = 10, .generate = 9, .repetitions = 2, .exact = true};
+    ll_speed speed = measure(model, "attn:1", &spec);
+    CHECK(speed.sample_count == 8);
+    for (size_t i = 0; i < speed.sample_count; i++) {
+        const ll_speed_sample *s = &speed.samples[i];
+        CHECK(strcmp(s->arm, i % 4 < 2 ? "full" : "dropped") == 0); /* A B A B */
+        CHECK(strcmp(s->phase, i % 2 ? "decode" : "prefill") == 0 && s->tokens == (i % 2 ? 9 : 10));
+    }
+    const ll_mask full = {0};
+    ll_mask mask = {0};
+    mask.attn[1] = true;
+    const ll_cost a = ll_model_cost(model, &full), b = ll_model_cost(model, &mask);
+    const double bytes_a = a.weight_bytes + 15 * a.kv_bytes, bytes_b = b.weight_bytes + 15 * b.kv_bytes;
+    CHECK(near(speed.predicted_decode, bytes_a / bytes_b) && near(speed.bytes_per_token, bytes_b));
+    const double ops_a = (a.linear_ops - a.head_ops) * 10 + a.head_ops + a.attention_ops * 55;
+    const double ops_b = (b.linear_ops - b.head_ops) * 10 + b.head_ops + b.attention_ops * 55;
+    CHECK(near(speed.predicted_prefill, ops_a / ops_b));
+    const double peak = speed.limits.ops_per_s, bandwidth = speed.limits.bytes_per_s;
+    CHECK(near(speed.predicted,
+               (ops_a / peak + 9 * bytes_a / bandwidth) / (ops_b / peak + 9 * bytes_b / bandwidth)));
+    CHECK(speed.kv_bytes ==
+          2 * 2 * 32 * 2 * 8 * 2); /* two layers of K and V, 32 positions, 2 heads of 8, bf16 */
+    ll_speed_free(&speed);
+    ll_model_destroy(model);
+}
+
+static void test_f32(void) {
+    ll_model *model = load(LL_WEIGHTS_F32);
+    REQUIRE(model);
+    const ll_speed_spec spec = {.prompt = 5, .generate = 3, .repetitions = 1},
+                        none = {.prompt = 5, .generate = 3};
+    ll_speed speed = measure(model, "mlp:0", &spec);
+    CHECK(isnan(speed.int8_share) && isnan(speed.predicted) && speed.predicted_decode > 1);
+    ll_speed_free(&speed);
+    const ll_mask full = {0};
+    CHECK(ll_speed_run(&speed, model, &full, &none, NULL, &error) == LL_BAD_USAGE);
+    ll_model_destroy(model);
+}
+
+int main(int argc, char **argv) {
+    ll_test_begin(argc, argv);
+    ll_test_run("speed/median and quartiles", test_spread);
+    ll_test_run("speed/the full model alone", test_alone);
+    ll_test_run("speed/pairs and predictions", test_pairs);
+    ll_test_run("speed/f32 has no int8 share", test_f32);
+    return ll_test_end();
+}
