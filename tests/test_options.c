@@ -180,7 +180,7 @@ static void test_names(void) {
     refused("quality m -x", "has no option -x");
     refused("info m --drop attn:1", "info takes no --drop (generate, quality, speed: yes)");
     refused("tokenize m --isa ref", "takes no --isa");
-    refused("report d --json", "takes no --json");
+    refused("report d --seed 1", "takes no --seed");
 }
 
 static void test_form(void) {
