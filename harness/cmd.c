@@ -2,6 +2,7 @@
 #include "model_list.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +45,13 @@ void ll_cmd_bytes_text(uint64_t bytes, char text[LL_BYTES_TEXT]) {
     snprintf(text, LL_BYTES_TEXT, unit && value < 99.95 ? "%.1f %s" : "%.0f %s", value, units[unit]);
 }
 
-ll_status ll_cmd_print_json(const json_t *root, ll_error *error) {
-    char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+void ll_cmd_put_real(json_t *object, const char *key, double value) {
+    json_object_set_new(object, key, isfinite(value) ? json_real(value) : json_null());
+}
+
+ll_status ll_cmd_print_json(json_t *root, ll_error *error) {
+    char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
+    json_decref(root);
     if (!text)
         return ll_fail(error, LL_NO_RESOURCE, "no memory for the JSON text");
     printf("%s\n", text);

@@ -20,6 +20,8 @@ ll_status ll_cmd_locate(const ll_options *options, char *path, ll_error *error);
 ll_status ll_cmd_calibrate(const ll_options *options, ll_plan *plan, ll_error *error);
 /* Whether a file could be written at path (beside and renamed, so the folder counts). */
 ll_status ll_cmd_check_output(const char *path, ll_error *error);
-/* Prints root, a line end after it. */
-ll_status ll_cmd_print_json(const json_t *root, ll_error *error);
+/* Sets a number, or null for what JSON has no number for: not measured, or without end. */
+void ll_cmd_put_real(json_t *object, const char *key, double value);
+/* Prints root, a line end after it, and lets it go; NULL: there was no memory for it. */
+ll_status ll_cmd_print_json(json_t *root, ll_error *error);
 #endif

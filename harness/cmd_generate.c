@@ -114,9 +114,7 @@ static ll_status print_json(const ll_generation *g, const char *text, size_t len
     json_object_set_new(root, "prompt_tokens_per_s",
                         json_real(per_second(g->prompt.count, g->prompt_seconds)));
     json_object_set_new(root, "tokens_per_s", json_real(per_second(g->answer.count, g->answer_seconds)));
-    const ll_status status = ll_cmd_print_json(root, error);
-    json_decref(root);
-    return status;
+    return ll_cmd_print_json(root, error);
 }
 
 static ll_status generate(ll_generation *g, ll_error *error) {

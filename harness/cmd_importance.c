@@ -44,9 +44,7 @@ static ll_status print_json(const ll_plan *plan, ll_error *error) {
             json_array_append_new(values, json_real(plan->importance[kind][layer]));
         json_object_set_new(root, ll_drop_kind_name((ll_drop_kind)kind), values);
     }
-    const ll_status status = ll_cmd_print_json(root, error);
-    json_decref(root);
-    return status;
+    return ll_cmd_print_json(root, error);
 }
 
 static ll_status run(const ll_options *options, const ll_model *model, const ll_documents *documents,

@@ -172,9 +172,7 @@ static ll_status print_json(const ll_facts *info, const ll_options *options, ll_
     if (info->has_model)
         json_object_set_new(root, "model", model_json(info));
     json_object_set_new(root, "machine", machine_json(info, options));
-    const ll_status status = ll_cmd_print_json(root, error);
-    json_decref(root);
-    return status;
+    return ll_cmd_print_json(root, error);
 }
 
 ll_status ll_cmd_info(const ll_options *options, ll_error *error) {

@@ -2,7 +2,6 @@
 #include "documents.h"
 #include "quality.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,28 +29,20 @@ static ll_status measure(job *j, const ll_options *options, ll_error *error) {
     return status;
 }
 
-/* null for what JSON has no number for: not measured, or without end. */
-static json_t *real_or_null(double value) {
-    return !isfinite(value) ? json_null() : json_real(value);
-}
-
 static ll_status print_json(const job *j, const ll_options *options, ll_error *error) {
     const ll_quality *q = &j->quality;
-    json_t *root = json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s}", "perplexity",
-                             real_or_null(q->perplexity), "stderr", real_or_null(q->perplexity_stderr),
-                             "tokens", (json_int_t)q->tokens, "windows", (json_int_t)q->windows, "window",
-                             (json_int_t)options->window, "first_window", (json_int_t)options->first_window,
-                             "recipe", LL_QUALITY_RECIPE, "weights", ll_weights_kind_name(options->weights),
-                             "drop", j->drop, "text_sha256", j->text.sha256);
-    if (!root)
-        return ll_fail(error, LL_NO_RESOURCE, "no memory for the result");
-    json_object_set_new(root, "kl", real_or_null(q->kl));
-    json_object_set_new(root, "kl_stderr", real_or_null(q->kl_stderr));
-    json_object_set_new(root, "top1", real_or_null(q->top1));
-    json_object_set_new(root, "top1_stderr", real_or_null(q->top1_stderr));
-    const ll_status status = ll_cmd_print_json(root, error);
-    json_decref(root);
-    return status;
+    json_t *root =
+        json_pack("{s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s}", "tokens", (json_int_t)q->tokens, "windows",
+                  (json_int_t)q->windows, "window", (json_int_t)options->window, "first_window",
+                  (json_int_t)options->first_window, "recipe", LL_QUALITY_RECIPE, "weights",
+                  ll_weights_kind_name(options->weights), "drop", j->drop, "text_sha256", j->text.sha256);
+    ll_cmd_put_real(root, "perplexity", q->perplexity);
+    ll_cmd_put_real(root, "stderr", q->perplexity_stderr);
+    ll_cmd_put_real(root, "kl", q->kl);
+    ll_cmd_put_real(root, "kl_stderr", q->kl_stderr);
+    ll_cmd_put_real(root, "top1", q->top1);
+    ll_cmd_put_real(root, "top1_stderr", q->top1_stderr);
+    return ll_cmd_print_json(root, error);
 }
 
 static void print_text(const job *j, const ll_options *options) {

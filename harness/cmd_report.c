@@ -5,9 +5,7 @@
 
 static ll_status print_json(const char *folder, ll_error *error) {
     json_t *root = json_pack("{s:s}", "folder", folder);
-    const ll_status status = ll_cmd_print_json(root, error);
-    json_decref(root);
-    return status;
+    return ll_cmd_print_json(root, error);
 }
 
 ll_status ll_cmd_report(const ll_options *options, ll_error *error) {

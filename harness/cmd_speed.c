@@ -8,17 +8,13 @@ static ll_speed_spec spec_of(const ll_options *options) {
     return (ll_speed_spec){options->prompt, options->generate, options->repetitions, options->exact};
 }
 
-static void put(json_t *root, const char *key, double value) {
-    json_object_set_new(root, key, !isfinite(value) ? json_null() : json_real(value));
-}
-
 static void put_spread(json_t *root, const char *key, const ll_spread *spread) {
     char quartile[64];
-    put(root, key, spread->median);
+    ll_cmd_put_real(root, key, spread->median);
     snprintf(quartile, sizeof quartile, "%s_q1", key);
-    put(root, quartile, spread->q1);
+    ll_cmd_put_real(root, quartile, spread->q1);
     snprintf(quartile, sizeof quartile, "%s_q3", key);
-    put(root, quartile, spread->q3);
+    ll_cmd_put_real(root, quartile, spread->q3);
 }
 
 static ll_status print_json(const ll_speed *speed, const ll_speed_spec *spec, const ll_model *model,
@@ -29,27 +25,23 @@ static ll_status print_json(const ll_speed *speed, const ll_speed_spec *spec, co
                   (json_int_t)spec->prompt, "generate", (json_int_t)spec->generate, "repetitions",
                   (json_int_t)spec->repetitions, "threads", (json_int_t)ll_model_options_used(model)->threads,
                   "method", spec->exact ? "exact" : "estimated", "kv_bytes", (json_int_t)speed->kv_bytes);
-    if (!root)
-        return ll_fail(error, LL_NO_RESOURCE, "no memory for the result");
-    put(root, "prefill_tokens_per_s", speed->prefill_tokens_per_s);
-    put(root, "decode_tokens_per_s", speed->decode_tokens_per_s);
-    put(root, "int8_share", speed->int8_share);
-    put(root, "bandwidth_share", speed->bandwidth_share);
-    put(root, "peak_gops", speed->limits.ops_per_s / 1e9);
-    put(root, "bandwidth_gbs", speed->limits.bytes_per_s / 1e9);
-    put(root, "bytes_per_token", speed->bytes_per_token);
-    put(root, "ops_per_token", speed->ops_per_token);
+    ll_cmd_put_real(root, "prefill_tokens_per_s", speed->prefill_tokens_per_s);
+    ll_cmd_put_real(root, "decode_tokens_per_s", speed->decode_tokens_per_s);
+    ll_cmd_put_real(root, "int8_share", speed->int8_share);
+    ll_cmd_put_real(root, "bandwidth_share", speed->bandwidth_share);
+    ll_cmd_put_real(root, "peak_gops", speed->limits.ops_per_s / 1e9);
+    ll_cmd_put_real(root, "bandwidth_gbs", speed->limits.bytes_per_s / 1e9);
+    ll_cmd_put_real(root, "bytes_per_token", speed->bytes_per_token);
+    ll_cmd_put_real(root, "ops_per_token", speed->ops_per_token);
     if (paired) {
         put_spread(root, "speedup", &speed->speedup);
         put_spread(root, "speedup_prefill", &speed->speedup_prefill);
         put_spread(root, "speedup_decode", &speed->speedup_decode);
-        put(root, "speedup_predicted", speed->predicted);
-        put(root, "predicted_prefill", speed->predicted_prefill);
-        put(root, "predicted_decode", speed->predicted_decode);
+        ll_cmd_put_real(root, "speedup_predicted", speed->predicted);
+        ll_cmd_put_real(root, "predicted_prefill", speed->predicted_prefill);
+        ll_cmd_put_real(root, "predicted_decode", speed->predicted_decode);
     }
-    const ll_status status = ll_cmd_print_json(root, error);
-    json_decref(root);
-    return status;
+    return ll_cmd_print_json(root, error);
 }
 
 static void print_ratio(const char *label, const ll_spread *spread, double predicted) {

@@ -19,9 +19,7 @@ static ll_status print_json(const ll_protocol *protocol, const char *folder, siz
                             ll_error *error) {
     json_t *root = json_pack("{s:s, s:s, s:I}", "folder", folder, "protocol", protocol->name, "rows_computed",
                              (json_int_t)computed);
-    const ll_status status = ll_cmd_print_json(root, error);
-    json_decref(root);
-    return status;
+    return ll_cmd_print_json(root, error);
 }
 
 ll_status ll_cmd_sweep(const ll_options *options, ll_error *error) {

@@ -62,9 +62,7 @@ static ll_status print_json(const ll_tokenizer *tokenizer, const ll_ids *ids, ll
         json_array_append_new(array, token);
         free(text);
     }
-    const ll_status status = ll_cmd_print_json(array, error);
-    json_decref(array);
-    return status;
+    return ll_cmd_print_json(array, error);
 }
 
 static ll_status print_tokens(const ll_options *options, const ll_tokenizer *tokenizer, const ll_ids *ids,

@@ -7,7 +7,6 @@
 /* The trailing columns of every schema, as a list of string literals for its columns array. */
 #define LL_RUN_COLUMNS                                                                                       \
     "commit", "compiler", "cpu", "isa", "threads", "nodes", "placement", "source", "seed", "date"
-enum { LL_RUN_COLUMN_COUNT = 10 };
 
 /* Fills those columns: commit and compiler of this build, the machine, ISA (ll_isa_text), source "real" (weights), date
  * in UTC (ISO 8601). */

@@ -3,6 +3,7 @@
  * layers, and waits only around attention. Wide (few rows, as in decode): every thread takes its own columns
  * of each matrix, and waits after every step. A row's result is the same bits either way. */
 #include "dequant.h"
+#include "finite.h"
 #include "session.h"
 
 #include <math.h>
@@ -147,18 +148,6 @@ static void add_residual(const pass *p, ll_module module) {
     observe(p, module, p->s->before);
 }
 
-/* Whether all n values are finite: by their exponent bits, so that the loop vectorizes. */
-static bool all_finite(const float *x, size_t n) {
-    unsigned bad = 0;
-#pragma omp simd reduction(| : bad)
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &x[i], sizeof bits);
-        bad |= (bits & 0x7f800000u) == 0x7f800000u;
-    }
-    return !bad;
-}
-
 static void block(const pass *p, size_t layer) {
     const ll_session *s = p->s;
     const size_t hidden = s->model->config.hidden;
@@ -175,7 +164,7 @@ static void block(const pass *p, size_t layer) {
     }
     if (attn || mlp)
         observe(p, (ll_module){LL_BLOCK, layer}, s->block_in);
-    if (!all_finite(s->x + p->r0 * hidden, (p->r1 - p->r0) * hidden)) {
+    if (!ll_all_finite(s->x + p->r0 * hidden, (p->r1 - p->r0) * hidden)) {
 #pragma omp critical
         if (layer < *p->bad_layer)
             *p->bad_layer = layer;
@@ -253,7 +242,7 @@ static bool logits_chunk(ll_session *s, const float *residual, size_t rows, floa
         pass p = begin_pass(s, rows, &unused);
         norm(&p, residual, s->model->weights.final_norm, &s->act_head);
         matmul(&p, logits, c->vocab, &s->act_head, &s->model->weights.head);
-        if (!all_finite(logits + p.r0 * c->vocab, (p.r1 - p.r0) * c->vocab)) {
+        if (!ll_all_finite(logits + p.r0 * c->vocab, (p.r1 - p.r0) * c->vocab)) {
 #pragma omp atomic write
             finite = false;
         }

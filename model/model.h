@@ -63,8 +63,6 @@ ll_status ll_session_create(ll_session **out, const ll_model *model, const ll_ma
                             ll_error *error);
 void ll_session_destroy(ll_session *session); /* NULL is fine */
 void ll_session_reset(ll_session *session);   /* back to position 0 */
-/* Back to the first positions positions (<= the present depth). */
-void ll_session_rewind(ll_session *session, size_t positions);
 size_t ll_session_depth(const ll_session *session);
 uint64_t ll_session_kv_bytes(const ll_session *session); /* as allocated */
 

@@ -33,8 +33,6 @@ static void take_cache(ll_session *s) {
 static void lay_out(ll_session *s) {
     const ll_config *c = &s->model->config;
     const size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
-    const size_t widest =
-        c->mlp > q ? (c->mlp > c->hidden ? c->mlp : c->hidden) : (q > c->hidden ? q : c->hidden);
     take_cache(s);
     s->rope_cos = take_rows(s, s->capacity, c->head_dim / 2);
     s->rope_sin = take_rows(s, s->capacity, c->head_dim / 2);
@@ -46,19 +44,19 @@ static void lay_out(ll_session *s) {
     s->gate_up = take_rows(s, s->chunk, 2 * c->mlp);
     s->out = take_rows(s, s->chunk, c->hidden);
     if (s->model->options.weights == LL_WEIGHTS_F32) {
-        s->input_ld = widest;
-        s->input = take_rows(s, s->chunk, widest);
+        s->input_ld = ll_widest_input(c);
+        s->input = take_rows(s, s->chunk, s->input_ld);
     } else {
         s->act_hidden = take_act(s, c->hidden, ll_group_of(&s->model->options, c->hidden));
         s->act_heads = take_act(s, q, ll_group_of(&s->model->options, q));
         s->act_mlp = take_act(s, c->mlp, ll_group_of(&s->model->options, c->mlp));
         s->act_head = take_act(s, c->hidden, ll_head_group(c->hidden));
     }
-    const ll_kv widest_kv = {.capacity = s->capacity,
-                             .kv_heads = c->kv_heads,
-                             .head_dim = c->head_dim,
-                             .type = s->model->options.weights == LL_WEIGHTS_F32 ? LL_KV_F32 : LL_KV_BF16};
-    s->scratch_bytes = s->model->kernels.attention_scratch_bytes(&widest_kv, c->heads);
+    const ll_kv cache = {.capacity = s->capacity,
+                         .kv_heads = c->kv_heads,
+                         .head_dim = c->head_dim,
+                         .type = s->model->options.weights == LL_WEIGHTS_F32 ? LL_KV_F32 : LL_KV_BF16};
+    s->scratch_bytes = s->model->kernels.attention_scratch_bytes(&cache, c->heads);
     s->scratch_bytes = (s->scratch_bytes + 2 * LL_ALIGN - 1) / LL_ALIGN * LL_ALIGN;
     s->scratch = ll_arena_take(&s->arena, s->scratch_bytes * s->model->options.threads);
 }
@@ -112,11 +110,6 @@ void ll_session_destroy(ll_session *session) {
 
 void ll_session_reset(ll_session *session) {
     session->depth = 0;
-}
-
-void ll_session_rewind(ll_session *session, size_t positions) {
-    if (positions < session->depth)
-        session->depth = positions;
 }
 
 void ll_session_skip_to(ll_session *session, size_t positions) {

@@ -1,8 +1,8 @@
 #include "weights.h"
 #include "dequant.h"
+#include "finite.h"
 #include "quantize.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +25,12 @@ typedef struct {
 
 size_t ll_group_of(const ll_model_options *options, size_t k) {
     return options->group && options->group < k ? options->group : k;
+}
+
+size_t ll_widest_input(const ll_config *config) {
+    const size_t heads = config->heads * config->head_dim;
+    const size_t wide = config->hidden > heads ? config->hidden : heads;
+    return config->mlp > wide ? config->mlp : wide;
 }
 
 size_t ll_head_group(size_t k) {
@@ -150,13 +156,6 @@ static void buffers_free(pack_buffers *b) {
     free(b->q);
 }
 
-static bool all_finite(const float *x, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(x[i]))
-            return false;
-    return true;
-}
-
 /* Packs the columns of one panel; returns the tensor that holds a weight that is not finite, else NULL. */
 static const ll_gguf_tensor *pack_panel(const loader *load, const ll_packed *w, const part *parts, size_t n0,
                                         pack_buffers *b) {
@@ -166,7 +165,7 @@ static const ll_gguf_tensor *pack_panel(const loader *load, const ll_packed *w, 
         float *row = f32 ? b->row + i * w->k : b->row;
         const ll_gguf_tensor *tensor = read_row(parts, n0 + i, w->k, row);
         const bool good =
-            f32 ? all_finite(row, w->k)
+            f32 ? ll_all_finite(row, w->k)
                 : ll_quantize_row(row, w->k, w->group, b->q + i * w->k, b->scale + i * w->groups);
         if (!good)
             return tensor;
@@ -263,10 +262,7 @@ static ll_status fill(const loader *load, ll_weights *w, const model_tensors *t)
 /* int32 sums hold a group of 65,536 at most (kernels.h). */
 static ll_status check_groups(const loader *load) {
     enum { GROUP_MAX = 65536 };
-    const ll_config *c = load->config;
-    const size_t q = c->heads * c->head_dim;
-    const size_t widest =
-        c->mlp > q ? (c->mlp > c->hidden ? c->mlp : c->hidden) : (q > c->hidden ? q : c->hidden);
+    const size_t widest = ll_widest_input(load->config);
     if (load->options->weights == LL_WEIGHTS_F32 || ll_group_of(load->options, widest) <= GROUP_MAX)
         return LL_OK;
     return ll_fail(load->error, LL_BAD_USAGE,

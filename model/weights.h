@@ -30,6 +30,8 @@ ll_status ll_weights_load(ll_weights *out, const ll_gguf *gguf, const ll_config 
 void ll_weights_unload(ll_weights *weights);
 /* The group that a row of k uses under the options. */
 size_t ll_group_of(const ll_model_options *options, size_t k);
+/* Elements of the widest row that a matmul of a layer takes: k of qkv, o, gate_up and down. */
+size_t ll_widest_input(const ll_config *config);
 /* The head's errors reach every logit, so its groups are short whatever the others are: on the default model
  * that takes int8's cost in perplexity from 1.2 % to 0.9 %, for 2 % more bytes a decoded token. */
 size_t ll_head_group(size_t k);

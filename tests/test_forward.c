@@ -1,7 +1,7 @@
 /* The real model's logits against values that transformers computed, and against itself where only the bits
  * must agree. */
 #include "golden.h"
-#include "model.h"
+#include "real_model.h"
 #include "test.h"
 
 #include <math.h>
@@ -9,22 +9,6 @@
 #include <string.h>
 
 static const double tolerance = 2e-3; /* of a logit: float32 against float32 over 30 blocks */
-
-/* LL_TEST_QUICK: what sanitizers are to see, and no more. */
-static bool quick(void) {
-    return getenv("LL_TEST_QUICK") != NULL;
-}
-
-static ll_model *load(ll_weights_kind weights, size_t threads) {
-    const char *path = ll_test_model();
-    if (!path)
-        return NULL;
-    ll_error error = {0};
-    ll_model *model = NULL;
-    const ll_model_options options = {.weights = weights, .group = 128, .threads = threads};
-    CHECK_MSG(ll_model_load(&model, path, &options, &error) == LL_OK, "%s", error.text);
-    return model;
-}
 
 static ll_mask mask_of(const char *drop, const ll_model *model) {
     ll_mask mask = {0};
@@ -84,7 +68,7 @@ static void check_position(const ll_golden_logits *golden, const ll_golden_case 
 
 static void test_golden_logits(void) {
     ll_golden_logits golden = {0};
-    ll_model *model = load(LL_WEIGHTS_F32, 2);
+    ll_model *model = ll_real_model(LL_WEIGHTS_F32, 2);
     if (!model || !ll_golden_logits_load(&golden)) {
         ll_model_destroy(model);
         return;
@@ -92,7 +76,7 @@ static void test_golden_logits(void) {
     const size_t vocab = ll_model_config(model)->vocab;
     for (size_t i = 0; i < golden.count; i++) {
         const ll_golden_case *one = &golden.cases[i];
-        if (quick() && one->id_count > 100)
+        if (ll_test_quick() && one->id_count > 100)
             continue;
         const ll_mask mask = mask_of(one->drop, model);
         float *logits = logits_of(model, &mask, one->ids, one->id_count, one->id_count);
@@ -115,14 +99,14 @@ static void some_ids(int32_t *ids, size_t count, size_t vocab) {
 
 /* Prefill whole, in steps of 1 and of 5: the same bits, with drops that start at layer 0 too. */
 static void check_steps(ll_weights_kind weights) {
-    ll_model *model = load(weights, 2);
+    ll_model *model = ll_real_model(weights, 2);
     if (!model)
         return;
     const size_t vocab = ll_model_config(model)->vocab;
     int32_t ids[SOME_TOKENS];
     some_ids(ids, SOME_TOKENS, vocab);
     const char *const drops[] = {"attn:0,2", "none", "mlp:0+block:29", "attn:0-29"};
-    for (size_t i = 0; i < (quick() ? 1 : sizeof drops / sizeof *drops); i++) {
+    for (size_t i = 0; i < (ll_test_quick() ? 1 : sizeof drops / sizeof *drops); i++) {
         const ll_mask mask = mask_of(drops[i], model);
         float *whole = logits_of(model, &mask, ids, SOME_TOKENS, SOME_TOKENS);
         const size_t steps[] = {1, 5};
@@ -149,8 +133,8 @@ static void check_threads(ll_weights_kind weights) {
     enum { TOKENS = MORE_TOKENS + 3 };
     float *first = NULL;
     const size_t threads[] = {1, 2, 3, 7};
-    for (size_t t = 0; t < (quick() ? 2 : sizeof threads / sizeof *threads); t++) {
-        ll_model *model = load(weights, threads[t]);
+    for (size_t t = 0; t < (ll_test_quick() ? 2 : sizeof threads / sizeof *threads); t++) {
+        ll_model *model = ll_real_model(weights, threads[t]);
         if (!model)
             return;
         const size_t vocab = ll_model_config(model)->vocab;
@@ -179,7 +163,7 @@ static void test_threads_int8(void) {
 
 /* Dropped attention layers have no cache: 2 x kept x capacity x kv_heads x head_dim x bytes. */
 static void test_cache_bytes(void) {
-    ll_model *model = load(LL_WEIGHTS_INT8, 2);
+    ll_model *model = ll_real_model(LL_WEIGHTS_INT8, 2);
     if (!model)
         return;
     const ll_config *c = ll_model_config(model);

@@ -3,26 +3,12 @@
 #include "golden.h"
 #include "importance.h"
 #include "quality.h"
+#include "real_model.h"
 #include "test.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static ll_model *load(ll_weights_kind weights) {
-    const char *path = ll_test_model();
-    if (!path)
-        return NULL;
-    ll_error error = {0};
-    ll_model *model = NULL;
-    const ll_model_options options = {.weights = weights, .group = 128, .threads = 2};
-    CHECK_MSG(ll_model_load(&model, path, &options, &error) == LL_OK, "%s", error.text);
-    return model;
-}
-
-static bool quick(void) {
-    return getenv("LL_TEST_QUICK") != NULL;
-}
 
 static double perplexity_of(const ll_model *model, const ll_golden_score *score, const ll_documents *text) {
     ll_error error = {0};
@@ -46,14 +32,14 @@ static void check_scores(ll_weights_kind weights, double low, double high) {
     ll_golden_perplexity golden = {0};
     ll_documents text = {0};
     ll_error error = {0};
-    ll_model *model = load(weights);
+    ll_model *model = ll_real_model(weights, 2);
     if (!model)
         return;
     REQUIRE(ll_golden_perplexity_load(&golden));
     REQUIRE(ll_documents_load(&text, LL_GOLDEN_TEST_TEXT, &error) == LL_OK);
     for (size_t i = 0; i < golden.count; i++) {
         const ll_golden_score *score = &golden.scores[i];
-        if (quick() && !score->quick)
+        if (ll_test_quick() && !score->quick)
             continue;
         const double ratio = perplexity_of(model, score, &text) / score->perplexity;
         /* int8 is bounded where the model is whole, and on enough tokens: dropping is another experiment. */
@@ -84,7 +70,7 @@ static void test_divergence(void) {
     ll_baseline baseline = {0};
     ll_progress progress;
     ll_progress_begin(&progress, "test", 1, true);
-    ll_model *model = load(LL_WEIGHTS_INT8);
+    ll_model *model = ll_real_model(LL_WEIGHTS_INT8, 2);
     if (!model)
         return;
     REQUIRE(ll_documents_load(&text, LL_GOLDEN_TEST_TEXT, &error) == LL_OK);
@@ -136,7 +122,7 @@ static void test_importance(void) {
     ll_error error = {0};
     ll_progress progress;
     ll_progress_begin(&progress, "test", 1, true);
-    ll_model *model = load(LL_WEIGHTS_F32);
+    ll_model *model = ll_real_model(LL_WEIGHTS_F32, 2);
     if (!model)
         return;
     ll_plan plan = {0};
