@@ -23,7 +23,7 @@ static ll_status read_model(ll_facts *info, const ll_options *options, ll_error 
     LL_TRY(ll_gguf_open(&gguf, info->path, error));
     info->file_bytes = ll_gguf_file_bytes(gguf);
     const ll_status status = ll_config_from_gguf(&info->config, gguf, error);
-    const ll_gguf_tensor *embedding = ll_gguf_tensor_find(gguf, "token_embd.weight");
+    const ll_tensor *embedding = ll_gguf_tensor_find(gguf, "token_embd.weight");
     const uint64_t embedding_bytes = embedding ? embedding->bytes : 0; /* kept in the file's own type */
     ll_gguf_close(gguf);
     LL_TRY(status);

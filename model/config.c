@@ -44,6 +44,29 @@ static ll_status check_products(const ll_config *c, const char *file, ll_error *
     return LL_OK;
 }
 
+static ll_status check_rope(const ll_config *c, const char *file, ll_error *error) {
+    const ll_rope_scaling *r = &c->rope;
+    if (r->kind == LL_ROPE_PLAIN)
+        return LL_OK;
+    if (!isfinite(r->factor) || r->factor <= 0)
+        return ll_fail(error, LL_BAD_INPUT,
+                       "%s: the rotation's scaling factor is %g, expected a positive number", file,
+                       r->factor);
+    if (r->kind != LL_ROPE_LLAMA3)
+        return LL_OK;
+    /* The comparisons are false for NaN. */
+    if (!(r->low_factor > 0 && r->high_factor > r->low_factor && isfinite(r->high_factor)))
+        return ll_fail(
+            error, LL_BAD_INPUT,
+            "%s: the rotation's low and high frequency factors are %g and %g, expected 0 < low < high", file,
+            r->low_factor, r->high_factor);
+    if (!isfinite(r->original_context) || r->original_context <= 0)
+        return ll_fail(error, LL_BAD_INPUT,
+                       "%s: the rotation's original context is %g, expected a positive number", file,
+                       r->original_context);
+    return LL_OK;
+}
+
 ll_status ll_config_check(const ll_config *c, const char *file, ll_error *error) {
     LL_TRY(check_sizes(c, file, error));
     if (c->kv_heads > c->heads || c->heads % c->kv_heads != 0)
@@ -57,6 +80,7 @@ ll_status ll_config_check(const ll_config *c, const char *file, ll_error *error)
     if (!isfinite(c->rope_theta) || c->rope_theta <= 0)
         return ll_fail(error, LL_BAD_INPUT, "%s: the rotation base is %g, expected a positive number", file,
                        c->rope_theta);
+    LL_TRY(check_rope(c, file, error));
     if (!isfinite(c->eps) || c->eps <= 0)
         return ll_fail(error, LL_BAD_INPUT, "%s: the epsilon of RMSNorm is %g, expected a positive number",
                        file, (double)c->eps);
@@ -76,4 +100,25 @@ uint64_t ll_config_mlp_params(const ll_config *c) {
 uint64_t ll_config_other_params(const ll_config *c) {
     const uint64_t embedding = (uint64_t)c->vocab * c->hidden;
     return (c->tied ? 1 : 2) * embedding + c->hidden;
+}
+
+/* Llama 3.1's three bands by wavelength: short ones kept, long ones over factor, a linear blend between. */
+static double llama3_frequency(const ll_rope_scaling *r, double frequency) {
+    const double pi = 3.14159265358979323846, turns = r->original_context * frequency / (2 * pi);
+    if (turns < r->low_factor)
+        return frequency / r->factor;
+    if (turns > r->high_factor)
+        return frequency;
+    const double kept = (turns - r->low_factor) / (r->high_factor - r->low_factor);
+    return (1 - kept) * frequency / r->factor + kept * frequency;
+}
+
+void ll_config_rope_frequencies(const ll_config *c, double *out) {
+    const size_t half = c->head_dim / 2;
+    for (size_t i = 0; i < half; i++) {
+        const double frequency = pow(c->rope_theta, -(double)i / (double)half);
+        out[i] = c->rope.kind == LL_ROPE_LINEAR   ? frequency / c->rope.factor
+                 : c->rope.kind == LL_ROPE_LLAMA3 ? llama3_frequency(&c->rope, frequency)
+                                                  : frequency;
+    }
 }

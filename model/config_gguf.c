@@ -112,7 +112,7 @@ static ll_status read_numbers(const ll_gguf *gguf, ll_config *config, ll_error *
 }
 
 static ll_status read_vocabulary(const ll_gguf *gguf, ll_config *config, ll_error *error) {
-    const ll_gguf_tensor *embedding = ll_gguf_tensor_find(gguf, "token_embd.weight");
+    const ll_tensor *embedding = ll_gguf_tensor_find(gguf, "token_embd.weight");
     if (!embedding)
         return ll_fail(error, LL_BAD_INPUT, "%s: tensor token_embd.weight is missing", ll_gguf_path(gguf));
     if (embedding->n_dims != 2)

@@ -166,38 +166,38 @@ static void dequant_q6_k(const uint8_t *src, size_t n, float *dst) {
 }
 
 void ll_dequant(uint32_t type, const void *src, size_t n, float *dst) {
-    switch ((ll_gguf_type)type) {
-    case LL_GGUF_F32:
+    switch ((ll_tensor_type)type) {
+    case LL_TYPE_F32:
         dequant_f32(src, n, dst);
         break;
-    case LL_GGUF_F16:
+    case LL_TYPE_F16:
         dequant_f16(src, n, dst);
         break;
-    case LL_GGUF_BF16:
+    case LL_TYPE_BF16:
         dequant_bf16(src, n, dst);
         break;
-    case LL_GGUF_Q8_0:
+    case LL_TYPE_Q8_0:
         dequant_q8_0(src, n, dst);
         break;
-    case LL_GGUF_Q4_0:
+    case LL_TYPE_Q4_0:
         dequant_q4_0(src, n, dst);
         break;
-    case LL_GGUF_Q4_1:
+    case LL_TYPE_Q4_1:
         dequant_q4_1(src, n, dst);
         break;
-    case LL_GGUF_Q5_0:
+    case LL_TYPE_Q5_0:
         dequant_q5_0(src, n, dst);
         break;
-    case LL_GGUF_Q5_1:
+    case LL_TYPE_Q5_1:
         dequant_q5_1(src, n, dst);
         break;
-    case LL_GGUF_Q4_K:
+    case LL_TYPE_Q4_K:
         dequant_q4_k(src, n, dst);
         break;
-    case LL_GGUF_Q5_K:
+    case LL_TYPE_Q5_K:
         dequant_q5_k(src, n, dst);
         break;
-    case LL_GGUF_Q6_K:
+    case LL_TYPE_Q6_K:
         dequant_q6_k(src, n, dst);
         break;
     }

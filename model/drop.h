@@ -10,11 +10,6 @@ const char *ll_drop_kind_name(ll_drop_kind kind); /* "attn", "mlp", "block", "jo
 ll_status ll_drop_kind_parse(const char *text, size_t length, ll_drop_kind *out);
 
 typedef struct {
-    bool attn[LL_MAX_LAYERS];
-    bool mlp[LL_MAX_LAYERS];
-} ll_mask; /* true: dropped. {0}: the full model */
-
-typedef struct {
     ll_drop_kind kind; /* never LL_JOINT */
     size_t layer;
 } ll_module;

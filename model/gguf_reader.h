@@ -38,9 +38,9 @@ struct ll_gguf {
     uint64_t bytes;
     ll_gguf_entry *entries; /* sorted by key */
     size_t entry_count;
-    ll_gguf_tensor *tensors; /* in the file's order */
+    ll_tensor *tensors; /* in the file's order */
     size_t tensor_count;
-    const ll_gguf_tensor **by_name; /* sorted */
+    const ll_tensor **by_name; /* sorted */
 };
 
 typedef struct {

@@ -11,27 +11,7 @@ enum {
     DEFAULT_ALIGNMENT = 32,
 };
 
-/* In the order of the types' numbers. */
-static const struct {
-    ll_gguf_type type;
-    ll_gguf_type_info info;
-} TYPES[] = {
-    {LL_GGUF_F32, {"F32", 1, 4}},       {LL_GGUF_F16, {"F16", 1, 2}},
-    {LL_GGUF_Q4_0, {"Q4_0", 32, 18}},   {LL_GGUF_Q4_1, {"Q4_1", 32, 20}},
-    {LL_GGUF_Q5_0, {"Q5_0", 32, 22}},   {LL_GGUF_Q5_1, {"Q5_1", 32, 24}},
-    {LL_GGUF_Q8_0, {"Q8_0", 32, 34}},   {LL_GGUF_Q4_K, {"Q4_K", 256, 144}},
-    {LL_GGUF_Q5_K, {"Q5_K", 256, 176}}, {LL_GGUF_Q6_K, {"Q6_K", 256, 210}},
-    {LL_GGUF_BF16, {"BF16", 1, 2}},
-};
-
-const ll_gguf_type_info *ll_gguf_type_find(uint32_t type) {
-    for (size_t i = 0; i < sizeof TYPES / sizeof TYPES[0]; i++)
-        if ((uint32_t)TYPES[i].type == type)
-            return &TYPES[i].info;
-    return NULL;
-}
-
-static ll_status read_dims(ll_gguf_reader *reader, ll_gguf_tensor *tensor) {
+static ll_status read_dims(ll_gguf_reader *reader, ll_tensor *tensor) {
     LL_TRY(ll_gguf_take_u32(reader, &tensor->n_dims));
     if (tensor->n_dims < 1 || tensor->n_dims > MAX_DIMS)
         return ll_gguf_refuse(reader, "has %" PRIu32 " dimensions, expected 1 to %d", tensor->n_dims,
@@ -49,9 +29,9 @@ static ll_status read_dims(ll_gguf_reader *reader, ll_gguf_tensor *tensor) {
     return LL_OK;
 }
 
-static ll_status read_type(ll_gguf_reader *reader, ll_gguf_tensor *tensor) {
+static ll_status read_type(ll_gguf_reader *reader, ll_tensor *tensor) {
     LL_TRY(ll_gguf_take_u32(reader, &tensor->type));
-    const ll_gguf_type_info *info = ll_gguf_type_find(tensor->type);
+    const ll_tensor_type_info *info = ll_tensor_type_find(tensor->type);
     if (!info)
         return ll_gguf_refuse(reader,
                               "has type %" PRIu32
@@ -66,7 +46,7 @@ static ll_status read_type(ll_gguf_reader *reader, ll_gguf_tensor *tensor) {
     return LL_OK;
 }
 
-static ll_status read_tensor(ll_gguf_reader *reader, ll_gguf_tensor *tensor, uint64_t *offset) {
+static ll_status read_tensor(ll_gguf_reader *reader, ll_tensor *tensor, uint64_t *offset) {
     ll_text name;
     LL_TRY(ll_gguf_take_name(reader, &name));
     ll_gguf_place(reader, "tensor %.*s", (int)(name.length < 80 ? name.length : 80), name.data);
@@ -93,7 +73,7 @@ static ll_status find_alignment(const ll_gguf *gguf, ll_gguf_reader *reader, uin
     return LL_OK;
 }
 
-static ll_status place_tensor(ll_gguf_reader *reader, ll_gguf_tensor *tensor, uint64_t offset,
+static ll_status place_tensor(ll_gguf_reader *reader, ll_tensor *tensor, uint64_t offset,
                               uint64_t alignment) {
     const ll_gguf *gguf = reader->gguf;
     ll_gguf_place(reader, "tensor %.80s", tensor->name);
@@ -112,12 +92,12 @@ static ll_status place_tensor(ll_gguf_reader *reader, ll_gguf_tensor *tensor, ui
 }
 
 static int compare_names(const void *a, const void *b) {
-    return strcmp((*(const ll_gguf_tensor *const *)a)->name, (*(const ll_gguf_tensor *const *)b)->name);
+    return strcmp((*(const ll_tensor *const *)a)->name, (*(const ll_tensor *const *)b)->name);
 }
 
 static int compare_places(const void *a, const void *b) {
-    const uint8_t *left = (*(const ll_gguf_tensor *const *)a)->data;
-    const uint8_t *right = (*(const ll_gguf_tensor *const *)b)->data;
+    const uint8_t *left = (*(const ll_tensor *const *)a)->data;
+    const uint8_t *right = (*(const ll_tensor *const *)b)->data;
     return (left > right) - (left < right);
 }
 
@@ -127,7 +107,7 @@ static ll_status index_tensors(ll_gguf *gguf, ll_gguf_reader *reader) {
         gguf->by_name[i] = &gguf->tensors[i];
     qsort(gguf->by_name, gguf->tensor_count, sizeof *gguf->by_name, compare_places);
     for (size_t i = 1; i < gguf->tensor_count; i++) {
-        const ll_gguf_tensor *before = gguf->by_name[i - 1], *after = gguf->by_name[i];
+        const ll_tensor *before = gguf->by_name[i - 1], *after = gguf->by_name[i];
         ll_gguf_place(reader, "tensor %.80s", after->name);
         if ((const uint8_t *)before->data + before->bytes > (const uint8_t *)after->data)
             return ll_gguf_refuse(reader, "its bytes overlap those of tensor %.80s", before->name);
@@ -179,13 +159,13 @@ size_t ll_gguf_tensor_count(const ll_gguf *gguf) {
     return gguf->tensor_count;
 }
 
-const ll_gguf_tensor *ll_gguf_tensor_at(const ll_gguf *gguf, size_t index) {
+const ll_tensor *ll_gguf_tensor_at(const ll_gguf *gguf, size_t index) {
     return index < gguf->tensor_count ? &gguf->tensors[index] : NULL;
 }
 
-const ll_gguf_tensor *ll_gguf_tensor_find(const ll_gguf *gguf, const char *name) {
-    const ll_gguf_tensor wanted = {.name = name}, *key = &wanted;
-    const ll_gguf_tensor **hit =
+const ll_tensor *ll_gguf_tensor_find(const ll_gguf *gguf, const char *name) {
+    const ll_tensor wanted = {.name = name}, *key = &wanted;
+    const ll_tensor **hit =
         bsearch(&key, gguf->by_name, gguf->tensor_count, sizeof *gguf->by_name, compare_names);
     return hit ? *hit : NULL;
 }

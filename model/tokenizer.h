@@ -9,6 +9,9 @@ typedef struct ll_tokenizer ll_tokenizer;
  * merges, token_type, bos/eos ids, add_bos_token. vocab: rows of the embedding; a token id at or beyond it is
  * refused. */
 ll_status ll_tokenizer_from_gguf(ll_tokenizer **out, const ll_gguf *gguf, size_t vocab, ll_error *error);
+/* Reads the tokenizer of a folder in Hugging Face form: tokenizer.json (its own normalizer, pre-tokenizer, added tokens and
+ * template), else tokenizer.model (SentencePiece). */
+ll_status ll_tokenizer_from_folder(ll_tokenizer **out, const char *folder, size_t vocab, ll_error *error);
 void ll_tokenizer_destroy(ll_tokenizer *tokenizer); /* NULL is fine */
 
 size_t ll_tokenizer_size(const ll_tokenizer *tokenizer);

@@ -9,7 +9,7 @@
 
 /* One packed matrix is made of up to three tensors, one below the other. */
 typedef struct {
-    const ll_gguf_tensor *tensor;
+    const ll_tensor *tensor;
     size_t rows;
     size_t head_dim; /* > 0: rows are permuted per head for interleaved rotation (see source_row) */
 } part;
@@ -43,10 +43,9 @@ size_t ll_packed_bytes(const ll_kernels *kernels, ll_weights_kind weights, size_
                                      : kernels->packed_i8_bytes(n, k, group);
 }
 
-static ll_status find_tensor(loader *load, const char *name, size_t k, size_t rows,
-                             const ll_gguf_tensor **out) {
+static ll_status find_tensor(loader *load, const char *name, size_t k, size_t rows, const ll_tensor **out) {
     const char *file = ll_gguf_path(load->gguf);
-    const ll_gguf_tensor *tensor = ll_gguf_tensor_find(load->gguf, name);
+    const ll_tensor *tensor = ll_gguf_tensor_find(load->gguf, name);
     if (!tensor)
         return ll_fail(load->error, LL_BAD_INPUT, "%s: tensor %s is missing; the model's shape needs it",
                        file, name);
@@ -64,7 +63,7 @@ static ll_status find_tensor(loader *load, const char *name, size_t k, size_t ro
 }
 
 static ll_status find_in_layer(loader *load, size_t layer, const char *suffix, size_t k, size_t rows,
-                               const ll_gguf_tensor **out) {
+                               const ll_tensor **out) {
     char name[64];
     snprintf(name, sizeof name, "blk.%zu.%s.weight", layer, suffix);
     return find_tensor(load, name, k, rows, out);
@@ -72,7 +71,7 @@ static ll_status find_in_layer(loader *load, size_t layer, const char *suffix, s
 
 typedef struct {
     part qkv[3], o[1], gate_up[2], down[1];
-    const ll_gguf_tensor *attn_norm, *mlp_norm;
+    const ll_tensor *attn_norm, *mlp_norm;
 } layer_tensors;
 
 static ll_status find_layer(loader *load, size_t layer, layer_tensors *t) {
@@ -97,7 +96,7 @@ static ll_status find_layer(loader *load, size_t layer, layer_tensors *t) {
 
 typedef struct {
     layer_tensors layer[LL_MAX_LAYERS];
-    const ll_gguf_tensor *embedding, *final_norm;
+    const ll_tensor *embedding, *final_norm;
     part head[1];
 } model_tensors;
 
@@ -129,10 +128,10 @@ static size_t source_row(const part *p, size_t row) {
 }
 
 /* Row `row` of the stacked parts as float32. */
-static const ll_gguf_tensor *read_row(const part *parts, size_t row, size_t k, float *out) {
+static const ll_tensor *read_row(const part *parts, size_t row, size_t k, float *out) {
     while (row >= parts->rows)
         row -= (parts++)->rows;
-    const ll_gguf_tensor *tensor = parts->tensor;
+    const ll_tensor *tensor = parts->tensor;
     const uint64_t row_bytes = tensor->bytes / tensor->dims[1];
     ll_dequant(tensor->type, (const uint8_t *)tensor->data + source_row(parts, row) * row_bytes, k, out);
     return tensor;
@@ -157,13 +156,13 @@ static void buffers_free(pack_buffers *b) {
 }
 
 /* Packs the columns of one panel; returns the tensor that holds a weight that is not finite, else NULL. */
-static const ll_gguf_tensor *pack_panel(const loader *load, const ll_packed *w, const part *parts, size_t n0,
-                                        pack_buffers *b) {
+static const ll_tensor *pack_panel(const loader *load, const ll_packed *w, const part *parts, size_t n0,
+                                   pack_buffers *b) {
     const size_t n1 = n0 + LL_PANEL < w->n ? n0 + LL_PANEL : w->n;
     const bool f32 = load->options->weights == LL_WEIGHTS_F32;
     for (size_t i = 0; i < n1 - n0; i++) {
         float *row = f32 ? b->row + i * w->k : b->row;
-        const ll_gguf_tensor *tensor = read_row(parts, n0 + i, w->k, row);
+        const ll_tensor *tensor = read_row(parts, n0 + i, w->k, row);
         const bool good =
             f32 ? ll_all_finite(row, w->k)
                 : ll_quantize_row(row, w->k, w->group, b->q + i * w->k, b->scale + i * w->groups);
@@ -179,7 +178,7 @@ static const ll_gguf_tensor *pack_panel(const loader *load, const ll_packed *w, 
 }
 
 static ll_status pack_matrix(const loader *load, const ll_packed *w, const part *parts) {
-    const ll_gguf_tensor *bad = NULL;
+    const ll_tensor *bad = NULL;
     bool memory = true;
     const bool f32 = load->options->weights == LL_WEIGHTS_F32;
 #pragma omp parallel num_threads((int)load->options->threads)
@@ -193,7 +192,7 @@ static ll_status pack_matrix(const loader *load, const ll_packed *w, const part 
         if (memory) {
 #pragma omp for schedule(static)
             for (size_t n0 = 0; n0 < w->n; n0 += LL_PANEL) {
-                const ll_gguf_tensor *found = pack_panel(load, w, parts, n0, &b);
+                const ll_tensor *found = pack_panel(load, w, parts, n0, &b);
                 if (found) {
 #pragma omp critical
                     bad = found;
@@ -221,7 +220,7 @@ static ll_packed take_packed(const loader *load, ll_arena *arena, size_t n, size
 }
 
 /* Lays everything out in the arena: called once to count, once to place. */
-static void lay_out(const loader *load, ll_weights *w, const ll_gguf_tensor *embedding) {
+static void lay_out(const loader *load, ll_weights *w, const ll_tensor *embedding) {
     const ll_config *c = load->config;
     const size_t norm = c->hidden * sizeof(float), q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
     const size_t from_hidden = ll_group_of(load->options, c->hidden);

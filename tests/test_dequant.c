@@ -13,7 +13,7 @@ static uint32_t bits_of(float value) {
 }
 
 static void check_blocks(const ll_golden_blocks *blocks) {
-    const ll_gguf_type_info *info = ll_gguf_type_find(blocks->type);
+    const ll_tensor_type_info *info = ll_tensor_type_find(blocks->type);
     REQUIRE(info != NULL);
     CHECK_MSG(strcmp(info->name, blocks->name) == 0, "type %u is %s, expected %s", blocks->type, info->name,
               blocks->name);
@@ -40,9 +40,9 @@ static void check_blocks(const ll_golden_blocks *blocks) {
 }
 
 static void test_golden(void) {
-    static const uint32_t ALL[] = {LL_GGUF_F32,  LL_GGUF_F16,  LL_GGUF_BF16, LL_GGUF_Q8_0,
-                                   LL_GGUF_Q4_0, LL_GGUF_Q4_1, LL_GGUF_Q5_0, LL_GGUF_Q5_1,
-                                   LL_GGUF_Q4_K, LL_GGUF_Q5_K, LL_GGUF_Q6_K};
+    static const uint32_t ALL[] = {LL_TYPE_F32,  LL_TYPE_F16,  LL_TYPE_BF16, LL_TYPE_Q8_0,
+                                   LL_TYPE_Q4_0, LL_TYPE_Q4_1, LL_TYPE_Q5_0, LL_TYPE_Q5_1,
+                                   LL_TYPE_Q4_K, LL_TYPE_Q5_K, LL_TYPE_Q6_K};
     ll_golden_dequant golden;
     if (!ll_golden_dequant_load(&golden))
         return;
@@ -69,7 +69,7 @@ static void test_every_half(void) {
             expected = mantissa ? NAN : INFINITY;
         expected = half >> 15 ? -expected : expected;
         float got;
-        ll_dequant(LL_GGUF_F16, bytes, 1, &got);
+        ll_dequant(LL_TYPE_F16, bytes, 1, &got);
         const bool same = isnan(expected) ? isnan(got) : bits_of(got) == bits_of(expected);
         wrong += same ? 0 : 1;
     }
@@ -78,9 +78,9 @@ static void test_every_half(void) {
 
 static void test_nothing(void) {
     float untouched = 1;
-    ll_dequant(LL_GGUF_Q6_K, "", 0, &untouched);
+    ll_dequant(LL_TYPE_Q6_K, "", 0, &untouched);
     CHECK(untouched == 1);
-    CHECK(ll_gguf_type_find(200) == NULL && ll_gguf_type_find(4) == NULL);
+    CHECK(ll_tensor_type_find(200) == NULL && ll_tensor_type_find(4) == NULL);
 }
 
 int main(int argc, char **argv) {

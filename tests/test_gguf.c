@@ -70,8 +70,8 @@ static ll_bytes small_file(void) {
             ll_put(&file, "\1\0\0\0\0\0\0\0", BYTES[kind]);
         }
     }
-    put_tensor(&file, "matrix", 2, (const uint64_t[]){4, 3}, LL_GGUF_F32, 0);
-    put_tensor(&file, "vector", 1, (const uint64_t[]){32}, LL_GGUF_Q8_0, 64);
+    put_tensor(&file, "matrix", 2, (const uint64_t[]){4, 3}, LL_TYPE_F32, 0);
+    put_tensor(&file, "vector", 1, (const uint64_t[]){32}, LL_TYPE_Q8_0, 64);
     put_data(&file, 64 + 34);
     return file;
 }
@@ -89,7 +89,7 @@ static void test_small_file(void) {
     CHECK(ll_gguf_file_bytes(gguf) == file.length);
     CHECK(strcmp(ll_gguf_path(gguf), test_path("small.gguf")) == 0);
     CHECK(ll_gguf_tensor_count(gguf) == 2);
-    const ll_gguf_tensor *vector = ll_gguf_tensor_find(gguf, "vector"),
+    const ll_tensor *vector = ll_gguf_tensor_find(gguf, "vector"),
                          *matrix = ll_gguf_tensor_find(gguf, "matrix");
     CHECK(vector && vector == ll_gguf_tensor_at(gguf, 1) && matrix == ll_gguf_tensor_at(gguf, 0));
     CHECK(ll_gguf_tensor_find(gguf, "vecto") == NULL && ll_gguf_tensor_find(gguf, "") == NULL &&
@@ -158,7 +158,7 @@ static void test_signed_values(void) {
     ll_put(&file, "\xfe\xff\x02\x00", 4);
     put_array(&file, "large", KIND_U64, 1);
     ll_put_u64(&file, 1ull << 63);
-    put_tensor(&file, "t", 1, (const uint64_t[]){1}, LL_GGUF_F32, 0);
+    put_tensor(&file, "t", 1, (const uint64_t[]){1}, LL_TYPE_F32, 0);
     put_data(&file, 4);
     ll_test_write(test_path("signed.gguf"), file.data, file.length);
     free(file.data);
@@ -189,7 +189,7 @@ static void test_large_vocabulary(void) {
         ll_put_u64(&file, 8);
         ll_put(&file, "8 bytes.", 8);
     }
-    put_tensor(&file, "t", 1, (const uint64_t[]){1}, LL_GGUF_F32, 0);
+    put_tensor(&file, "t", 1, (const uint64_t[]){1}, LL_TYPE_F32, 0);
     put_data(&file, 4);
     ll_test_write(test_path("large.gguf"), file.data, file.length);
     free(file.data);
@@ -309,7 +309,7 @@ static void test_names(void) {
     expect_refused(file, "its name is empty");
     file = begin_file(3, 2, 0);
     for (uint64_t i = 0; i < 2; i++)
-        put_tensor(&file, "same", 1, (const uint64_t[]){1}, LL_GGUF_F32, 32 * i);
+        put_tensor(&file, "same", 1, (const uint64_t[]){1}, LL_TYPE_F32, 32 * i);
     put_data(&file, 64);
     expect_refused(file, "tensor same: is there twice");
     file = begin_file(3, 1, 0);
@@ -329,27 +329,27 @@ static void expect_tensor_refused(uint32_t n_dims, const uint64_t *dims, uint32_
 
 static void test_tensors(void) {
     const uint64_t many[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1}, row[1] = {32};
-    expect_tensor_refused(9, many, LL_GGUF_F32, 0,
+    expect_tensor_refused(9, many, LL_TYPE_F32, 0,
                           "tensor bad, before offset 39: has 9 dimensions, expected 1 to 4");
-    expect_tensor_refused(0, many, LL_GGUF_F32, 0, "has 0 dimensions");
-    expect_tensor_refused(2, (const uint64_t[]){1ull << 63, 2}, LL_GGUF_F32, 0,
+    expect_tensor_refused(0, many, LL_TYPE_F32, 0, "has 0 dimensions");
+    expect_tensor_refused(2, (const uint64_t[]){1ull << 63, 2}, LL_TYPE_F32, 0,
                           "product of its dimensions passes");
-    expect_tensor_refused(2, (const uint64_t[]){(1ull << 42) + 1, 1ull << 22}, LL_GGUF_F32, 0,
+    expect_tensor_refused(2, (const uint64_t[]){(1ull << 42) + 1, 1ull << 22}, LL_TYPE_F32, 0,
                           "product of its dimensions passes");
-    expect_tensor_refused(1, (const uint64_t[]){1ull << 62}, LL_GGUF_F32, 0, "size in bytes passes 2^64");
-    expect_tensor_refused(1, (const uint64_t[]){1ull << 61}, LL_GGUF_F32, 0, "pass the end of the file");
-    expect_tensor_refused(2, (const uint64_t[]){4, 0}, LL_GGUF_F32, 0, "dimension 1 is 0");
+    expect_tensor_refused(1, (const uint64_t[]){1ull << 62}, LL_TYPE_F32, 0, "size in bytes passes 2^64");
+    expect_tensor_refused(1, (const uint64_t[]){1ull << 61}, LL_TYPE_F32, 0, "pass the end of the file");
+    expect_tensor_refused(2, (const uint64_t[]){4, 0}, LL_TYPE_F32, 0, "dimension 1 is 0");
     expect_tensor_refused(1, row, 200, 0, "has type 200; readable are F32");
     expect_tensor_refused(1, row, 4, 0, "has type 4;");
-    expect_tensor_refused(1, (const uint64_t[]){48}, LL_GGUF_Q4_1, 0,
+    expect_tensor_refused(1, (const uint64_t[]){48}, LL_TYPE_Q4_1, 0,
                           "rows of 48 values, expected a multiple of 32");
-    expect_tensor_refused(1, row, LL_GGUF_F32, 16, "starts at 16 of the data, expected a multiple of 32");
-    expect_tensor_refused(1, row, LL_GGUF_F32, 1ull << 63, "pass the end of the file");
-    expect_tensor_refused(1, row, LL_GGUF_F32, UINT64_MAX - 31, "pass the end of the file");
-    expect_tensor_refused(1, row, LL_GGUF_F32, 256 - 32, "pass the end of the file");
+    expect_tensor_refused(1, row, LL_TYPE_F32, 16, "starts at 16 of the data, expected a multiple of 32");
+    expect_tensor_refused(1, row, LL_TYPE_F32, 1ull << 63, "pass the end of the file");
+    expect_tensor_refused(1, row, LL_TYPE_F32, UINT64_MAX - 31, "pass the end of the file");
+    expect_tensor_refused(1, row, LL_TYPE_F32, 256 - 32, "pass the end of the file");
     ll_bytes file = begin_file(3, 2, 0);
-    put_tensor(&file, "below", 1, row, LL_GGUF_F32, 0);
-    put_tensor(&file, "above", 1, row, LL_GGUF_F32, 96);
+    put_tensor(&file, "below", 1, row, LL_TYPE_F32, 0);
+    put_tensor(&file, "above", 1, row, LL_TYPE_F32, 96);
     put_data(&file, 256);
     expect_refused(file, "tensor above: its bytes overlap those of tensor below");
 }
@@ -360,18 +360,18 @@ static void test_alignment(void) {
             continue;
         ll_bytes file = begin_file(3, 1, 1);
         ll_put_key_u32(&file, "general.alignment", alignment);
-        put_tensor(&file, "t", 1, (const uint64_t[]){1}, LL_GGUF_F32, 0);
+        put_tensor(&file, "t", 1, (const uint64_t[]){1}, LL_TYPE_F32, 0);
         put_data(&file, 256);
         expect_refused(file, "expected a power of two");
     }
     ll_bytes file = begin_file(3, 1, 1);
     ll_put_key_u32(&file, "general.alignment", 1u << 31);
-    put_tensor(&file, "t", 1, (const uint64_t[]){1}, LL_GGUF_F32, 0);
+    put_tensor(&file, "t", 1, (const uint64_t[]){1}, LL_TYPE_F32, 0);
     put_data(&file, 256);
     expect_refused(file, "pass the end of the file");
     file = begin_file(3, 1, 1);
     ll_put_key_text(&file, "general.alignment", "32");
-    put_tensor(&file, "t", 1, (const uint64_t[]){1}, LL_GGUF_F32, 0);
+    put_tensor(&file, "t", 1, (const uint64_t[]){1}, LL_TYPE_F32, 0);
     put_data(&file, 256);
     expect_refused(file, "key general.alignment is of kind text, expected an integer");
 }
@@ -400,7 +400,7 @@ static void test_every_prefix(void) {
 static uint64_t read_everything(const ll_gguf *gguf) {
     uint64_t sum = 0;
     for (size_t i = 0; i < ll_gguf_tensor_count(gguf); i++) {
-        const ll_gguf_tensor *tensor = ll_gguf_tensor_at(gguf, i);
+        const ll_tensor *tensor = ll_gguf_tensor_at(gguf, i);
         const uint8_t *data = tensor->data;
         sum += strlen(tensor->name) + data[0] + data[tensor->bytes - 1] +
                (ll_gguf_tensor_find(gguf, tensor->name) == tensor);

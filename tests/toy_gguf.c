@@ -314,15 +314,15 @@ static void put_q4_1(ll_bytes *bytes, const float values[BLOCK]) {
 }
 
 static void put_row(ll_bytes *bytes, uint32_t type, const float *values, size_t count) {
-    const size_t step = ll_gguf_type_find(type)->block;
+    const size_t step = ll_tensor_type_find(type)->block;
     for (size_t i = 0; i < count; i += step) {
-        if (type == LL_GGUF_Q8_0)
+        if (type == LL_TYPE_Q8_0)
             put_q8_0(bytes, values + i);
-        else if (type == LL_GGUF_Q4_1)
+        else if (type == LL_TYPE_Q4_1)
             put_q4_1(bytes, values + i);
-        else if (type == LL_GGUF_F16)
+        else if (type == LL_TYPE_F16)
             put_f16(bytes, values[i]);
-        else if (type == LL_GGUF_BF16)
+        else if (type == LL_TYPE_BF16)
             put_bf16(bytes, values[i]);
         else
             put_f32(bytes, values[i]);
@@ -332,7 +332,7 @@ static void put_row(ll_bytes *bytes, uint32_t type, const float *values, size_t 
 /* ---- the file ---- */
 
 static uint32_t type_of(const ll_toy *toy, const ll_toy_tensor *tensor) {
-    return tensor->rows == 1 ? LL_GGUF_F32 : toy->type;
+    return tensor->rows == 1 ? LL_TYPE_F32 : toy->type;
 }
 
 static bool is_permuted(const ll_toy_tensor *tensor) {
@@ -351,7 +351,7 @@ static size_t model_row(const ll_toy *toy, const ll_toy_tensor *tensor, size_t r
 /* Appends the tensor's data; its values become what a reader gets. */
 static void put_tensor_data(ll_bytes *data, const ll_toy *toy, ll_toy_tensor *tensor) {
     const uint32_t type = type_of(toy, tensor);
-    const ll_gguf_type_info *info = ll_gguf_type_find(type);
+    const ll_tensor_type_info *info = ll_tensor_type_find(type);
     const size_t row_bytes = tensor->cols / info->block * info->block_bytes, start = data->length;
     for (size_t r = 0; r < tensor->rows; r++)
         put_row(data, type, tensor->values + model_row(toy, tensor, r) * tensor->cols, tensor->cols);
@@ -401,13 +401,13 @@ static void put_file(ll_bytes *file, const ll_toy *toy, ll_toy_weights *weights)
 }
 
 static bool is_writable(const ll_toy *toy) {
-    const uint32_t types[] = {LL_GGUF_F32, LL_GGUF_F16, LL_GGUF_BF16, LL_GGUF_Q8_0, LL_GGUF_Q4_1};
+    const uint32_t types[] = {LL_TYPE_F32, LL_TYPE_F16, LL_TYPE_BF16, LL_TYPE_Q8_0, LL_TYPE_Q4_1};
     bool known = false;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         known = known || types[i] == toy->type;
     if (!known)
         return false;
-    const size_t block = ll_gguf_type_find(toy->type)->block;
+    const size_t block = ll_tensor_type_find(toy->type)->block;
     return toy->hidden % block == 0 && toy->mlp % block == 0 && toy->heads * toy->head_dim % block == 0;
 }
 
@@ -423,7 +423,7 @@ ll_toy ll_toy_default(void) {
                     .theta = 10000,
                     .eps = 1e-5f,
                     .tied = true,
-                    .type = LL_GGUF_F32,
+                    .type = LL_TYPE_F32,
                     .seed = 1};
 }
 

@@ -101,7 +101,7 @@ ll_bytes ll_toy_vocabulary_file(const ll_toy_vocabulary *vocab) {
     ll_put_text(&file, "t");
     ll_put_u32(&file, 1); /* dimensions */
     ll_put_u64(&file, 8);
-    ll_put_u32(&file, LL_GGUF_F32);
+    ll_put_u32(&file, LL_TYPE_F32);
     ll_put_u64(&file, 0);
     while (file.length % 32)
         ll_put(&file, "", 1);
