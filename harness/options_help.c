@@ -47,8 +47,8 @@ static void print_models(void) {
            "it):\n");
     for (size_t i = 0; ll_model_list_at(i); i++) {
         const ll_model_entry *entry = ll_model_list_at(i);
-        printf("  %-15s %s%s%s%s\n", entry->name, entry->file ? entry->file : "", entry->file ? ", " : "",
-               entry->licence, entry->is_default ? " (the default of run_all.sh)" : "");
+        printf("  %-15s %s, %s%s\n", entry->name, *entry->file ? entry->file : entry->source, entry->licence,
+               entry->is_default ? " (the default of run_all.sh)" : "");
     }
 }
 

@@ -7,7 +7,7 @@
 static const ll_model_entry *find_model(const char *sha256) {
     const ll_model_entry *entry;
     for (size_t i = 0; (entry = ll_model_list_at(i)); i++)
-        if (strcmp(entry->sha256, sha256) == 0)
+        if (*entry->sha256 && strcmp(entry->sha256, sha256) == 0)
             return entry;
     return NULL;
 }

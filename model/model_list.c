@@ -7,18 +7,30 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MODEL(name_, file_, wheel_, licence_, bytes_, sha256_, is_default_)                                  \
+#define SHAPE(layers_, hidden_, heads_, kv_heads_, head_dim_, mlp_, vocab_, context_, window_, theta_, eps_, \
+              tied_)                                                                                         \
+    {                                                                                                        \
+        .layers = (layers_), .hidden = (hidden_), .heads = (heads_), .kv_heads = (kv_heads_),                \
+        .head_dim = (head_dim_), .mlp = (mlp_), .vocab = (vocab_), .context = (context_),                    \
+        .window = (window_), .rope_theta = (theta_), .eps = (eps_), .tied = (tied_)                          \
+    }
+#define MODEL(name_, family_, source_, licence_, gated_, file_, wheel_, bytes_, sha256_, is_default_, ...)   \
     {.name = (name_),                                                                                        \
+     .family = (family_),                                                                                    \
+     .source = (source_),                                                                                    \
+     .licence = (licence_),                                                                                  \
+     .gated = (gated_),                                                                                      \
      .file = (file_),                                                                                        \
      .wheel = (wheel_),                                                                                      \
-     .licence = (licence_),                                                                                  \
      .bytes = (bytes_),                                                                                      \
      .sha256 = (sha256_),                                                                                    \
-     .is_default = (is_default_)},
+     .is_default = (is_default_),                                                                            \
+     .shape = __VA_ARGS__},
 static const ll_model_entry MODELS[] = {
 #include "models.def"
 };
 #undef MODEL
+#undef SHAPE
 
 const ll_model_entry *ll_model_list_at(size_t index) {
     return index < sizeof MODELS / sizeof MODELS[0] ? &MODELS[index] : NULL;
@@ -31,11 +43,52 @@ const ll_model_entry *ll_model_list_find(const char *name) {
     return NULL;
 }
 
+static ll_status put_path(char *path, size_t capacity, const char *folder, const char *name,
+                          const char *ending, ll_error *error) {
+    if ((size_t)snprintf(path, capacity, "%s/%s%s", folder, name, ending) < capacity)
+        return LL_OK;
+    return ll_fail(error, LL_BAD_USAGE, "%.64s...: the path is longer than %zu bytes", folder, capacity - 1);
+}
+
+ll_status ll_model_place(const ll_model_entry *entry, const char *models_dir, char *path, size_t capacity,
+                         bool *here, ll_error *error) {
+    struct stat info;
+    const char *folder = models_dir ? models_dir : getenv("LAYERLAB_MODELS");
+    if (!folder || !*folder)
+        folder = "models";
+    if (*entry->file) {
+        LL_TRY(put_path(path, capacity, folder, entry->file, "", error));
+        *here = stat(path, &info) == 0;
+        return LL_OK;
+    }
+    LL_TRY(put_path(path, capacity, folder, entry->name, ".gguf", error));
+    *here = stat(path, &info) == 0;
+    char file[] = ".gguf";
+    char *end = path + strlen(path) - strlen(file);
+    *end = 0;
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        *here = true;
+    else if (*here)
+        *end = '.';
+    return LL_OK;
+}
+
+void ll_model_advice(const ll_model_entry *entry, const char *path, char out[LL_MODEL_ADVICE]) {
+    if (*entry->file)
+        snprintf(out, LL_MODEL_ADVICE, "run tools/fetch_model.sh %s", entry->name);
+    else
+        snprintf(out, LL_MODEL_ADVICE,
+                 "its weights come from https://huggingface.co/%s (%s%s): hf download %s --local-dir %s "
+                 "(or put a GGUF at %s.gguf); without them --synthetic measures speed and memory",
+                 entry->source, entry->licence, entry->gated ? ", to be accepted there first" : "",
+                 entry->source, path, path);
+}
+
+/* A file that the list knows the bytes of. */
 static ll_status check_listed(const ll_model_entry *entry, const char *path, ll_error *error) {
     struct stat info;
     if (stat(path, &info) != 0)
-        return ll_fail(error, LL_BAD_INPUT, "%s: model %s is not there (%s); run tools/fetch_model.sh %s",
-                       path, entry->name, strerror(errno), entry->name);
+        return ll_fail(error, LL_BAD_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
     if ((uint64_t)info.st_size != entry->bytes)
         return ll_fail(error, LL_BAD_INPUT,
                        "%s: has %jd bytes, model %s has %" PRIu64
@@ -80,15 +133,11 @@ ll_status ll_model_locate(const char *name_or_path, const char *models_dir, char
     *entry = ll_model_list_find(name_or_path);
     if (!*entry)
         return locate_path(name_or_path, path, capacity, error);
-    if (!(*entry)->file)
-        return ll_fail(error, LL_BAD_INPUT,
-                       "%s: this program cannot fetch the model; give the path of its GGUF file",
-                       name_or_path);
-    const char *folder = models_dir ? models_dir : getenv("LAYERLAB_MODELS");
-    if (!folder || !*folder)
-        folder = "models";
-    if ((size_t)snprintf(path, capacity, "%s/%s", folder, (*entry)->file) >= capacity)
-        return ll_fail(error, LL_BAD_USAGE, "%.64s...: the path is longer than %zu bytes", folder,
-                       capacity - 1);
-    return check_listed(*entry, path, error);
+    bool here;
+    LL_TRY(ll_model_place(*entry, models_dir, path, capacity, &here, error));
+    if (here)
+        return *(*entry)->sha256 ? check_listed(*entry, path, error) : LL_OK;
+    char advice[LL_MODEL_ADVICE];
+    ll_model_advice(*entry, path, advice);
+    return ll_fail(error, LL_BAD_INPUT, "%s: model %s is not there; %s", path, (*entry)->name, advice);
 }

