@@ -44,5 +44,12 @@ ll_act ll_act_place(void *buffer, size_t rows, size_t k, size_t group) {
 }
 
 size_t ll_kv_bytes(ll_kv_type type, size_t capacity, size_t kv_heads, size_t head_dim) {
-    return kv_heads * capacity * head_dim * (type == LL_KV_BF16 ? sizeof(uint16_t) : sizeof(float));
+    const size_t positions = kv_heads * capacity;
+    if (type == LL_KV_I8)
+        return positions * round_up(head_dim, 4);
+    return positions * head_dim * (type == LL_KV_BF16 ? sizeof(uint16_t) : sizeof(float));
+}
+
+size_t ll_kv_scale_bytes(ll_kv_type type, size_t capacity, size_t kv_heads) {
+    return type == LL_KV_I8 ? kv_heads * capacity * sizeof(float) : 0;
 }

@@ -86,7 +86,7 @@ const char *ll_op_name(ll_op op) {
         [LL_OP_ROPE_F32] = "rope_f32",           [LL_OP_KV_STORE] = "kv_store",
         [LL_OP_ATTENTION] = "attention",         [LL_OP_SOFTMAX_F32] = "softmax_f32",
         [LL_OP_LOGSUMEXP_F32] = "logsumexp_f32", [LL_OP_PEAK_I8] = "peak_i8",
-        [LL_OP_READ_STREAM] = "read_stream",
+        [LL_OP_PEAK_F32] = "peak_f32",           [LL_OP_READ_STREAM] = "read_stream",
     };
     return (size_t)op < LL_OP_COUNT ? names[op] : "unknown operation";
 }

@@ -81,20 +81,26 @@ typedef struct {
 } ll_packed;
 
 /* ---- KV-cache of one attention layer ----
- * K, bf16: [kv_heads][capacity / 16][head_dim / 2][16 positions][2]
  * K, f32:  [kv_heads][capacity / 16][head_dim][16 positions]
- * V, both: [kv_heads][capacity][head_dim]
- * bf16 is rounded to nearest even. capacity is a multiple of LL_KV_BLOCK, head_dim is even. Positions never stored hold
- * zero bytes. */
-typedef enum { LL_KV_F32 = 0, LL_KV_BF16 = 1 } ll_kv_type;
+ * K, bf16: [kv_heads][capacity / 16][head_dim / 2][16 positions][2]
+ * K, int8: [kv_heads][capacity / 16][width / 4][16 positions][4]
+ * V, f32 and bf16: [kv_heads][capacity][head_dim]; int8: [kv_heads][capacity][width]
+ * width is head_dim rounded up to 4; the elements past head_dim are zero. capacity is a multiple of LL_KV_BLOCK,
+ * head_dim is even. Positions never stored hold zero bytes.
+ * bf16 is rounded to nearest even. int8 has a scale for each head and position of K and of V, by the rule of ll_act with
+ * the head_dim values as one group (amax == 0, NaN and tiny amax too); the value stored is q * scale. */
+typedef enum { LL_KV_F32 = 0, LL_KV_BF16 = 1, LL_KV_I8 = 2 } ll_kv_type;
 typedef struct {
     void *k, *v;
     size_t capacity, kv_heads, head_dim;
     ll_kv_type type;
+    float *k_scale, *v_scale; /* int8: [kv_heads][capacity]; NULL otherwise */
 } ll_kv;
 
-/* Bytes of K (or of V) of one layer: kv_heads * capacity * head_dim * sizeof(element). */
+/* Bytes of K (or of V) of one layer: kv_heads * capacity * head_dim * sizeof(element); int8: width for head_dim. */
 size_t ll_kv_bytes(ll_kv_type type, size_t capacity, size_t kv_heads, size_t head_dim);
+/* Bytes of k_scale (or of v_scale) of one layer; 0 unless int8. */
+size_t ll_kv_scale_bytes(ll_kv_type type, size_t capacity, size_t kv_heads);
 
 /* ---- the table ---- */
 typedef enum {
@@ -112,6 +118,7 @@ typedef enum {
     LL_OP_SOFTMAX_F32,
     LL_OP_LOGSUMEXP_F32,
     LL_OP_PEAK_I8,
+    LL_OP_PEAK_F32,
     LL_OP_READ_STREAM,
     LL_OP_COUNT
 } ll_op;
@@ -166,14 +173,17 @@ typedef struct ll_kernels {
                      size_t ldv);
     /* Bytes of scratch (aligned to LL_ALIGN) that one call of attention needs. */
     size_t (*attention_scratch_bytes)(const ll_kv *kv, size_t heads);
-    /* Causal attention of rows at positions pos0 + r over the positions 0 .. pos0 + r of the cache, for the
-     * query heads of KV heads [h0, h1): out[r][h][d] = sum_j softmax_j(scale * q[r][h] . K[j]) V[j][d]; query
-     * head h reads KV head h / (heads / kv_heads). q [rows][ldq], out [rows][ldo], both from head 0. scale is
-     * applied to q . K.
+    /* Causal attention of rows at positions p = pos0 + r over the positions j of the cache that p sees, max(0, p -
+     * window + 1) .. p, or 0 .. p with window 0, for the query heads of KV heads [h0, h1): out[r][h][d] = sum_j
+     * softmax_j(scale * q[r][h] . K[j]) V[j][d]; query head h reads KV head h / (heads / kv_heads). q [rows][ldq],
+     * out [rows][ldo], both from head 0. scale is applied to q . K. What other positions hold, NaN included, never
+     * matters.
      * |error| <= (head_dim + positions + 64) * 2^-23 * (1 + max|scale q.K|_1) * max|V| against exact arithmetic
-     * on the stored K and V, |.|_1 the sum of absolute products. (GQA: arXiv 2305.13245; online softmax: arXiv 1805.02867) */
+     * on the stored K and V, |.|_1 the sum of absolute products, positions and max over those seen; int8: for |q| up to
+     * 2^80. (GQA: arXiv 2305.13245; online softmax: arXiv 1805.02867; sliding window: arXiv 2310.06825) */
     void (*attention)(float *out, size_t ldo, const float *q, size_t ldq, const ll_kv *kv, size_t pos0,
-                      size_t rows, size_t heads, size_t h0, size_t h1, float scale, void *scratch);
+                      size_t rows, size_t heads, size_t h0, size_t h1, float scale, size_t window,
+                      void *scratch);
     /* x[i] = exp(x[i] - max) / sum, in place; n >= 1. |error| <= (n / 16 + 40) * 2^-23 of the result, plus 2^-149. */
     void (*softmax_f32)(float *x, size_t n);
     /* log(sum exp(x[i])), n >= 1, summed in double. |error| <= 2^-20 + 2^-23 |result|. */
@@ -181,6 +191,8 @@ typedef struct ll_kernels {
     /* Register-only int8 multiply-adds: runs rounds rounds, returns operations done (a multiply and an add
      * are two). */
     double (*peak_i8)(size_t rounds);
+    /* The same of f32 fused multiply-adds. */
+    double (*peak_f32)(size_t rounds);
     /* Reads bytes bytes at p (64-byte aligned, a multiple of 4096) once; variant 0 .. LL_READ_VARIANTS-1
      * differ in prefetch distance and number of streams. Returns a value that depends on the data. */
     uint64_t (*read_stream)(const void *p, size_t bytes, int variant);

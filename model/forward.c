@@ -72,12 +72,12 @@ static void attend(const pass *p, size_t layer) {
         const size_t h0 = share(c->kv_heads, p->thread, p->threads, 1);
         const size_t h1 = share(c->kv_heads, p->thread + 1, p->threads, 1);
         p->kernels->attention(s->heads_out, q, s->qkv, ldq, &s->kv[layer], p->pos0, p->rows, c->heads, h0, h1,
-                              scale, scratch);
+                              scale, 0, scratch);
     } else {
         for (size_t r = p->thread * LL_ROW_BLOCK; r < p->rows; r += p->threads * LL_ROW_BLOCK) {
             const size_t rows = p->rows - r < LL_ROW_BLOCK ? p->rows - r : LL_ROW_BLOCK;
             p->kernels->attention(s->heads_out + r * q, q, s->qkv + r * ldq, ldq, &s->kv[layer], p->pos0 + r,
-                                  rows, c->heads, 0, c->kv_heads, scale, scratch);
+                                  rows, c->heads, 0, c->kv_heads, scale, 0, scratch);
         }
     }
     wait_for_all();

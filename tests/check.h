@@ -12,7 +12,7 @@ typedef void check_body(const ll_kernels *ref, const ll_kernels *isa);
 
 check_body check_matmul_i8, check_matmul_f32, check_quantize, check_rmsnorm_i8, check_rmsnorm_f32,
     check_silu_mul_i8, check_silu_mul_f32, check_add_f32, check_rope_f32, check_kv_store, check_attention,
-    check_softmax_f32, check_logsumexp_f32, check_peak_i8, check_read_stream;
+    check_softmax_f32, check_logsumexp_f32, check_peak_i8, check_peak_f32, check_read_stream;
 /* Those by operation. */
 check_body *check_of(ll_op op);
 

@@ -117,7 +117,7 @@ static float *attend(const ll_kernels *table, const attention_data *data, check_
     void *const scratch = check_bytes("scratch", table->attention_scratch_bytes(&data->kv, data->heads));
     table->attention(out + r0 * width, width, data->q + r0 * data->q_shape.ld, data->q_shape.ld, &data->kv,
                      pos0 + r0, rows_and_heads.m1 - r0, data->heads, rows_and_heads.n0, rows_and_heads.n1,
-                     data->scale, scratch);
+                     data->scale, 0, scratch);
     return out;
 }
 

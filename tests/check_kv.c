@@ -9,8 +9,14 @@ const char *check_kv_name(ll_kv_type type) {
 
 ll_kv check_kv_make(ll_kv_type type, size_t capacity, size_t kv_heads, size_t head_dim) {
     const size_t bytes = ll_kv_bytes(type, capacity, kv_heads, head_dim);
-    return (ll_kv){
-        check_bytes("K cache", bytes), check_bytes("V cache", bytes), capacity, kv_heads, head_dim, type};
+    return (ll_kv){check_bytes("K cache", bytes),
+                   check_bytes("V cache", bytes),
+                   capacity,
+                   kv_heads,
+                   head_dim,
+                   type,
+                   NULL,
+                   NULL};
 }
 
 typedef struct {

@@ -146,7 +146,8 @@ void check_naive_attention(const ll_kernels *ref, const ll_kernels *isa) {
         isa->kv_store(&kv, 0, used, k, kv_width, v, kv_width);
         void *const scratch = check_bytes("scratch", isa->attention_scratch_bytes(&kv, kv_heads * share));
         const float scale = 0.125f;
-        isa->attention(out, width, q, width, &kv, pos0, rows, kv_heads * share, 0, kv_heads, scale, scratch);
+        isa->attention(out, width, q, width, &kv, pos0, rows, kv_heads * share, 0, kv_heads, scale, 0,
+                       scratch);
         for (size_t i = 0; i < rows * kv_heads * share; i++) {
             const size_t row = i / (kv_heads * share), head = i % (kv_heads * share),
                          from = head / share * dim;

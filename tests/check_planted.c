@@ -139,7 +139,9 @@ static size_t no_scratch(const ll_kv *kv, size_t heads) {
 }
 
 static void attention(float *out, size_t ldo, const float *q, size_t ldq, const ll_kv *kv, size_t pos0,
-                      size_t rows, size_t heads, size_t h0, size_t h1, float scale, void *scratch) {
+                      size_t rows, size_t heads, size_t h0, size_t h1, float scale, size_t window,
+                      void *scratch) {
+    (void)window;
     const size_t share = heads / kv->kv_heads, dim = kv->head_dim;
     for (size_t r = 0; r < rows; r++)
         for (size_t h = h0 * share; h < h1 * share; h++) {

@@ -1,15 +1,24 @@
 #include "check.h"
 #include <string.h>
 
-void check_peak_i8(const ll_kernels *ref, const ll_kernels *isa) {
-    (void)ref;
+static void check_peak(double (*peak)(size_t rounds)) {
     check_case("rounds");
-    const double one = isa->peak_i8(1);
-    CHECK_THAT(isa->peak_i8(0) == 0.0, "no rounds, but %g operations", isa->peak_i8(0));
+    const double one = peak(1);
+    CHECK_THAT(peak(0) == 0.0, "no rounds, but %g operations", peak(0));
     CHECK_THAT(one > 0.0, "one round, but %g operations", one);
     for (size_t rounds = 2; rounds <= 4096; rounds = 3 * rounds + 1)
-        CHECK_THAT(isa->peak_i8(rounds) == one * (double)rounds,
-                   "%zu rounds: %g operations, one round has %g", rounds, isa->peak_i8(rounds), one);
+        CHECK_THAT(peak(rounds) == one * (double)rounds, "%zu rounds: %g operations, one round has %g",
+                   rounds, peak(rounds), one);
+}
+
+void check_peak_i8(const ll_kernels *ref, const ll_kernels *isa) {
+    (void)ref;
+    check_peak(isa->peak_i8);
+}
+
+void check_peak_f32(const ll_kernels *ref, const ll_kernels *isa) {
+    (void)ref;
+    check_peak(isa->peak_f32);
 }
 
 /* Every variant reads every byte: changing any one changes the value. */

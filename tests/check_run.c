@@ -131,7 +131,7 @@ check_body *check_of(ll_op op) {
         [LL_OP_ROPE_F32] = check_rope_f32,           [LL_OP_KV_STORE] = check_kv_store,
         [LL_OP_ATTENTION] = check_attention,         [LL_OP_SOFTMAX_F32] = check_softmax_f32,
         [LL_OP_LOGSUMEXP_F32] = check_logsumexp_f32, [LL_OP_PEAK_I8] = check_peak_i8,
-        [LL_OP_READ_STREAM] = check_read_stream,
+        [LL_OP_PEAK_F32] = check_peak_f32,           [LL_OP_READ_STREAM] = check_read_stream,
     };
     return bodies[op];
 }

@@ -26,6 +26,21 @@ static LL_INLINE __m512 lower_half(__m512i pairs) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
 }
 
+/* Byte part of each lane, times 2^24: a conversion from the top byte needs no shift down, and the power of two is
+ * taken off with the scale. */
+static LL_INLINE __m512 byte_of(__m512i quads, const int part) {
+    const __m512i top =
+        _mm512_set4_epi32((part << 24 | 0x0c000000) | 0x808080, (part << 24 | 0x08000000) | 0x808080,
+                          (part << 24 | 0x04000000) | 0x808080, part << 24 | 0x808080);
+    if (part == 0)
+        quads = _mm512_slli_epi32(quads, 24);
+    else if (part == 3)
+        quads = _mm512_and_si512(quads, _mm512_set1_epi32((int)0xff000000));
+    else
+        quads = _mm512_shuffle_epi8(quads, top);
+    return _mm512_cvtepi32_ps(quads);
+}
+
 /* acc[i][l] += q[i][d] * k[l]. */
 static LL_INLINE void score_step(__m512 acc[ATT_TILE][4], const float *const *q, size_t d, const __m512 k[4],
                                  const int queries, const int lines) {
@@ -56,6 +71,20 @@ static LL_INLINE void score_tile(float *score, const float *const *q, const void
                 kd[l] = _mm512_load_ps(line + (size_t)l * dim * LL_KV_BLOCK);
             score_step(acc, q, d, kd, queries, lines);
         }
+    } else if (type == LL_KV_I8) {
+        const char *line = k;
+        const size_t stride = (dim + 3) / 4 * 64; /* bytes of 16 positions */
+        for (size_t d = 0; d < dim; d += 4, line += 64) {
+            LL_UNROLL
+            for (int part = 0; part < 4; part++) {
+                if (part == 2 && d + 2 == dim)
+                    break;
+                LL_UNROLL
+                for (int l = 0; l < lines; l++)
+                    kd[l] = byte_of(_mm512_load_si512(line + (size_t)l * stride), part);
+                score_step(acc, q, d + (size_t)part, kd, queries, lines);
+            }
+        }
     } else {
         const uint32_t *line = k;
         for (size_t d = 0; d < dim; d += 2, line += LL_KV_BLOCK) {
@@ -81,6 +110,8 @@ static LL_INLINE void score_tile(float *score, const float *const *q, const void
 static LL_INLINE __m512 load_v(const void *v, size_t d, const ll_kv_type type, __mmask16 mask) {
     if (type == LL_KV_F32)
         return _mm512_maskz_loadu_ps(mask, (const float *)v + d);
+    if (type == LL_KV_I8)
+        return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(mask, (const int8_t *)v + d)));
     const __m256i half = _mm256_maskz_loadu_epi16(mask, (const uint16_t *)v + d);
     return lower_half(_mm512_cvtepu16_epi32(half));
 }
@@ -90,7 +121,7 @@ static LL_INLINE __m512 load_v(const void *v, size_t d, const ll_kv_type type, _
 static LL_INLINE void value_tile(float *o, size_t ldo, const float *fix, const float *p, const void *v,
                                  size_t count, size_t dim, __mmask16 mask, const ll_kv_type type,
                                  const int queries, const int lines) {
-    const size_t bytes = dim * (type == LL_KV_F32 ? sizeof(float) : sizeof(uint16_t));
+    const size_t bytes = ll_kv_bytes(type, 1, 1, dim);
     const char *row = v;
     __m512 acc[ATT_TILE][4];
     LL_UNROLL

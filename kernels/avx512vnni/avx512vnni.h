@@ -39,11 +39,13 @@ void ll_kv_store_avx512vnni(const ll_kv *kv, size_t pos0, size_t rows, const flo
                             const float *v, size_t ldv);
 size_t ll_attention_scratch_bytes_avx512vnni(const ll_kv *kv, size_t heads);
 void ll_attention_avx512vnni(float *out, size_t ldo, const float *q, size_t ldq, const ll_kv *kv, size_t pos0,
-                             size_t rows, size_t heads, size_t h0, size_t h1, float scale, void *scratch);
+                             size_t rows, size_t heads, size_t h0, size_t h1, float scale, size_t window,
+                             void *scratch);
 void ll_softmax_f32_avx512vnni(float *x, size_t n);
 double ll_logsumexp_f32_avx512vnni(const float *x, size_t n);
 
 double ll_peak_i8_avx512vnni(size_t rounds);
+double ll_peak_f32_avx512vnni(size_t rounds);
 uint64_t ll_read_stream_avx512vnni(const void *p, size_t bytes, int variant);
 
 #endif

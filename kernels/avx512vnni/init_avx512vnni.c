@@ -20,6 +20,7 @@ void ll_init_avx512vnni(ll_kernels *table) {
     table->softmax_f32 = ll_softmax_f32_avx512vnni;
     table->logsumexp_f32 = ll_logsumexp_f32_avx512vnni;
     table->peak_i8 = ll_peak_i8_avx512vnni;
+    table->peak_f32 = ll_peak_f32_avx512vnni;
     table->read_stream = ll_read_stream_avx512vnni;
     for (int op = 0; op < LL_OP_COUNT; op++)
         table->isa[op] = "avx512vnni";

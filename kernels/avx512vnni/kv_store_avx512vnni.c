@@ -10,6 +10,7 @@
  * Zen 4 (microcode), and the whole step is some thousandths of a token's time. bf16 is rounded by integer
  * operations, since the conversion instruction (AVX512_BF16) belongs to a later ISA.
  */
+#include "row_avx512vnni.h"
 #include "tile.h"
 #include <assert.h>
 #include <string.h>
@@ -53,10 +54,37 @@ static void store_v_bf16(uint16_t *out, const float *v, size_t head_dim) {
     }
 }
 
+/* The scale of a row of head_dim values; *inv is what they are multiplied by. */
+static float row_scale(const float *x, size_t head_dim, float *inv) {
+    const __m512i bits = ll_chunk_amax(_mm512_setzero_si512(), x, head_dim);
+    const float amax = ll_chunk_amax_value(bits);
+    *inv = ll_inverse_avx512vnni(amax);
+    return amax / 127.0f;
+}
+
+static void store_k_i8(uint32_t *block, float *scale, size_t lane, const float *k, size_t head_dim) {
+    float inv;
+    *scale = row_scale(k, head_dim, &inv);
+    for (size_t d = 0; d < head_dim; d += 16) {
+        uint32_t quads[4] = {0};
+        ll_chunk_quantize((int8_t *)quads, k + d, ll_min(16, head_dim - d), inv, _mm512_setzero_si512());
+        for (size_t i = 0; i < ll_min(4, (head_dim - d + 3) / 4); i++)
+            block[(d / 4 + i) * LL_KV_BLOCK + lane] = quads[i];
+    }
+}
+
+static void store_v_i8(int8_t *out, float *scale, const float *v, size_t head_dim) {
+    float inv;
+    *scale = row_scale(v, head_dim, &inv);
+    ll_chunk_quantize(out, v, head_dim, inv, _mm512_setzero_si512());
+    for (size_t d = head_dim; d % 4 != 0; d++)
+        out[d] = 0;
+}
+
 void ll_kv_store_avx512vnni(const ll_kv *kv, size_t pos0, size_t rows, const float *k, size_t ldk,
                             const float *v, size_t ldv) {
     assert(pos0 + rows <= kv->capacity && kv->head_dim % 2 == 0);
-    const size_t dim = kv->head_dim;
+    const size_t dim = kv->head_dim, row = ll_kv_bytes(kv->type, 1, 1, dim);
     for (size_t h = 0; h < kv->kv_heads; h++) {
         for (size_t r = 0; r < rows; r++) {
             size_t at = h * kv->capacity + pos0 + r, lane = at % LL_KV_BLOCK; /* capacity is whole blocks */
@@ -64,6 +92,9 @@ void ll_kv_store_avx512vnni(const ll_kv *kv, size_t pos0, size_t rows, const flo
             if (kv->type == LL_KV_F32) {
                 store_k_f32((float *)kv->k + (at - lane) * dim, lane, kr, dim);
                 memcpy((float *)kv->v + at * dim, vr, dim * sizeof *vr);
+            } else if (kv->type == LL_KV_I8) {
+                store_k_i8((uint32_t *)kv->k + (at - lane) * row / 4, &kv->k_scale[at], lane, kr, dim);
+                store_v_i8((int8_t *)kv->v + at * row, &kv->v_scale[at], vr, dim);
             } else {
                 store_k_bf16((uint32_t *)kv->k + (at - lane) * dim / 2, lane, kr, dim);
                 store_v_bf16((uint16_t *)kv->v + at * dim, vr, dim);

@@ -1,9 +1,9 @@
-/* Probes of what this core can do at most: int8 multiply-adds from registers alone, and bytes read from
+/* Probes of what this core can do at most: int8 and f32 multiply-adds from registers alone, and bytes read from
  * memory.
  *
  * VPDPBUSD on zmm does 64 multiply-adds: 128 operations. Zen 4 starts one a cycle and finishes it 4 cycles
  * later, so 4 chains reach the peak there; 16 chains are enough for any core that starts two a cycle with a
- * latency up to 8.
+ * latency up to 8. VFMADD231PS on zmm, 32 operations, is alike.
  *
  * Reading: which of the three is fastest changes with the machine, and on a shared one with the hour (Zen 4, one
  * core: plain 34, prefetched 33, four streams 31 GB/s; at another time plain 20, prefetched 30). Bandwidth is
@@ -14,8 +14,9 @@
 
 enum {
     CHAINS = 16,
-    STEPS = 16, /* VPDPBUSD of each chain in a round */
+    STEPS = 16, /* instructions of each chain in a round */
     DOT_OPS = 128,
+    FMA_OPS = 32,
     LINE = 64,
     AHEAD = 2048, /* bytes */
     STREAMS = 4,
@@ -35,6 +36,21 @@ double ll_peak_i8_avx512vnni(size_t rounds) {
         }
     }
     return (double)rounds * STEPS * CHAINS * DOT_OPS;
+}
+
+double ll_peak_f32_avx512vnni(size_t rounds) {
+    __m512 a = _mm512_set1_ps(1.5f), b = _mm512_set1_ps(-0.5f), acc[CHAINS];
+    LL_UNROLL
+    for (int c = 0; c < CHAINS; c++)
+        acc[c] = _mm512_setzero_ps();
+    for (size_t r = 0; r < rounds; r++) {
+        for (int s = 0; s < STEPS; s++) {
+            LL_UNROLL
+            for (int c = 0; c < CHAINS; c++)
+                __asm__ volatile("vfmadd231ps %2, %1, %0" : "+v"(acc[c]) : "v"(a), "v"(b));
+        }
+    }
+    return (double)rounds * STEPS * CHAINS * FMA_OPS;
 }
 
 /* The address may lie past the buffer: a prefetch never faults, but such a sum is not one C allows on

@@ -44,6 +44,14 @@ static inline __m512i ll_chunk_amax(__m512i amax, const float *x, size_t count) 
     return amax;
 }
 
+static inline float ll_chunk_amax_value(__m512i amax) {
+    return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128((int)_mm512_reduce_max_epu32(amax))));
+}
+
+static inline float ll_inverse_avx512vnni(float amax) {
+    return amax == 0.0f ? 0.0f : 127.0f / amax;
+}
+
 /* Returns sum with the new values added, lane by lane. */
 static inline __m512i ll_chunk_quantize(int8_t *q, const float *x, size_t count, float inv, __m512i sum) {
     for (size_t i = 0; i < count; i += LL_LANES) {
@@ -77,9 +85,7 @@ static inline __attribute__((always_inline)) void ll_quantize_group(ll_act *out,
         x = chunk(buffer, row, i, count);
         amax_bits = ll_chunk_amax(amax_bits, x, count);
     }
-    const float amax =
-        _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128((int)_mm512_reduce_max_epu32(amax_bits))));
-    const float inv = amax == 0.0f ? 0.0f : 127.0f / amax;
+    const float amax = ll_chunk_amax_value(amax_bits), inv = ll_inverse_avx512vnni(amax);
     for (size_t i = start; i < end; i += LL_CHUNK) {
         const size_t count = ll_chunk_size(i, end);
         if (end - start > LL_CHUNK) /* else the only chunk is still at x */

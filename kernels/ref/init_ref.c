@@ -20,6 +20,7 @@ void ll_init_ref(ll_kernels *table) {
     table->softmax_f32 = ll_softmax_f32_ref;
     table->logsumexp_f32 = ll_logsumexp_f32_ref;
     table->peak_i8 = ll_peak_i8_ref;
+    table->peak_f32 = ll_peak_f32_ref;
     table->read_stream = ll_read_stream_ref;
     for (int op = 0; op < LL_OP_COUNT; op++)
         table->isa[op] = "ref";

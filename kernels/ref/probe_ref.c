@@ -16,6 +16,20 @@ double ll_peak_i8_ref(size_t rounds) {
     return 2.0 * CHAINS * (double)rounds;
 }
 
+double ll_peak_f32_ref(size_t rounds) {
+    float sum[CHAINS] = {0};
+    float factor = 3;
+    for (size_t round = 0; round < rounds; round++) {
+        for (int chain = 0; chain < CHAINS; chain++) {
+            __asm__("" : "+m"(factor)); /* as above; any register file */
+            sum[chain] += factor * factor;
+        }
+    }
+    for (int chain = 0; chain < CHAINS; chain++)
+        __asm__ volatile("" : : "m"(sum[chain]));
+    return 2.0 * CHAINS * (double)rounds;
+}
+
 /* Variants: one stream; one stream prefetched 2 KB ahead; four streams. */
 enum { AHEAD = 2048 };
 

@@ -10,7 +10,7 @@ static uint32_t magnitude_bits(float x) {
     return bits & 0x7fffffff;
 }
 
-static int8_t quantize_one(float x, float inv) {
+int8_t ll_quantize_one_ref(float x, float inv) {
     const float scaled = x * inv;
     if (scaled != scaled) /* 0 x infinity: inv overflows when amax is below 127 / FLT_MAX */
         return 0;
@@ -21,9 +21,7 @@ static int8_t quantize_one(float x, float inv) {
     return (int8_t)lrintf(scaled);
 }
 
-static void quantize_group(ll_act *out, size_t r, size_t g, ll_element_ref *element, const void *row) {
-    const size_t start = g * out->group;
-    const size_t end = out->k - start < out->group ? out->k : start + out->group;
+float ll_amax_ref(ll_element_ref *element, const void *row, size_t start, size_t end) {
     uint32_t bits = 0;
     for (size_t i = start; i < end; i++) {
         const uint32_t magnitude = magnitude_bits(element(row, i));
@@ -31,10 +29,20 @@ static void quantize_group(ll_act *out, size_t r, size_t g, ll_element_ref *elem
     }
     float amax;
     memcpy(&amax, &bits, sizeof amax);
-    const float inv = amax == 0.0f ? 0.0f : 127.0f / amax;
+    return amax;
+}
+
+float ll_inverse_ref(float amax) {
+    return amax == 0.0f ? 0.0f : 127.0f / amax;
+}
+
+static void quantize_group(ll_act *out, size_t r, size_t g, ll_element_ref *element, const void *row) {
+    const size_t start = g * out->group;
+    const size_t end = out->k - start < out->group ? out->k : start + out->group;
+    const float amax = ll_amax_ref(element, row, start, end), inv = ll_inverse_ref(amax);
     int32_t sum = 0;
     for (size_t i = start; i < end; i++) {
-        const int8_t q = quantize_one(element(row, i), inv);
+        const int8_t q = ll_quantize_one_ref(element(row, i), inv);
         out->q[r * out->ld + i] = q;
         sum += q;
     }
@@ -47,11 +55,11 @@ void ll_quantize_row_ref(ll_act *out, size_t r, ll_element_ref *element, const v
         quantize_group(out, r, g, element, row);
 }
 
-static float plain_element(const void *row, size_t i) {
+float ll_plain_element_ref(const void *row, size_t i) {
     return ((const float *)row)[i];
 }
 
 void ll_quantize_ref(ll_act *out, const float *x, size_t ldx, size_t r0, size_t r1) {
     for (size_t r = r0; r < r1; r++)
-        ll_quantize_row_ref(out, r, plain_element, x + r * ldx);
+        ll_quantize_row_ref(out, r, ll_plain_element_ref, x + r * ldx);
 }

@@ -35,15 +35,23 @@ void ll_kv_store_ref(const ll_kv *kv, size_t pos0, size_t rows, const float *k, 
                      size_t ldv);
 size_t ll_attention_scratch_bytes_ref(const ll_kv *kv, size_t heads);
 void ll_attention_ref(float *out, size_t ldo, const float *q, size_t ldq, const ll_kv *kv, size_t pos0,
-                      size_t rows, size_t heads, size_t h0, size_t h1, float scale, void *scratch);
+                      size_t rows, size_t heads, size_t h0, size_t h1, float scale, size_t window,
+                      void *scratch);
 void ll_softmax_f32_ref(float *x, size_t n);
 double ll_logsumexp_f32_ref(const float *x, size_t n);
 
 double ll_peak_i8_ref(size_t rounds);
+double ll_peak_f32_ref(size_t rounds);
 uint64_t ll_read_stream_ref(const void *p, size_t bytes, int variant);
 
 /* Element i of a row about to be quantized; row is whatever the operation needs to compute it. */
 typedef float ll_element_ref(const void *row, size_t i);
+/* The rule of ll_act in its parts: amax of the elements [start, end) of a row; 127 / amax; q of one element. */
+float ll_amax_ref(ll_element_ref *element, const void *row, size_t start, size_t end);
+float ll_inverse_ref(float amax);
+int8_t ll_quantize_one_ref(float x, float inv);
+/* An element of a row of floats. */
+float ll_plain_element_ref(const void *row, size_t i);
 /* Quantizes row r of out from its elements. */
 void ll_quantize_row_ref(ll_act *out, size_t r, ll_element_ref *element, const void *row);
 
