@@ -16,6 +16,7 @@
 enum {
     ATT_TILE = 6,   /* queries */
     ATT_BLOCK = 64, /* positions */
+    QUADS = 64,     /* bytes: 4 dimensions of 16 positions in int8 */
 };
 
 static LL_INLINE __m512 upper_half(__m512i pairs) {
@@ -26,19 +27,15 @@ static LL_INLINE __m512 lower_half(__m512i pairs) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
 }
 
-/* Byte part of each lane, times 2^24: a conversion from the top byte needs no shift down, and the power of two is
- * taken off with the scale. */
-static LL_INLINE __m512 byte_of(__m512i quads, const int part) {
-    const __m512i top =
-        _mm512_set4_epi32((part << 24 | 0x0c000000) | 0x808080, (part << 24 | 0x08000000) | 0x808080,
-                          (part << 24 | 0x04000000) | 0x808080, part << 24 | 0x808080);
-    if (part == 0)
-        quads = _mm512_slli_epi32(quads, 24);
-    else if (part == 3)
-        quads = _mm512_and_si512(quads, _mm512_set1_epi32((int)0xff000000));
-    else
-        quads = _mm512_shuffle_epi8(quads, top);
-    return _mm512_cvtepi32_ps(quads);
+/* Bytes part of 16 quads of int8, times 2^24: what stands in the top byte is converted as it is, and the power of two
+ * is taken off with the scale. */
+static LL_INLINE __m512 byte_of(__m512i quads, size_t part) {
+#define TOP(p)                                                                                               \
+    { p << 24 | 0x808080, (4 + p) << 24 | 0x808080, (8 + p) << 24 | 0x808080, (12 + p) << 24 | 0x808080 }
+    static const _Alignas(16) uint32_t top[4][4] = {TOP(0), TOP(1), TOP(2), TOP(3)};
+#undef TOP
+    const __m512i pick = _mm512_broadcast_i32x4(_mm_load_si128((const __m128i *)top[part]));
+    return _mm512_cvtepi32_ps(_mm512_shuffle_epi8(quads, pick));
 }
 
 /* acc[i][l] += q[i][d] * k[l]. */
@@ -73,17 +70,12 @@ static LL_INLINE void score_tile(float *score, const float *const *q, const void
         }
     } else if (type == LL_KV_I8) {
         const char *line = k;
-        const size_t stride = (dim + 3) / 4 * 64; /* bytes of 16 positions */
-        for (size_t d = 0; d < dim; d += 4, line += 64) {
+        const size_t stride = (dim + 3) / 4 * QUADS; /* of 16 positions */
+        for (size_t d = 0; d < dim; d++, line += d % 4 == 0 ? QUADS : 0) {
             LL_UNROLL
-            for (int part = 0; part < 4; part++) {
-                if (part == 2 && d + 2 == dim)
-                    break;
-                LL_UNROLL
-                for (int l = 0; l < lines; l++)
-                    kd[l] = byte_of(_mm512_load_si512(line + (size_t)l * stride), part);
-                score_step(acc, q, d + (size_t)part, kd, queries, lines);
-            }
+            for (int l = 0; l < lines; l++)
+                kd[l] = byte_of(_mm512_load_si512(line + (size_t)l * stride), d % 4);
+            score_step(acc, q, d, kd, queries, lines);
         }
     } else {
         const uint32_t *line = k;
