@@ -1,4 +1,5 @@
 #include "cmd.h"
+#include "checkpoint.h"
 #include "model_list.h"
 
 #include <errno.h>
@@ -97,25 +98,91 @@ ll_status ll_cmd_mask(const ll_options *options, const ll_config *config, ll_mas
     return status;
 }
 
+const char *ll_cmd_cache_folder(const ll_options *options) {
+    const char *folder = getenv("LAYERLAB_CACHE");
+    return !options->cache ? NULL : folder && *folder ? folder : "cache";
+}
+
+ll_model_options ll_cmd_model_options(const ll_options *options, ll_weights_kind weights) {
+    return (ll_model_options){.weights = weights,
+                              .group = options->group,
+                              .threads = options->threads,
+                              .isa = options->isa,
+                              .kv_i8 = options->kv_i8,
+                              .cache = ll_cmd_cache_folder(options),
+                              .resident = options->resident,
+                              .seed = options->seed};
+}
+
 /* A wrong drop is refused from the file's header, before minutes of loading. */
-static ll_status check_drop(const ll_options *options, const char *path, ll_error *error) {
-    ll_gguf *gguf = NULL;
-    ll_config config;
-    ll_mask mask;
-    LL_TRY(ll_gguf_open(&gguf, path, error));
-    ll_status status = ll_config_from_gguf(&config, gguf, error);
-    if (status == LL_OK)
-        status = ll_cmd_mask(options, &config, &mask, error);
-    ll_gguf_close(gguf);
+static ll_status check_drop(const ll_options *options, const char *path, ll_mask *mask, ll_error *error) {
+    ll_checkpoint *checkpoint;
+    LL_TRY(ll_checkpoint_open(&checkpoint, path, error));
+    const ll_status status = ll_cmd_mask(options, ll_checkpoint_config(checkpoint), mask, error);
+    ll_checkpoint_close(checkpoint);
     return status;
+}
+
+/* Whether the command may run on random weights: what it tells must not depend on what they say. */
+static ll_status check_synthetic(const ll_options *options, ll_error *error) {
+    if (options->which == LL_COMMAND_SPEED || options->which == LL_COMMAND_SWEEP)
+        return LL_OK;
+    return ll_fail(
+        error, LL_BAD_USAGE,
+        "%s: random weights say nothing, so --synthetic is for speed, sweep and info; give the path of real "
+        "weights",
+        options->command);
+}
+
+ll_status ll_cmd_shape(const ll_options *options, ll_config *shape, ll_error *error) {
+    const ll_model_entry *entry = ll_model_list_find(options->model);
+    if (entry) {
+        *shape = entry->shape;
+        return LL_OK;
+    }
+    ll_checkpoint *checkpoint;
+    char path[LL_CMD_PATH];
+    LL_TRY(ll_cmd_locate(options, path, error));
+    LL_TRY(ll_checkpoint_open(&checkpoint, path, error));
+    *shape = *ll_checkpoint_config(checkpoint);
+    ll_checkpoint_close(checkpoint);
+    return LL_OK;
+}
+
+static ll_status synthesize(const ll_options *options, ll_weights_kind weights, ll_model **model, char *path,
+                            ll_error *error) {
+    ll_config shape;
+    ll_mask mask;
+    LL_TRY(ll_cmd_shape(options, &shape, error));
+    LL_TRY(ll_cmd_mask(options, &shape, &mask, error));
+    const ll_model_options wanted = ll_cmd_model_options(options, weights);
+    snprintf(path, LL_CMD_PATH, "%s", options->model);
+    if (!options->quiet)
+        fprintf(
+            stderr,
+            "%s: SYNTHETIC weights (random numbers of the true shape): speed and memory are real, quality is "
+            "not measured\n",
+            options->model);
+    LL_TRY(ll_model_synthesize(model, &shape, &wanted, error));
+    if (!options->quiet)
+        say_loaded(options, *model, path);
+    return LL_OK;
 }
 
 ll_status ll_cmd_load(const ll_options *options, ll_weights_kind weights, ll_model **model, char *path,
                       ll_error *error) {
+    if (options->synthetic) {
+        LL_TRY(check_synthetic(options, error));
+        return synthesize(options, weights, model, path, error);
+    }
+    if (options->resident)
+        return ll_fail(error, LL_BAD_USAGE,
+                       "--resident is for synthetic weights: add --synthetic, or leave it out");
     LL_TRY(ll_cmd_locate(options, path, error));
+    ll_mask mask;
     if (options->drop)
-        LL_TRY(check_drop(options, path, error));
-    const ll_model_options wanted = {weights, options->group, options->threads, options->isa};
+        LL_TRY(check_drop(options, path, &mask, error));
+    const ll_model_options wanted = ll_cmd_model_options(options, weights);
     LL_TRY(ll_model_load(model, path, &wanted, error));
     if (!options->quiet)
         say_loaded(options, *model, path);

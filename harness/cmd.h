@@ -15,6 +15,11 @@ void ll_cmd_bytes_text(uint64_t bytes, char text[LL_BYTES_TEXT]);
 const char *ll_cmd_threads_reason(const ll_options *options, const ll_machine *machine);
 /* The model's file. path holds LL_CMD_PATH bytes. */
 ll_status ll_cmd_locate(const ll_options *options, char *path, ll_error *error);
+/* The folder of packed weights; NULL without --cache. */
+const char *ll_cmd_cache_folder(const ll_options *options);
+ll_model_options ll_cmd_model_options(const ll_options *options, ll_weights_kind weights);
+/* The shape that --synthetic takes: of a listed model, or of the file at the path. */
+ll_status ll_cmd_shape(const ll_options *options, ll_config *shape, ll_error *error);
 /* Loads the model and finds the importance and the order of its modules on --calib; ll_plan_free afterwards,
  * also on failure. */
 ll_status ll_cmd_calibrate(const ll_options *options, ll_plan *plan, ll_error *error);

@@ -1,4 +1,5 @@
 /* Text on standard input to tokens. */
+#include "checkpoint.h"
 #include "cmd.h"
 #include "utf8_char.h"
 
@@ -83,23 +84,21 @@ static ll_status print_tokens(const ll_options *options, const ll_tokenizer *tok
     return LL_OK;
 }
 
-static ll_status open_tokenizer(const ll_options *options, ll_gguf **gguf, ll_tokenizer **tokenizer,
-                                ll_error *error) {
+static ll_status open_tokenizer(const ll_options *options, ll_tokenizer **tokenizer, ll_error *error) {
     char path[LL_CMD_PATH];
-    ll_config config;
+    if (options->synthetic)
+        return ll_fail(error, LL_BAD_USAGE,
+                       "tokenize: a synthetic model has no tokenizer; give the path of a real one");
     LL_TRY(ll_cmd_locate(options, path, error));
-    LL_TRY(ll_gguf_open(gguf, path, error));
-    LL_TRY(ll_config_from_gguf(&config, *gguf, error));
-    return ll_tokenizer_from_gguf(tokenizer, *gguf, config.vocab, error);
+    return ll_tokenizer_open(tokenizer, path, error);
 }
 
 ll_status ll_cmd_tokenize(const ll_options *options, ll_error *error) {
-    ll_gguf *gguf = NULL;
     ll_tokenizer *tokenizer = NULL;
     ll_ids ids = {0};
     char *text = NULL;
     size_t length = 0;
-    ll_status status = open_tokenizer(options, &gguf, &tokenizer, error);
+    ll_status status = open_tokenizer(options, &tokenizer, error);
     if (status == LL_OK)
         status = read_stdin(&text, &length, error);
     if (status == LL_OK)
@@ -109,6 +108,5 @@ ll_status ll_cmd_tokenize(const ll_options *options, ll_error *error) {
     free(text);
     ll_ids_free(&ids);
     ll_tokenizer_destroy(tokenizer);
-    ll_gguf_close(gguf);
     return status;
 }

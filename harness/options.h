@@ -16,6 +16,7 @@ typedef enum {
     LL_COMMAND_COUNT
 } ll_command;
 
+#define LL_BATCH_MAX SIZE_MAX
 enum {
     LL_MAX_COUNTS = 64,
     LL_DEFAULT_LENGTH = 2048, /* importance, plan: tokens of a calibration document, or the model's context */
@@ -33,6 +34,11 @@ typedef struct {
     uint64_t seed;
     const char *out; /* NULL: the command's default */
     bool json, quiet;
+    bool kv_i8;      /* KV-cache in int8 */
+    bool cache;      /* keep packed weights between runs */
+    bool synthetic;  /* random weights of a listed model's shape */
+    size_t resident; /* distinct blocks of a synthetic model; 0: all */
+    size_t batch;    /* sequences; 0: the command's default, LL_BATCH_MAX: as many as fit */
     /* drops */
     const char *drop; /* spec; NULL: none */
     const char *plan; /* file */

@@ -78,6 +78,13 @@ static ll_status read_isa(const ll_option_spec *option, const char *text, const 
                    text, names);
 }
 
+static ll_status read_kv(const ll_option_spec *option, const char *text, bool *out, ll_error *error) {
+    *out = strcmp(text, "int8") == 0;
+    if (*out || strcmp(text, "16bit") == 0)
+        return LL_OK;
+    return ll_fail(error, LL_BAD_USAGE, "%s takes int8 or 16bit, found \"%s\"", option->name, text);
+}
+
 static ll_status read_counts(const ll_option_spec *option, const char *text, ll_options *out,
                              ll_error *error) {
     out->count_total = 0;
@@ -127,6 +134,16 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         return read_group(option, text, field, error);
     case LL_VALUE_ISA:
         return read_isa(option, text, field, error);
+    case LL_VALUE_KV:
+        return read_kv(option, text, field, error);
+    case LL_VALUE_BATCH:
+        if (strcmp(text, "max") == 0) {
+            *(size_t *)field = LL_BATCH_MAX;
+            return LL_OK;
+        }
+        LL_TRY(read_integer(option, text, strlen(text), &integer, error));
+        *(size_t *)field = (size_t)integer;
+        return LL_OK;
     case LL_VALUE_COUNTS:
         return read_counts(option, text, out, error);
     }

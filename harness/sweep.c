@@ -1,4 +1,5 @@
 #include "sweep.h"
+#include "checkpoint.h"
 #include "cmd.h"
 #include "documents.h"
 #include "model_list.h"
@@ -151,30 +152,29 @@ static ll_status make_tasks(ll_sweep *sweep) {
     return LL_OK;
 }
 
-/* What the file's header tells, and the text in windows: all that can be known without reading weights. */
-static ll_status read_header(ll_sweep *sweep, const ll_gguf *gguf) {
+/* What the files' headers tell, and the text in windows: all that can be known without reading weights. */
+static ll_status read_header(ll_sweep *sweep, const ll_checkpoint *checkpoint) {
     const ll_protocol *p = sweep->protocol;
-    LL_TRY(ll_config_from_gguf(&sweep->config, gguf, sweep->error));
+    sweep->config = *ll_checkpoint_config(checkpoint);
     ll_tokenizer *tokenizer;
-    LL_TRY(ll_tokenizer_from_gguf(&tokenizer, gguf, sweep->config.vocab, sweep->error));
+    LL_TRY(ll_checkpoint_tokenizer(&tokenizer, checkpoint, sweep->error));
     ll_status status = ll_windows_cut(&sweep->windows, tokenizer, &sweep->text, p->window, p->first_window,
                                       p->max_windows, sweep->error);
     if (status != LL_OK)
         status = ll_fail_in(sweep->error, status, "%s", sweep->options->text);
     ll_tokenizer_destroy(tokenizer);
-    return status;
+    return status == LL_OK ? ll_checkpoint_sha256(checkpoint, sweep->model_sha256, sweep->error) : status;
 }
 
 static ll_status look(ll_sweep *sweep) {
     LL_TRY(ll_documents_load(&sweep->calib, sweep->options->calib, sweep->error));
     LL_TRY(ll_documents_load(&sweep->text, sweep->options->text, sweep->error));
     LL_TRY(ll_cmd_locate(sweep->options, sweep->model_path, sweep->error));
-    ll_gguf *gguf;
-    LL_TRY(ll_gguf_open(&gguf, sweep->model_path, sweep->error));
-    const ll_status status = read_header(sweep, gguf);
-    ll_gguf_close(gguf);
+    ll_checkpoint *checkpoint;
+    LL_TRY(ll_checkpoint_open(&checkpoint, sweep->model_path, sweep->error));
+    const ll_status status = read_header(sweep, checkpoint);
+    ll_checkpoint_close(checkpoint);
     LL_TRY(status);
-    LL_TRY(ll_sha256_file(sweep->model_path, sweep->model_sha256, sweep->error));
     LL_TRY(ll_machine_probe(&sweep->machine, "", sweep->error));
     sweep->threads = sweep->options->threads ? sweep->options->threads : sweep->machine.threads;
     return ll_model_select_kernels(&sweep->kernels, sweep->options->isa, sweep->error);

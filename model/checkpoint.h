@@ -2,6 +2,8 @@
  * their role, tokenizer. */
 #ifndef LL_CHECKPOINT_H
 #define LL_CHECKPOINT_H
+#include "config.h"
+#include "sha256.h"
 #include "tensor.h"
 #include "tokenizer.h"
 
@@ -51,26 +53,36 @@ bool ll_role_needed(const ll_config *config, ll_role role, size_t layer);
 typedef struct ll_checkpoint ll_checkpoint;
 
 /* path: a .gguf file (of a split model any part), a folder in Hugging Face form (config.json, model.safetensors or
- * model.safetensors.index.json), or a folder that holds the parts of one GGUF model. Checks every header, that each
- * tensor that the shape needs is there with its shape, and that nothing unknown is: no weight is read. A tensor of a
- * dropped module may be there or not. */
+ * model.safetensors.index.json), or a folder that holds the parts of one GGUF model. Checks every header, and that each
+ * tensor that the shape needs is there with its shape: no weight is read. A tensor of a dropped module may be there or
+ * not. A tensor inside a block that no role names is refused, since the model would be wrong without it. */
 ll_status ll_checkpoint_open(ll_checkpoint **out, const char *path, ll_error *error);
 void ll_checkpoint_close(ll_checkpoint *checkpoint); /* NULL is fine */
 
 const char *ll_checkpoint_path(const ll_checkpoint *checkpoint);
 ll_format ll_checkpoint_format(const ll_checkpoint *checkpoint);
 const ll_config *ll_checkpoint_config(const ll_checkpoint *checkpoint);
+/* Its files: those of weights, and config.json. */
+size_t ll_checkpoint_file_count(const ll_checkpoint *checkpoint);
+const char *ll_checkpoint_file(const ll_checkpoint *checkpoint, size_t index);
 uint64_t ll_checkpoint_bytes(const ll_checkpoint *checkpoint); /* of its weight files */
-/* NULL: not there. */
+/* NULL: not there. layer is ignored outside of blocks. */
 const ll_tensor *ll_checkpoint_tensor(const ll_checkpoint *checkpoint, ll_role role, size_t layer);
-/* The GGUF (its first part), NULL for a folder in Hugging Face form: for its metadata. */
+/* The path of the file that holds the tensor. */
+const char *ll_checkpoint_file_of(const ll_checkpoint *checkpoint, const ll_tensor *tensor);
+/* Names of tensors that no role uses; NULL past the end. */
+const char *ll_checkpoint_unused(const ll_checkpoint *checkpoint, size_t index);
+/* A GGUF model's first part, which holds its metadata; NULL for a folder in Hugging Face form. */
 const ll_gguf *ll_checkpoint_gguf(const ll_checkpoint *checkpoint);
-/* NULL tokenizer with LL_OK: never; a checkpoint without one is an error that says so. */
 ll_status ll_checkpoint_tokenizer(ll_tokenizer **out, const ll_checkpoint *checkpoint, ll_error *error);
-/* The tensor was read for the last time: its pages need not stay in memory. */
-void ll_checkpoint_release(const ll_tensor *tensor);
-/* Changes whenever a weight file, config.json or tokenizer file does: of paths, sizes, modification times and headers;
- * weights themselves are not read. */
-ll_status ll_checkpoint_identity(const ll_checkpoint *checkpoint, char *out, size_t capacity,
-                                 ll_error *error);
+/* The tokenizer of what lies at path, whose weights need not be there: config.json and tokenizer files, or a GGUF file's
+ * header. */
+ll_status ll_tokenizer_open(ll_tokenizer **out, const char *path, ll_error *error);
+/* rows rows of the tensor from first on were read for the last time: their pages need not stay in memory. */
+void ll_checkpoint_release(const ll_tensor *tensor, size_t first, size_t rows);
+
+/* SHA-256 of the files' contents: of a single file its own, of several that of the lines "HASH NAME". Reads everything. */
+ll_status ll_checkpoint_sha256(const ll_checkpoint *checkpoint, char hex[LL_SHA256_TEXT], ll_error *error);
+/* A hash that changes whenever a file's path, size or modification time does; reads no weights. */
+ll_status ll_checkpoint_identity(const ll_checkpoint *checkpoint, char hex[LL_SHA256_TEXT], ll_error *error);
 #endif

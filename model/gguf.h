@@ -34,6 +34,4 @@ ll_status ll_gguf_get_text_array(const ll_gguf *gguf, const char *key, ll_text *
 ll_status ll_gguf_get_i64_array(const ll_gguf *gguf, const char *key, int64_t **out, size_t *count,
                                 bool *found, ll_error *error);
 
-/* The model's shape from the keys llama.*; names the architecture when it is another one. */
-ll_status ll_config_from_gguf(ll_config *out, const ll_gguf *gguf, ll_error *error);
 #endif

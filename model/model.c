@@ -29,32 +29,76 @@ ll_status ll_model_select_kernels(ll_kernels *kernels, const char *isa, ll_error
     return ll_fail(error, status, "ISA %s: unknown; this CPU has %s", isa ? isa : "(best)", names);
 }
 
-static ll_status load(ll_model *model, const ll_gguf *gguf, ll_error *error) {
-    LL_TRY(ll_config_from_gguf(&model->config, gguf, error));
-    LL_TRY(ll_tokenizer_from_gguf(&model->tokenizer, gguf, model->config.vocab, error));
-    return ll_weights_load(&model->weights, gguf, &model->config, &model->kernels, &model->options, error);
-}
-
-ll_status ll_model_load(ll_model **out, const char *path, const ll_model_options *options, ll_error *error) {
-    *out = NULL;
+/* What the options and the machine say, before anything is read. */
+static ll_status begin(ll_model **out, const ll_model_options *options, ll_error *error) {
     LL_TRY(check_options(options, error));
     ll_model *model = calloc(1, sizeof *model);
     if (!model)
         return ll_fail(error, LL_NO_RESOURCE, "no memory for a model");
     model->options = *options;
-    ll_gguf *gguf = NULL;
+    model->options.drop = NULL; /* it is the caller's; the config keeps what it says */
     ll_status status = ll_model_select_kernels(&model->kernels, options->isa, error);
     if (status == LL_OK)
         status = ll_machine_probe(&model->machine, "", error);
-    if (status == LL_OK) {
-        model->options.isa = model->kernels.name;
-        if (!model->options.threads)
-            model->options.threads = model->machine.threads;
-        status = ll_gguf_open(&gguf, path, error);
-    }
+    model->options.isa = model->kernels.name;
+    if (!model->options.threads)
+        model->options.threads = model->machine.threads;
     if (status == LL_OK)
-        status = load(model, gguf, error);
-    ll_gguf_close(gguf);
+        *out = model;
+    else
+        ll_model_destroy(model);
+    return status;
+}
+
+static void merge_mask(ll_mask *into, const ll_mask *mask) {
+    for (size_t i = 0; mask && i < LL_MAX_LAYERS; i++) {
+        into->attn[i] |= mask->attn[i];
+        into->mlp[i] |= mask->mlp[i];
+    }
+}
+
+static ll_status load_weights(ll_model *model, const ll_checkpoint *checkpoint, const ll_mask *drop,
+                              ll_error *error) {
+    merge_mask(&model->config.dropped, drop);
+    const ll_weights_source source = {checkpoint, &model->config, &model->kernels, &model->options, error};
+    return ll_weights_load(&model->weights, &source);
+}
+
+static ll_status load(ll_model *model, const char *path, const ll_mask *drop, ll_error *error) {
+    ll_checkpoint *checkpoint;
+    LL_TRY(ll_checkpoint_open(&checkpoint, path, error));
+    model->config = *ll_checkpoint_config(checkpoint);
+    ll_status status = ll_checkpoint_tokenizer(&model->tokenizer, checkpoint, error);
+    if (status == LL_OK)
+        status = load_weights(model, checkpoint, drop, error);
+    ll_checkpoint_close(checkpoint);
+    return status;
+}
+
+ll_status ll_model_load(ll_model **out, const char *path, const ll_model_options *options, ll_error *error) {
+    *out = NULL;
+    if (options->resident)
+        return ll_fail(error, LL_BAD_USAGE, "only synthetic weights can be resident in part");
+    ll_model *model;
+    LL_TRY(begin(&model, options, error));
+    const ll_status status = load(model, path, options->drop, error);
+    if (status == LL_OK)
+        *out = model;
+    else
+        ll_model_destroy(model);
+    return status;
+}
+
+ll_status ll_model_synthesize(ll_model **out, const ll_config *shape, const ll_model_options *options,
+                              ll_error *error) {
+    *out = NULL;
+    if (options->resident > shape->layers)
+        return ll_fail(error, LL_BAD_USAGE, "%zu resident blocks: the model has %zu", options->resident,
+                       shape->layers);
+    ll_model *model;
+    LL_TRY(begin(&model, options, error));
+    model->config = *shape;
+    const ll_status status = load_weights(model, NULL, options->drop, error);
     if (status == LL_OK)
         *out = model;
     else
@@ -85,6 +129,12 @@ const ll_machine *ll_model_machine(const ll_model *model) {
 const ll_model_options *ll_model_options_used(const ll_model *model) {
     return &model->options;
 }
+bool ll_model_is_synthetic(const ll_model *model) {
+    return !model->tokenizer;
+}
+bool ll_model_from_cache(const ll_model *model) {
+    return model->weights.from_cache;
+}
 uint64_t ll_model_weight_bytes(const ll_model *model) {
     return model->weights.arena.mapped;
 }
@@ -93,14 +143,23 @@ uint64_t ll_config_weight_bytes(const ll_config *c, const ll_model_options *opti
     ll_kernels kernels;
     if (ll_kernels_select(&kernels, ll_cpu_features(), options->isa) != LL_OK)
         return 0;
-    const size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
-    const ll_weights_kind kind = options->weights;
-    const size_t from_hidden = ll_group_of(options, c->hidden);
-    const uint64_t layer = ll_packed_bytes(&kernels, kind, q + 2 * kv, c->hidden, from_hidden) +
-                           ll_packed_bytes(&kernels, kind, c->hidden, q, ll_group_of(options, q)) +
-                           ll_packed_bytes(&kernels, kind, 2 * c->mlp, c->hidden, from_hidden) +
-                           ll_packed_bytes(&kernels, kind, c->hidden, c->mlp, ll_group_of(options, c->mlp));
-    return c->layers * layer + ll_packed_bytes(&kernels, kind, c->vocab, c->hidden, ll_head_group(c->hidden));
+    const ll_weights_source source = {.config = c, .kernels = &kernels, .options = options};
+    return ll_weights_bytes(&source);
+}
+
+ll_kv_type ll_kv_type_of(const ll_model_options *options) {
+    return options->kv_i8 ? LL_KV_I8 : options->weights == LL_WEIGHTS_F32 ? LL_KV_F32 : LL_KV_BF16;
+}
+
+uint64_t ll_config_kv_bytes(const ll_config *c, ll_kv_type type, const ll_mask *mask, size_t capacity) {
+    const size_t positions = (capacity + LL_KV_BLOCK - 1) / LL_KV_BLOCK * LL_KV_BLOCK;
+    const uint64_t layer = 2 * ((uint64_t)ll_kv_bytes(type, positions, c->kv_heads, c->head_dim) +
+                                ll_kv_scale_bytes(type, positions, c->kv_heads));
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < c->layers; i++)
+        if (!c->dropped.attn[i] && !(mask && mask->attn[i]))
+            bytes += layer;
+    return bytes;
 }
 
 static double matrix_bytes(const ll_model *model, const ll_packed *w) {
@@ -116,16 +175,16 @@ ll_cost ll_model_cost(const ll_model *model, const ll_mask *mask) {
     const ll_packed *head = &model->weights.head;
     ll_cost cost = {.head_ops = matrix_ops(head), .weight_bytes = matrix_bytes(model, head)};
     cost.linear_ops = cost.head_ops;
-    const double element = model->options.weights == LL_WEIGHTS_F32 ? 4 : 2;
+    cost.kv_bytes =
+        (double)ll_config_kv_bytes(c, ll_kv_type_of(&model->options), mask, LL_KV_BLOCK) / LL_KV_BLOCK;
     for (size_t i = 0; i < c->layers; i++) {
         const ll_layer_weights *w = &model->weights.layer[i];
-        if (!mask->attn[i]) {
+        if (!mask->attn[i] && !c->dropped.attn[i]) {
             cost.linear_ops += matrix_ops(&w->qkv) + matrix_ops(&w->o);
             cost.weight_bytes += matrix_bytes(model, &w->qkv) + matrix_bytes(model, &w->o);
             cost.attention_ops += 4.0 * (double)(c->heads * c->head_dim); /* q.K and p.V */
-            cost.kv_bytes += 2.0 * element * (double)(c->kv_heads * c->head_dim);
         }
-        if (!mask->mlp[i]) {
+        if (!mask->mlp[i] && !c->dropped.mlp[i]) {
             cost.linear_ops += matrix_ops(&w->gate_up) + matrix_ops(&w->down);
             cost.weight_bytes += matrix_bytes(model, &w->gate_up) + matrix_bytes(model, &w->down);
         }

@@ -12,29 +12,46 @@ typedef struct {
     ll_weights_kind weights;
     size_t
         group; /* int8: elements that share a scale along K; 0: one scale a row. 32, 128 (default) or 0. The head's is 32 */
-    size_t threads;  /* 0: the machine's default */
-    const char *isa; /* NULL: the best this CPU has */
+    size_t threads;      /* 0: the machine's default */
+    const char *isa;     /* NULL: the best this CPU has */
+    bool kv_i8;          /* KV-cache in int8; else bf16, with f32 weights f32 */
+    const ll_mask *drop; /* modules that no session will run: neither read nor kept; NULL: none */
+    const char *cache;   /* folder that keeps packed int8 weights between runs; NULL: none */
+    size_t
+        resident; /* synthetic weights: blocks that have weights of their own, the others run on these in turn;
+                            0: all */
+    uint64_t seed; /* of synthetic weights */
 } ll_model_options;
 
 typedef struct ll_model ll_model;
 
-/* Loads a GGUF file: checks every tensor's name and shape before weights are read, and that memory suffices
- * (available memory, LL_NO_RESOURCE), then quantizes and packs. A tensor that nothing uses is an error naming
- * it. */
+/* Loads a checkpoint (checkpoint.h): checks every tensor's name and shape before weights are read, and that memory
+ * suffices (available memory, LL_NO_RESOURCE), then quantizes and packs tensor by tensor: at no time is more of the file
+ * in memory than the rows that are being packed. */
 ll_status ll_model_load(ll_model **out, const char *path, const ll_model_options *options, ll_error *error);
+/* A model of that shape with random weights, which give finite numbers without meaning: for speed and memory. It has no
+ * tokenizer. */
+ll_status ll_model_synthesize(ll_model **out, const ll_config *shape, const ll_model_options *options,
+                              ll_error *error);
 void ll_model_destroy(ll_model *model); /* NULL is fine; sessions go first */
 
 /* The kernels that isa (NULL: the best) gives on this CPU; the error lists the names it has. */
 ll_status ll_model_select_kernels(ll_kernels *kernels, const char *isa, ll_error *error);
 
 const ll_config *ll_model_config(const ll_model *model);
-const ll_tokenizer *ll_model_tokenizer(const ll_model *model);
+const ll_tokenizer *ll_model_tokenizer(const ll_model *model); /* NULL: synthetic */
+bool ll_model_is_synthetic(const ll_model *model);
+bool ll_model_from_cache(const ll_model *model); /* its packed weights were kept */
 const ll_kernels *ll_model_kernels(const ll_model *model);
 const ll_machine *ll_model_machine(const ll_model *model);
 const ll_model_options *ll_model_options_used(const ll_model *model); /* threads filled in */
 uint64_t ll_model_weight_bytes(const ll_model *model);                /* allocated for weights */
-/* Memory of the packed matrices, from the shape alone; the embedding comes on top in its file's own type. */
+/* Memory of the weights of a synthetic model, from the shape alone; a file's differ where its embedding is not bf16. */
 uint64_t ll_config_weight_bytes(const ll_config *config, const ll_model_options *options);
+ll_kv_type ll_kv_type_of(const ll_model_options *options);
+/* Bytes of KV-cache of one sequence of capacity positions (rounded up to LL_KV_BLOCK), scales included, by arithmetic: what
+ * a session allocates. mask NULL: the full model. */
+uint64_t ll_config_kv_bytes(const ll_config *config, ll_kv_type type, const ll_mask *mask, size_t capacity);
 
 /* ---- what a pass costs, by arithmetic ---- */
 typedef struct {
@@ -49,22 +66,31 @@ ll_cost ll_model_cost(const ll_model *model, const ll_mask *mask);
 
 /* ---- the machine's limits, measured now on the model's own threads and weights ---- */
 typedef struct {
-    double ops_per_s;   /* register-only int8 multiply-adds, all threads */
-    double bytes_per_s; /* read bandwidth over the packed weights of the model: best of the variants and of
+    double ops_per_s;     /* register-only int8 multiply-adds, all threads */
+    double f32_ops_per_s; /* the same of f32 */
+    double bytes_per_s;   /* read bandwidth over the packed weights of the model: best of the variants and of
                            repeats */
 } ll_limits;
 void ll_model_measure_limits(const ll_model *model, ll_limits *out);
 
-/* ---- sessions: one sequence, with a KV-cache for the kept attention layers ---- */
+/* ---- sessions: sequences, each with a KV-cache for the kept attention layers ---- */
 typedef struct ll_session ll_session;
+enum { LL_MAX_BATCH = 4096 };
 
 /* capacity: positions, 1 .. config.context. LL_NO_RESOURCE when memory does not suffice. */
 ll_status ll_session_create(ll_session **out, const ll_model *model, const ll_mask *mask, size_t capacity,
                             ll_error *error);
+/* batch sequences of capacity positions each. */
+ll_status ll_session_create_batch(ll_session **out, const ll_model *model, const ll_mask *mask, size_t batch,
+                                  size_t capacity, ll_error *error);
+/* Bytes that such a session takes, buffers included. */
+uint64_t ll_session_bytes(const ll_model *model, const ll_mask *mask, size_t batch, size_t capacity);
 void ll_session_destroy(ll_session *session); /* NULL is fine */
-void ll_session_reset(ll_session *session);   /* back to position 0 */
+/* The sequence (0 at first) that reset, depth, forward and skip_to are about. */
+void ll_session_select(ll_session *session, size_t sequence);
+void ll_session_reset(ll_session *session); /* back to position 0 */
 size_t ll_session_depth(const ll_session *session);
-uint64_t ll_session_kv_bytes(const ll_session *session); /* as allocated */
+uint64_t ll_session_kv_bytes(const ll_session *session); /* as allocated, of all sequences */
 
 /* Called for every module that is not dropped, in order, with the residual stream before and after it: rows
  * [0, rows) of
@@ -80,6 +106,9 @@ typedef struct {
  * beyond capacity, a residual stream that is not finite (names the layer). */
 ll_status ll_session_forward(ll_session *session, const int32_t *ids, size_t count, float *residual,
                              const ll_observer *observer, ll_error *error);
+/* One token for each sequence, whatever their depths, with one read of the weights: ids[batch], residual [batch][hidden]
+ * (may be NULL). A sequence's result is the same bits as from forward. */
+ll_status ll_session_decode(ll_session *session, const int32_t *ids, float *residual, ll_error *error);
 /* Logits [rows][vocab] of rows rows of residual stream: final norm and head. Refuses logits that are not
  * finite. */
 ll_status ll_session_logits(ll_session *session, const float *residual, size_t rows, float *logits,

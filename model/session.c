@@ -13,27 +13,36 @@ static float *take_rows(ll_session *s, size_t rows, size_t width) {
     return ll_arena_take(&s->arena, (uint64_t)rows * width * sizeof(float));
 }
 
-static void take_cache(ll_session *s) {
+static ll_kv take_kv(ll_session *s) {
     const ll_config *c = &s->model->config;
-    const ll_kv_type type = s->model->options.weights == LL_WEIGHTS_F32 ? LL_KV_F32 : LL_KV_BF16;
-    const size_t bytes = ll_kv_bytes(type, s->capacity, c->kv_heads, c->head_dim);
-    s->kv_bytes = 0;
-    for (size_t layer = 0; layer < c->layers; layer++) {
-        if (s->mask.attn[layer])
-            continue;
-        s->kv[layer] =
-            (ll_kv){.capacity = s->capacity, .kv_heads = c->kv_heads, .head_dim = c->head_dim, .type = type};
-        s->kv[layer].k = ll_arena_take(&s->arena, bytes);
-        s->kv[layer].v = ll_arena_take(&s->arena, bytes);
-        s->kv_bytes += 2 * bytes;
+    ll_kv kv = {.capacity = s->capacity,
+                .kv_heads = c->kv_heads,
+                .head_dim = c->head_dim,
+                .type = ll_kv_type_of(&s->model->options)};
+    const size_t bytes = ll_kv_bytes(kv.type, kv.capacity, kv.kv_heads, kv.head_dim);
+    const size_t scales = ll_kv_scale_bytes(kv.type, kv.capacity, kv.kv_heads);
+    kv.k = ll_arena_take(&s->arena, bytes);
+    kv.v = ll_arena_take(&s->arena, bytes);
+    if (scales) {
+        kv.k_scale = ll_arena_take(&s->arena, scales);
+        kv.v_scale = ll_arena_take(&s->arena, scales);
     }
+    s->kv_bytes += 2 * (bytes + scales);
+    return kv;
+}
+
+static void take_caches(ll_session *s) {
+    s->kv_bytes = 0;
+    for (size_t layer = 0; layer < s->model->config.layers; layer++)
+        for (size_t sequence = 0; sequence < s->batch && !s->mask.attn[layer]; sequence++)
+            s->kv[layer * s->batch + sequence] = take_kv(s);
 }
 
 /* Lays everything out in the arena: called once to count, once to place. */
 static void lay_out(ll_session *s) {
     const ll_config *c = &s->model->config;
     const size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
-    take_cache(s);
+    take_caches(s);
     s->rope_cos = take_rows(s, s->capacity, c->head_dim / 2);
     s->rope_sin = take_rows(s, s->capacity, c->head_dim / 2);
     s->x = take_rows(s, s->chunk, c->hidden);
@@ -55,69 +64,122 @@ static void lay_out(ll_session *s) {
     const ll_kv cache = {.capacity = s->capacity,
                          .kv_heads = c->kv_heads,
                          .head_dim = c->head_dim,
-                         .type = s->model->options.weights == LL_WEIGHTS_F32 ? LL_KV_F32 : LL_KV_BF16};
+                         .type = ll_kv_type_of(&s->model->options)};
     s->scratch_bytes = s->model->kernels.attention_scratch_bytes(&cache, c->heads);
     s->scratch_bytes = (s->scratch_bytes + 2 * LL_ALIGN - 1) / LL_ALIGN * LL_ALIGN;
     s->scratch = ll_arena_take(&s->arena, s->scratch_bytes * s->model->options.threads);
 }
 
-/* Angles in double: position * theta^(-2 i / head_dim) (arXiv 2104.09864, section 3.2). */
-static void fill_rope(ll_session *s) {
+/* Angles in double, at the config's frequencies, over the factors that the file may hold. */
+static ll_status fill_rope(ll_session *s, ll_error *error) {
     const size_t half = s->model->config.head_dim / 2;
-    for (size_t i = 0; i < half; i++) {
-        const double frequency = pow(s->model->config.rope_theta, -(double)i / (double)half);
-        for (size_t position = 0; position < s->capacity; position++) {
-            const double angle = (double)position * frequency;
+    const float *factors = s->model->weights.rope_factors;
+    double *frequency = malloc(half * sizeof *frequency);
+    if (!frequency)
+        return ll_fail(error, LL_NO_RESOURCE, "no memory for %zu rotation frequencies", half);
+    ll_config_rope_frequencies(&s->model->config, frequency);
+    for (size_t i = 0; factors && i < half; i++)
+        frequency[i] /= (double)factors[i];
+    for (size_t position = 0; position < s->capacity; position++)
+        for (size_t i = 0; i < half; i++) {
+            const double angle = (double)position * frequency[i];
             s->rope_cos[position * half + i] = (float)cos(angle);
             s->rope_sin[position * half + i] = (float)sin(angle);
         }
-    }
+    free(frequency);
+    return LL_OK;
 }
 
-ll_status ll_session_create(ll_session **out, const ll_model *model, const ll_mask *mask, size_t capacity,
-                            ll_error *error) {
-    *out = NULL;
-    if (capacity == 0 || capacity > model->config.context)
-        return ll_fail(error, LL_BAD_INPUT, "%zu positions asked, but this model's context is %zu positions",
-                       capacity, model->config.context);
+/* Everything but the memory: what a session of this kind needs is counted in its arena. */
+static ll_status begin(ll_session **out, const ll_model *model, const ll_mask *mask, size_t batch,
+                       size_t capacity, ll_error *error) {
+    const size_t layers = model->config.layers;
     ll_session *s = calloc(1, sizeof *s);
-    if (!s)
+    if (s) {
+        s->depth = calloc(batch, sizeof *s->depth);
+        s->kv = calloc(layers * batch, sizeof *s->kv);
+    }
+    if (!s || !s->depth || !s->kv) {
+        ll_session_destroy(s);
         return ll_fail(error, LL_NO_RESOURCE, "no memory for a session");
+    }
     s->model = model;
-    s->mask = *mask;
+    for (size_t i = 0; i < layers; i++) {
+        s->mask.attn[i] = mask->attn[i] || model->config.dropped.attn[i];
+        s->mask.mlp[i] = mask->mlp[i] || model->config.dropped.mlp[i];
+    }
+    s->batch = batch;
     s->capacity = (capacity + LL_KV_BLOCK - 1) / LL_KV_BLOCK * LL_KV_BLOCK;
     s->chunk = capacity < LL_CHUNK ? capacity : LL_CHUNK;
+    s->chunk = s->chunk < batch ? batch : s->chunk;
     lay_out(s);
-    const ll_status status = ll_arena_map(&s->arena, "KV-cache and buffers", error);
-    if (status != LL_OK) {
-        free(s);
-        return status;
-    }
-    /* Every page is made real now: a cache read before it is written must cost what a written one costs, and what the next
-     * session finds available must be true. */
-    memset(s->arena.base, 0, s->arena.mapped);
-    lay_out(s);
-    fill_rope(s);
     *out = s;
     return LL_OK;
 }
 
-void ll_session_destroy(ll_session *session) {
-    if (session)
-        ll_arena_unmap(&session->arena);
-    free(session);
+uint64_t ll_session_bytes(const ll_model *model, const ll_mask *mask, size_t batch, size_t capacity) {
+    ll_session *s;
+    if (begin(&s, model, mask, batch, capacity, NULL) != LL_OK)
+        return UINT64_MAX;
+    const uint64_t bytes = s->arena.used;
+    ll_session_destroy(s);
+    return bytes;
+}
+
+ll_status ll_session_create_batch(ll_session **out, const ll_model *model, const ll_mask *mask, size_t batch,
+                                  size_t capacity, ll_error *error) {
+    *out = NULL;
+    if (capacity == 0 || capacity > model->config.context)
+        return ll_fail(error, LL_BAD_INPUT, "%zu positions asked, but this model's context is %zu positions",
+                       capacity, model->config.context);
+    if (batch == 0 || batch > LL_MAX_BATCH)
+        return ll_fail(error, LL_BAD_USAGE, "a batch of %zu sequences: expected 1 to %d", batch,
+                       LL_MAX_BATCH);
+    ll_session *s;
+    LL_TRY(begin(&s, model, mask, batch, capacity, error));
+    ll_status status = ll_arena_map(&s->arena, "KV-cache and buffers", error);
+    if (status == LL_OK) {
+        /* Every page is made real now: a cache read before it is written must cost what a written one costs, and what the
+         * next session finds available must be true. */
+        memset(s->arena.base, 0, s->arena.mapped);
+        lay_out(s);
+        status = fill_rope(s, error);
+    }
+    if (status == LL_OK)
+        *out = s;
+    else
+        ll_session_destroy(s);
+    return status;
+}
+
+ll_status ll_session_create(ll_session **out, const ll_model *model, const ll_mask *mask, size_t capacity,
+                            ll_error *error) {
+    return ll_session_create_batch(out, model, mask, 1, capacity, error);
+}
+
+void ll_session_destroy(ll_session *s) {
+    if (!s)
+        return;
+    ll_arena_unmap(&s->arena);
+    free(s->depth);
+    free(s->kv);
+    free(s);
+}
+
+void ll_session_select(ll_session *session, size_t sequence) {
+    session->sequence = sequence < session->batch ? sequence : 0;
 }
 
 void ll_session_reset(ll_session *session) {
-    session->depth = 0;
+    session->depth[session->sequence] = 0;
 }
 
 void ll_session_skip_to(ll_session *session, size_t positions) {
-    session->depth = positions < session->capacity ? positions : session->capacity;
+    session->depth[session->sequence] = positions < session->capacity ? positions : session->capacity;
 }
 
 size_t ll_session_depth(const ll_session *session) {
-    return session->depth;
+    return session->depth[session->sequence];
 }
 
 uint64_t ll_session_kv_bytes(const ll_session *session) {

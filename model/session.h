@@ -21,9 +21,12 @@ enum {
 struct ll_session {
     const ll_model *model;
     ll_mask mask;
-    size_t capacity, depth;
-    size_t chunk;            /* rows of the buffers below */
-    ll_kv kv[LL_MAX_LAYERS]; /* of kept attention layers; the others hold nothing */
+    size_t capacity;
+    size_t batch;    /* sequences */
+    size_t sequence; /* the selected one */
+    size_t *depth;   /* [batch] */
+    size_t chunk;    /* rows of the buffers below */
+    ll_kv *kv;       /* [layers][batch], of kept attention layers; the others hold nothing */
     uint64_t kv_bytes;
     float *rope_cos, *rope_sin; /* [capacity][head_dim / 2] */
     float *x;                   /* [chunk][hidden] residual stream */

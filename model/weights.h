@@ -1,7 +1,7 @@
-/* From a file's tensors to packed weights. Private to model/. */
+/* From a checkpoint's tensors to packed weights. Private to model/. */
 #ifndef LL_WEIGHTS_H
 #define LL_WEIGHTS_H
-#include "gguf.h"
+#include "checkpoint.h"
 #include "memory.h"
 #include "model.h"
 
@@ -11,23 +11,34 @@ typedef struct {
     ll_packed o;       /* n = hidden, k = heads * head_dim */
     ll_packed gate_up; /* n = 2 mlp (gate, then up), k = hidden */
     ll_packed down;    /* n = hidden, k = mlp */
+    float *qkv_bias, *o_bias, *gate_up_bias, *down_bias; /* [n] of each; NULL: none */
 } ll_layer_weights;
 
 typedef struct {
-    ll_layer_weights layer[LL_MAX_LAYERS];
+    ll_layer_weights layer[LL_MAX_LAYERS]; /* of a dropped module: zeros */
     float *final_norm;
-    ll_packed head;  /* n = vocab, k = hidden */
-    void *embedding; /* [vocab] rows in the file's own type */
+    float *rope_factors; /* [head_dim / 2], what rotation frequencies are divided by; NULL: nothing */
+    ll_packed head;      /* n = vocab, k = hidden */
+    void *embedding;     /* [vocab] rows in the file's own type */
     uint32_t embedding_type;
     size_t embedding_row; /* bytes */
+    bool from_cache;
     ll_arena arena;
 } ll_weights;
 
-/* Checks that the file holds exactly the tensors the shape asks for, maps memory, quantizes and packs on
- * threads threads. */
-ll_status ll_weights_load(ll_weights *out, const ll_gguf *gguf, const ll_config *config,
-                          const ll_kernels *kernels, const ll_model_options *options, ll_error *error);
+/* Where weights come from, and what of them is kept. */
+typedef struct {
+    const ll_checkpoint *checkpoint; /* NULL: synthetic */
+    const ll_config *config;         /* with all dropped modules */
+    const ll_kernels *kernels;
+    const ll_model_options *options;
+    ll_error *error;
+} ll_weights_source;
+
+/* Maps memory, then quantizes and packs on the options' threads, or takes what the cache holds. */
+ll_status ll_weights_load(ll_weights *out, const ll_weights_source *source);
 void ll_weights_unload(ll_weights *weights);
+
 /* The group that a row of k uses under the options. */
 size_t ll_group_of(const ll_model_options *options, size_t k);
 /* Elements of the widest row that a matmul of a layer takes: k of qkv, o, gate_up and down. */
@@ -37,4 +48,27 @@ size_t ll_widest_input(const ll_config *config);
 size_t ll_head_group(size_t k);
 /* Bytes of one packed matrix. */
 size_t ll_packed_bytes(const ll_kernels *kernels, ll_weights_kind weights, size_t n, size_t k, size_t group);
+/* Bytes of all of one model's weights as they are kept, in the arena. */
+uint64_t ll_weights_bytes(const ll_weights_source *source);
+
+/* ---- shared by the ways weights come (weights.c, weights_read.c, synthetic.c, packed_cache.c) ---- */
+/* The matrices of one block, or of none (layer == config.layers: the head). */
+typedef enum { LL_MATRIX_QKV, LL_MATRIX_O, LL_MATRIX_GATE_UP, LL_MATRIX_DOWN, LL_MATRIX_HEAD } ll_matrix;
+typedef struct {
+    float *row;   /* f32: the panel's rows [LL_PANEL][k]; int8: one row */
+    float *scale; /* [LL_PANEL][groups] */
+    int8_t *q;    /* [LL_PANEL][k] */
+} ll_panel;
+/* Fills everything but the packed matrices: norms, biases, rope factors, embedding. */
+ll_status ll_weights_read_vectors(const ll_weights_source *source, ll_weights *weights);
+/* Fills the panel with the matrix's rows [n0, n1); false: *bad is the tensor that holds a weight that is not finite. */
+bool ll_weights_read_panel(const ll_weights_source *source, ll_matrix matrix, size_t layer,
+                           const ll_packed *w, size_t n0, size_t n1, ll_panel *panel, const ll_tensor **bad);
+void ll_synthetic_vectors(const ll_weights_source *source, ll_weights *weights);
+void ll_synthetic_panel(const ll_weights_source *source, ll_matrix matrix, size_t layer, const ll_packed *w,
+                        size_t n0, size_t n1, ll_panel *panel);
+/* Fills the arena from the options' cache folder. *hit false: nothing there fits, or it is damaged. */
+ll_status ll_packed_cache_load(const ll_weights_source *source, ll_weights *weights, bool *hit);
+/* Keeps the arena: written beside and renamed. */
+ll_status ll_packed_cache_save(const ll_weights_source *source, const ll_weights *weights);
 #endif

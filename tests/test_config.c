@@ -1,4 +1,5 @@
 /* The model's shape: from a file's keys, checked, counted; and the sentences of errors. */
+#include "gguf_parts.h"
 #include "test.h"
 #include "toy_gguf.h"
 #include <math.h>
@@ -13,11 +14,11 @@ static ll_status read_config(const ll_toy *toy, ll_config *config, ll_error *err
     *error = (ll_error){""};
     if (!ll_toy_write(path, toy, NULL))
         return LL_NO_RESOURCE;
-    ll_gguf *gguf;
-    ll_status status = ll_gguf_open(&gguf, path, error);
+    ll_gguf_parts parts;
+    ll_status status = ll_gguf_parts_open(&parts, path, error);
     if (status == LL_OK)
-        status = ll_config_from_gguf(config, gguf, error);
-    ll_gguf_close(gguf);
+        status = ll_config_from_gguf(config, &parts, error);
+    ll_gguf_parts_close(&parts);
     return status;
 }
 
@@ -97,6 +98,18 @@ static void test_missing_keys(void) {
 
 static size_t linear_scaling(ll_bytes *out) {
     ll_put_key_text(out, "llama.rope.scaling.type", "linear");
+    ll_put_key_f32(out, "llama.rope.scaling.factor", 4);
+    return 2;
+}
+
+static size_t linear_by_zero(ll_bytes *out) {
+    ll_put_key_text(out, "llama.rope.scaling.type", "linear");
+    ll_put_key_f32(out, "llama.rope.scaling.factor", 0);
+    return 2;
+}
+
+static size_t yarn_scaling(ll_bytes *out) {
+    ll_put_key_text(out, "llama.rope.scaling.type", "yarn");
     return 1;
 }
 
@@ -149,9 +162,8 @@ static void test_variants(void) {
         size_t (*more_keys)(ll_bytes *);
         const char *part;
     } cases[] = {
-        {linear_scaling, "key llama.rope.scaling.type is \"linear\"; supported is \"none\""},
-        {old_linear_scaling, "key llama.rope.scale_linear is 4; supported is 1"},
-        {sliding_window, "key llama.attention.sliding_window is 4096; supported is 0"},
+        {yarn_scaling, "key llama.rope.scaling.type is \"yarn\"; supported are \"none\" and \"linear\""},
+        {linear_by_zero, "scaling factor is 0, expected a positive number"},
         {experts, "key llama.expert_count is 8; supported is 0"},
         {other_value_length, "key llama.attention.value_length is 4, expected 8"},
         {partial_rotation, "key llama.rope.dimension_count is 8, expected the head size 16"},
@@ -167,6 +179,16 @@ static void test_variants(void) {
     ll_error error;
     toy.more_keys = no_variants;
     CHECK(read_config(&toy, &config, &error) == LL_OK);
+    CHECK(config.rope.kind == LL_ROPE_PLAIN && config.window == 0);
+    toy.more_keys = linear_scaling;
+    CHECK(read_config(&toy, &config, &error) == LL_OK);
+    CHECK(config.rope.kind == LL_ROPE_LINEAR && config.rope.factor == 4);
+    toy.more_keys = old_linear_scaling;
+    CHECK(read_config(&toy, &config, &error) == LL_OK);
+    CHECK(config.rope.kind == LL_ROPE_LINEAR && config.rope.factor == 4);
+    toy.more_keys = sliding_window;
+    CHECK(read_config(&toy, &config, &error) == LL_OK);
+    CHECK(config.window == 4096);
     toy = ll_toy_default();
     toy.architecture = "qwen2";
     expect_config_refused(&toy, "key general.architecture is \"qwen2\"; supported is \"llama\"");

@@ -1,4 +1,5 @@
 /* GGUF files, sound, cut at every byte, mutated, and lying about their sizes. */
+#include "gguf_parts.h"
 #include "test.h"
 #include "toy_gguf.h"
 #include <stdlib.h>
@@ -90,7 +91,7 @@ static void test_small_file(void) {
     CHECK(strcmp(ll_gguf_path(gguf), test_path("small.gguf")) == 0);
     CHECK(ll_gguf_tensor_count(gguf) == 2);
     const ll_tensor *vector = ll_gguf_tensor_find(gguf, "vector"),
-                         *matrix = ll_gguf_tensor_find(gguf, "matrix");
+                    *matrix = ll_gguf_tensor_find(gguf, "matrix");
     CHECK(vector && vector == ll_gguf_tensor_at(gguf, 1) && matrix == ll_gguf_tensor_at(gguf, 0));
     CHECK(ll_gguf_tensor_find(gguf, "vecto") == NULL && ll_gguf_tensor_find(gguf, "") == NULL &&
           ll_gguf_tensor_at(gguf, 2) == NULL);
@@ -422,7 +423,9 @@ static uint64_t read_everything(const ll_gguf *gguf) {
         free(integers);
     }
     ll_config config;
-    return sum + (uint64_t)ll_config_from_gguf(&config, gguf, NULL);
+    ll_gguf *one = (ll_gguf *)(uintptr_t)gguf;
+    const ll_gguf_parts parts = {.part = &one, .count = 1};
+    return sum + (uint64_t)ll_config_from_gguf(&config, &parts, NULL);
 }
 
 /* Where the tables end; only damage there can lead the reader astray. */

@@ -331,15 +331,17 @@ static void test_tensors_refused(void) {
     ll_toy toy = ll_toy_default();
     toy.extra_tensor = "blk.0.attn_q.bias"; /* applied or refused, never left out */
     check_refused(&toy, "blk.0.attn_q.bias");
+    toy.extra_tensor = "blk.1.attn_q_norm.weight";
+    check_refused(&toy, "blk.1.attn_q_norm.weight is in a block but part of no layer");
     toy = ll_toy_default();
     toy.missing_tensor = "blk.2.ffn_up.weight";
     check_refused(&toy, "blk.2.ffn_up.weight is missing");
     toy = ll_toy_default();
     toy.misshapen_tensor = "blk.1.attn_k.weight";
-    check_refused(&toy, "blk.1.attn_k.weight has shape");
+    check_refused(&toy, "blk.1.attn_k.weight has 17 rows of 32 values, expected 16 of 32");
     toy = ll_toy_default();
     toy.misshapen_tensor = "output_norm.weight";
-    check_refused(&toy, "output_norm.weight has shape");
+    check_refused(&toy, "output_norm.weight has 1 rows of 33 values, expected 1 of 32");
     toy = ll_toy_default();
     toy.architecture = "mamba";
     check_refused(&toy, "mamba");
