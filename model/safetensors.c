@@ -118,8 +118,8 @@ static ll_status check_index(const ll_safetensors *files, const ll_safetensors_i
     list_end(&missing);
     if (missing.total)
         return ll_fail(error, LL_BAD_INPUT,
-                       "%s: %zu tensors are not in the file where %s has them: %s; fetch the model again",
-                       folder, missing.total, INDEX, missing.text);
+                       "%s: %s places %zu of its tensors in files that lack them: %s; fetch the model again",
+                       folder, INDEX, missing.total, missing.text);
     return LL_OK;
 }
 
