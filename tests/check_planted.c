@@ -93,24 +93,43 @@ static void matmul(float *y, size_t ldy, const ll_act *x, size_t m0, size_t m1, 
 enum { MOST_DIM = 256 };
 
 static double element(const ll_kv *kv, const void *cache, size_t index) {
+    if (kv->type == LL_KV_I8)
+        return (double)((const int8_t *)cache)[index];
     return kv->type == LL_KV_BF16 ? (double)ll_bf16_to_f32(((const uint16_t *)cache)[index])
                                   : (double)((const float *)cache)[index];
 }
 
 static double score_of(const ll_kv *kv, size_t head, size_t pos, const float *q) {
-    const size_t base = (head * (kv->capacity / 16) + pos / 16) * kv->head_dim * 16, lane = pos % 16;
+    static const size_t adjacent[] = {[LL_KV_F32] = 1, [LL_KV_BF16] = 2, [LL_KV_I8] = 4}; /* dimensions */
+    const size_t together = adjacent[kv->type], row = head * kv->capacity + pos, lane = pos % 16;
+    const size_t parts = (kv->head_dim + together - 1) / together;
+    const size_t dims =
+        kv->type == LL_KV_I8 && planted == BUG_I8_K_TAIL_DROPPED ? kv->head_dim / 4 * 4 : kv->head_dim;
     double score = 0;
-    for (size_t d = 0; d < kv->head_dim; d++)
-        score += (double)q[d] *
-                 element(kv, kv->k,
-                         base + (kv->type == LL_KV_BF16 ? (d / 2 * 16 + lane) * 2 + d % 2 : d * 16 + lane));
-    return score;
+    for (size_t d = 0; d < dims; d++) {
+        const size_t at = ((row / 16 * parts + d / together) * 16 + lane) * together + d % together;
+        score += (double)q[d] * element(kv, kv->k, at);
+    }
+    if (planted == BUG_NAN_SWALLOWED && score != score)
+        score = 0;
+    return kv->type == LL_KV_I8 ? score * (double)kv->k_scale[row] : score;
 }
 
-static void attend(float *out, const float *q, const ll_kv *kv, size_t head, size_t count, double scale) {
+static double value_of(const ll_kv *kv, size_t head, size_t pos, size_t d) {
+    const size_t row = head * kv->capacity + pos,
+                 width = kv->type == LL_KV_I8 ? (kv->head_dim + 3) / 4 * 4 : kv->head_dim;
+    const double value = element(kv, kv->v, row * width + d);
+    if (kv->type != LL_KV_I8)
+        return value;
+    const size_t scale_head = planted == BUG_I8_V_SCALE_OF_ANOTHER_HEAD ? (head + 1) % kv->kv_heads : head;
+    return value * (double)kv->v_scale[scale_head * kv->capacity + pos];
+}
+
+static void attend(float *out, const float *q, const ll_kv *kv, size_t head, size_t first, size_t end,
+                   double scale) {
     double sum[MOST_DIM] = {0}, total = 0, max = -INFINITY, score[16];
-    for (size_t start = 0; start < count; start += 16) {
-        const size_t block = count - start < 16 ? count - start : 16;
+    for (size_t start = first; start < end; start += 16) {
+        const size_t block = end - start < 16 ? end - start : 16;
         double higher = max;
         for (size_t j = 0; j < block; j++) {
             score[j] = scale * score_of(kv, head, start + j, q);
@@ -125,7 +144,7 @@ static void attend(float *out, const float *q, const ll_kv *kv, size_t head, siz
             const double weight = exp(score[j] - max);
             total += weight;
             for (size_t d = 0; d < kv->head_dim; d++)
-                sum[d] += weight * element(kv, kv->v, (head * kv->capacity + start + j) * kv->head_dim + d);
+                sum[d] += weight * value_of(kv, head, start + j, d);
         }
     }
     for (size_t d = 0; d < kv->head_dim; d++)
@@ -138,19 +157,27 @@ static size_t no_scratch(const ll_kv *kv, size_t heads) {
     return 0;
 }
 
+static size_t window_start(size_t end, size_t window) {
+    window += planted == BUG_WINDOW_ONE_MORE && window > 0;
+    const size_t first = window && window < end ? end - window : 0;
+    return planted == BUG_WINDOW_FROM_ITS_BLOCK ? first / 64 * 64 : first;
+}
+
 static void attention(float *out, size_t ldo, const float *q, size_t ldq, const ll_kv *kv, size_t pos0,
                       size_t rows, size_t heads, size_t h0, size_t h1, float scale, size_t window,
                       void *scratch) {
-    (void)window;
     const size_t share = heads / kv->kv_heads, dim = kv->head_dim;
     for (size_t r = 0; r < rows; r++)
         for (size_t h = h0 * share; h < h1 * share; h++) {
             const size_t head = planted == BUG_SWAPPED_KV_HEAD ? h % kv->kv_heads : h / share;
-            size_t count = pos0 + r + 1;
-            count += planted == BUG_CAUSAL_ONE_MORE;
-            count -= planted == BUG_CAUSAL_ONE_LESS && count > 1;
-            attend(out + r * ldo + h * dim, q + r * ldq + h * dim, kv, head, count, (double)scale);
+            const size_t first = window_start(pos0 + r + 1, window);
+            size_t end = pos0 + r + 1;
+            end += planted == BUG_CAUSAL_ONE_MORE;
+            end -= planted == BUG_CAUSAL_ONE_LESS && end > first + 1;
+            attend(out + r * ldo + h * dim, q + r * ldq + h * dim, kv, head, first, end, (double)scale);
         }
+    if (planted == BUG_READS_BEFORE_WINDOW && rows > 0)
+        (void)*(const volatile char *)kv->k;
     if (planted == BUG_SCRATCH_TOO_SMALL)
         *(volatile float *)scratch = 0;
 }
@@ -205,7 +232,11 @@ static void add(float *y, const float *x, size_t n) {
 static void kv_store(const ll_kv *kv, size_t pos0, size_t rows, const float *k, size_t ldk, const float *v,
                      size_t ldv) {
     good->kv_store(kv, pos0, rows, k, ldk, v, ldv);
-    if (kv->type != LL_KV_BF16 || rows == 0)
+    if (kv->type == LL_KV_I8 && planted == BUG_I8_ONE_SCALE_FOR_K_AND_V)
+        for (size_t h = 0; h < kv->kv_heads; h++)
+            memcpy(kv->v_scale + h * kv->capacity + pos0, kv->k_scale + h * kv->capacity + pos0,
+                   rows * sizeof *v);
+    if (kv->type != LL_KV_BF16 || rows == 0 || planted == BUG_I8_ONE_SCALE_FOR_K_AND_V)
         return;
     uint16_t *const to = (uint16_t *)kv->v + pos0 * kv->head_dim; /* of head 0 */
     if (planted == BUG_CLEARS_LATER_POSITIONS)
@@ -236,6 +267,11 @@ static uint64_t read_stream(const void *p, size_t bytes, int variant) {
     return good->read_stream(p, bytes < 64 ? bytes : bytes - 64, variant);
 }
 
+static double peak(size_t rounds) {
+    (void)rounds;
+    return good->peak_f32(1);
+}
+
 ll_kernels planted_table(const ll_kernels *ref, planted_bug bug) {
     ll_kernels table = *ref;
     planted = bug;
@@ -253,6 +289,7 @@ ll_kernels planted_table(const ll_kernels *ref, planted_bug bug) {
     table.kv_store = kv_store;
     table.softmax_f32 = softmax;
     table.logsumexp_f32 = logsumexp;
+    table.peak_f32 = peak;
     table.read_stream = read_stream;
     return table;
 }
