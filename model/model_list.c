@@ -73,14 +73,16 @@ ll_status ll_model_place(const ll_model_entry *entry, const char *models_dir, ch
     return LL_OK;
 }
 
-void ll_model_advice(const ll_model_entry *entry, const char *path, char out[LL_MODEL_ADVICE]) {
+void ll_model_source(const ll_model_entry *entry, char out[LL_MODEL_TEXT]) {
+    snprintf(out, LL_MODEL_TEXT, "https://huggingface.co/%s (%s%s)", entry->source, entry->licence,
+             entry->gated ? ", to be accepted there first" : "");
+}
+
+void ll_model_advice(const ll_model_entry *entry, const char *path, char out[LL_MODEL_TEXT]) {
     if (*entry->file)
-        snprintf(out, LL_MODEL_ADVICE, "run tools/fetch_model.sh %s", entry->name);
+        snprintf(out, LL_MODEL_TEXT, "run tools/fetch_model.sh %s", entry->name);
     else
-        snprintf(out, LL_MODEL_ADVICE,
-                 "its weights come from https://huggingface.co/%s (%s%s): hf download %s --local-dir %s "
-                 "(or put a GGUF at %s.gguf); without them --synthetic measures speed and memory",
-                 entry->source, entry->licence, entry->gated ? ", to be accepted there first" : "",
+        snprintf(out, LL_MODEL_TEXT, "hf download %s --local-dir %s (or put a GGUF at %s.gguf)",
                  entry->source, path, path);
 }
 
@@ -137,7 +139,11 @@ ll_status ll_model_locate(const char *name_or_path, const char *models_dir, char
     LL_TRY(ll_model_place(*entry, models_dir, path, capacity, &here, error));
     if (here)
         return *(*entry)->sha256 ? check_listed(*entry, path, error) : LL_OK;
-    char advice[LL_MODEL_ADVICE];
+    char source[LL_MODEL_TEXT], advice[LL_MODEL_TEXT];
+    ll_model_source(*entry, source);
     ll_model_advice(*entry, path, advice);
-    return ll_fail(error, LL_BAD_INPUT, "%s: model %s is not there; %s", path, (*entry)->name, advice);
+    return ll_fail(error, LL_BAD_INPUT,
+                   "%s: model %s is not there; its weights come from %s: %s; --synthetic measures speed and "
+                   "memory without them",
+                   path, (*entry)->name, source, advice);
 }

@@ -26,9 +26,10 @@ const ll_model_entry *ll_model_list_find(const char *name);
 ll_status ll_model_place(const ll_model_entry *entry, const char *models_dir, char *path, size_t capacity,
                          bool *here, ll_error *error);
 
-/* How a user gets the weights of a listed model: where from, the licence, the command. One sentence. */
-enum { LL_MODEL_ADVICE = 512 };
-void ll_model_advice(const ll_model_entry *entry, const char *path, char out[LL_MODEL_ADVICE]);
+enum { LL_MODEL_TEXT = 512 };
+/* Where its weights come from and under what licence; what a user does to have them at path (ll_model_place). */
+void ll_model_source(const ll_model_entry *entry, char out[LL_MODEL_TEXT]);
+void ll_model_advice(const ll_model_entry *entry, const char *path, char out[LL_MODEL_TEXT]);
 
 /* name_or_path: a name of the list (*entry is it), or a path (*entry is NULL). Writes the path of the file or folder.
  * A listed model that is absent is an error that says where it comes from; so is a file that the list has a size and

@@ -132,7 +132,8 @@ usage_unknown() {
     refused 2 "did you mean quality?" qualiti
     refused 2 "layerlab --help" 'xx yy'
     refused 2 "did you mean --window?" quality smollm2-135m --windoww 4
-    refused 2 "info takes no --drop" info --drop none
+    refused 2 "plan takes no --drop" plan smollm2-135m --drop none
+    refused 2 "--drop needs a MODEL" info --drop none
     refused 2 "needs a MODEL" quality
     refused 2 "needs a DIR" report
     refused 2 "takes one MODEL" quality a b
@@ -166,7 +167,6 @@ model_missing() {
     refused 1 "/nowhere.gguf" info "$folder/nowhere.gguf"
     refused 2 "smollm2-135m" info nosuchmodel
     mkdir -p "$folder/empty"
-    LAYERLAB_MODELS=$folder/empty refused 1 "tools/fetch_model.sh smollm2-135m" info smollm2-135m
     LAYERLAB_MODELS=$folder/empty refused 1 "tools/fetch_model.sh smollm2-135m" quality smollm2-135m
 }
 # gguf_text TEXT: a length of 64 bits and the text. Short texts only.
@@ -220,13 +220,40 @@ model_damaged() {
 info_model() {
     works info "$model"
     holds "134515008"
-    holds "KV-cache at 8192 tokens"
+    holds "memory at 4096 tokens, batch 1"
     works info "$model" --group channel --json
     for key in layers hidden heads kv_heads head_dim mlp vocab context file_bytes weight_bytes kv_bytes threads isa \
         available_bytes; do holds "\"$key\":"; done
     [ "$(number layers)" = 30 ] || complain "layers: $(number layers)"
     [ "$(number vocab)" = 49152 ] || complain "vocab: $(number vocab)"
     between parameters 134000000 135000000
+}
+# A model of the list is known without any file.
+info_listed() {
+    mkdir -p "$folder/empty"
+    export LAYERLAB_MODELS=$folder/empty
+    works info smollm2-135m
+    holds "not here ($folder/empty/SmolLM2-135M-Instruct.Q4_1.gguf); run tools/fetch_model.sh smollm2-135m"
+    works info llama2-70b
+    holds "https://huggingface.co/meta-llama/Llama-2-70b-hf (Llama 2 Community License, to be accepted there first)"
+    holds "not here ($folder/empty/llama2-70b); hf download"
+    holds "68976648192"
+    holds "weights int8, groups of 128"
+    works info llama2-13b --length 2048 --batch 32 --drop attn:20-39 --json
+    for key in here resident_blocks fits dropped; do holds "\"$key\":"; done
+    holds '"drop": "attn:20-39"'
+    for value in '"layers": 40' '"hidden": 5120' '"heads": 40' '"kv_heads": 40' '"mlp": 13824' '"vocab": 32000' \
+        '"kv_bytes": 53687091200' '"kv_bytes": 26843545600' '"weight_bytes": 26031728640'; do holds "$value"; done
+    works info llama2-13b --length 2048 --drop attn:20-39
+    holds "attn:20-39"
+    works info vicuna-13b --length 4096
+    holds "more than the context"
+    refused 1 "tools/fetch_model.sh smollm2-135m" quality smollm2-135m
+    printf 'GGUF' >"$folder/empty/llama2-7b.gguf"
+    refused 1 "llama2-7b.gguf" info llama2-7b
+    refused 2 "layer 40" info llama2-13b --drop attn:40
+    refused 2 "--length" info llama2-13b --length 1073741824 --batch 1
+    unset LAYERLAB_MODELS
 }
 info_machine() {
     works info
@@ -413,6 +440,7 @@ case_ model/missing model_missing
 case_ model/strange model_strange
 case_ model/damaged model_damaged model
 case_ info/model info_model model
+case_ info/listed info_listed
 case_ info/machine info_machine
 case_ tokenize/golden tokenize_golden model
 case_ tokenize/forms tokenize_forms model

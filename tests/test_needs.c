@@ -1,0 +1,150 @@
+/* Memory by arithmetic: the paper's table 4, and what a drop, a length and too little memory change. */
+#include "model_list.h"
+#include "needs.h"
+#include "test.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const uint64_t GIB = 1ull << 30;
+
+/* A listed model's needs with groups of 128, on the reference ISA: the same on every machine. */
+static ll_needs needs_of(const char *name, size_t length, size_t batch, const ll_mask *drop,
+                         uint64_t available) {
+    const ll_config *shape = &ll_model_list_find(name)->shape;
+    const ll_needs_setting setting = {shape,  128,  "ref", 2 * (uint64_t)shape->vocab * shape->hidden,
+                                      length, batch};
+    ll_needs needs;
+    ll_needs_compute(&needs, &setting, drop, available);
+    return needs;
+}
+
+static ll_mask drop_attention(size_t layers) {
+    ll_mask mask = {{false}, {false}};
+    for (size_t i = 0; i < layers; i++)
+        mask.attn[i] = true;
+    return mask;
+}
+
+/* ---- table 4 ---- */
+
+typedef struct {
+    char model[32];
+    size_t batch, length, bytes, layers[2];
+    uint64_t gb[2];
+} table4_row;
+
+/* Whether the arithmetic gives the row's figures, in units of 2^30 bytes. */
+static bool reproduces(const table4_row *row) {
+    const ll_config *shape = &ll_model_list_find(row->model)->shape;
+    const ll_mask drop = drop_attention(row->layers[0] - row->layers[1]);
+    CHECK(row->bytes == 2 && row->layers[0] == shape->layers);
+    for (int dropped = 0; dropped < 2; dropped++) {
+        const ll_needs needs =
+            needs_of(row->model, row->length, row->batch, dropped ? &drop : NULL, UINT64_MAX);
+        const uint64_t kv = needs.kv[LL_KV_BF16];
+        CHECK_MSG(kv == 2 * row->batch * row->length * shape->kv_heads * shape->head_dim * row->bytes *
+                            row->layers[dropped],
+                  "%s: %ju bytes", row->model, (uintmax_t)kv);
+        if (kv != row->gb[dropped] * GIB)
+            return false;
+    }
+    return true;
+}
+
+/* results/paper/README.md says of which row it cannot be said. */
+static void test_table4(void) {
+    size_t length, rows = 0;
+    char *text = ll_test_read("results/paper/table4_kv_cache.csv", &length);
+    REQUIRE(text);
+    for (char *line = strchr(text, '\n'); line && line[1]; line = strchr(line + 1, '\n'), rows++) {
+        table4_row row;
+        CHECK(sscanf(line + 1, "%31[^,],%zu,%zu,%zu,%zu,%ju,%zu,%ju", row.model, &row.batch, &row.length,
+                     &row.bytes, &row.layers[0], &row.gb[0], &row.layers[1], &row.gb[1]) == 8);
+        if (ll_test_failed() || !ll_model_list_find(row.model)) {
+            ll_test_fail(__FILE__, __LINE__, "line %zu is not understood", rows + 2);
+            break;
+        }
+        CHECK_MSG(reproduces(&row) == (strcmp(row.model, "llama2-13b") != 0), "%s", row.model);
+    }
+    CHECK(rows == 5);
+    free(text);
+    const ll_mask drop = drop_attention(20);
+    CHECK(needs_of("llama2-13b", 2048, 32, NULL, 0).kv[LL_KV_BF16] == 50 * GIB);
+    CHECK(needs_of("llama2-13b", 2048, 32, &drop, 0).kv[LL_KV_BF16] == 25 * GIB);
+}
+
+/* ---- weights ---- */
+
+static void test_weights(void) {
+    const ll_config *shape = &ll_model_list_find("llama2-13b")->shape;
+    const ll_needs full = needs_of("llama2-13b", 4096, 1, NULL, UINT64_MAX);
+    CHECK(full.published == 26031728640);
+    CHECK(full.weights[LL_WEIGHTS_F32] > 2 * full.published - full.published / 50);
+    CHECK(full.weights[LL_WEIGHTS_F32] < 2 * full.published);  /* the embedding has 16 bits */
+    CHECK(full.weights[LL_WEIGHTS_INT8] > full.published / 2); /* scales, and that embedding */
+    CHECK(full.weights[LL_WEIGHTS_INT8] < full.published * 54 / 100);
+    CHECK(full.total[LL_HELD_INT8] == full.weights[LL_WEIGHTS_INT8] + full.kv[LL_KV_BF16]);
+    CHECK(full.kv[LL_KV_F32] == 2 * full.kv[LL_KV_BF16]);
+    /* int8: a byte a value and a scale of 4 bytes a head and position, for K and for V */
+    CHECK(full.kv[LL_KV_I8] == 2 * shape->layers * shape->kv_heads * (uint64_t)4096 * (shape->head_dim + 4));
+
+    const ll_mask drop = drop_attention(8);
+    const ll_needs dropped = needs_of("llama2-13b", 4096, 1, &drop, UINT64_MAX);
+    CHECK(full.published - dropped.published == 2 * 8 * ll_config_attn_params(shape));
+    const uint64_t saved = full.weights[LL_WEIGHTS_INT8] - dropped.weights[LL_WEIGHTS_INT8];
+    CHECK_MSG(saved > 8 * 4ull * 5120 * 5120 && saved < 9 * 4ull * 5120 * 5120, "%ju", (uintmax_t)saved);
+    CHECK(dropped.kv[LL_KV_BF16] == full.kv[LL_KV_BF16] / 40 * 32);
+}
+
+/* A checkpoint that leaves modules out, and a drop that names some of the same. */
+static void test_already_dropped(void) {
+    ll_config shape = ll_model_list_find("llama3-8b")->shape;
+    const ll_mask four = drop_attention(4), eight = drop_attention(8);
+    ll_needs_setting setting = {&shape, 128, "ref", 0, 100, 1};
+    ll_needs of_both, of_eight;
+    ll_needs_compute(&of_eight, &setting, &eight, UINT64_MAX);
+    shape.dropped = four;
+    ll_needs_compute(&of_both, &setting, &eight, UINT64_MAX);
+    CHECK(of_both.published == of_eight.published && of_both.kv[LL_KV_BF16] == of_eight.kv[LL_KV_BF16]);
+    CHECK(of_both.weights[LL_WEIGHTS_INT8] == of_eight.weights[LL_WEIGHTS_INT8]);
+    CHECK(ll_needs_parameters(&shape, &eight) ==
+          ll_needs_parameters(&shape, NULL) - 4 * ll_config_attn_params(&shape));
+}
+
+/* ---- what fits ---- */
+
+static void test_fits(void) {
+    const uint64_t here = 24 * GIB;
+    const ll_needs small = needs_of("llama2-13b", 4096, 1, NULL, here);
+    CHECK(small.fits[LL_HELD_INT8] && small.resident[LL_HELD_INT8] == 40);
+    CHECK(!small.fits[LL_HELD_F32]);
+    const ll_needs large = needs_of("llama2-70b", 4096, 1, NULL, here);
+    CHECK(!large.fits[LL_HELD_INT8] && !large.fits[LL_HELD_INT8_KV]);
+    CHECK_MSG(large.resident[LL_HELD_INT8] > 20 && large.resident[LL_HELD_INT8] < 28, "%zu blocks",
+              large.resident[LL_HELD_INT8]);
+    CHECK(large.resident[LL_HELD_INT8_KV] >= large.resident[LL_HELD_INT8]);
+    CHECK(needs_of("llama2-70b", 4096, 64, NULL, here).resident[LL_HELD_INT8] == 0);
+    CHECK(needs_of("llama2-70b", 4096, 1, NULL, 0).resident[LL_HELD_INT8] == 0);
+    /* exactly as much as is asked for, and a byte less */
+    const uint64_t enough = small.total[LL_HELD_INT8] + LL_NEEDS_RESERVE;
+    CHECK(needs_of("llama2-13b", 4096, 1, NULL, enough).fits[LL_HELD_INT8]);
+    const ll_needs short_of = needs_of("llama2-13b", 4096, 1, NULL, enough - 1);
+    CHECK(!short_of.fits[LL_HELD_INT8] && short_of.resident[LL_HELD_INT8] == 39);
+}
+
+/* Sizes that pass 64 bits are the largest number, so that they never fit. */
+static void test_saturation(void) {
+    const ll_needs needs = needs_of("llama2-70b", (size_t)1 << 30, (size_t)1 << 30, NULL, UINT64_MAX - 1);
+    CHECK(needs.kv[LL_KV_BF16] == UINT64_MAX && needs.total[LL_HELD_INT8] == UINT64_MAX);
+    CHECK(!needs.fits[LL_HELD_INT8] && needs.resident[LL_HELD_INT8] == 0);
+}
+
+int main(int argc, char **argv) {
+    ll_test_begin(argc, argv);
+    ll_test_run("needs/table 4", test_table4);
+    ll_test_run("needs/weights", test_weights);
+    ll_test_run("needs/already dropped", test_already_dropped);
+    ll_test_run("needs/fits", test_fits);
+    ll_test_run("needs/saturation", test_saturation);
+    return ll_test_end();
+}
