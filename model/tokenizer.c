@@ -1,68 +1,12 @@
 #include "tokenizer_parts.h"
 #include "utf8_char.h"
 #include <stdlib.h>
-#include <string.h>
 
-static ll_status check_kind(const ll_gguf *gguf, ll_error *error) {
-    ll_text name;
-    LL_TRY(ll_gguf_get_text(gguf, "tokenizer.ggml.model", &name, NULL, error));
-    if (name.length == 4 && memcmp(name.data, "gpt2", 4) == 0)
-        return LL_OK;
-    return ll_fail(
-        error, LL_BAD_INPUT,
-        "%s: tokenizer.ggml.model is \"%.*s\", expected \"gpt2\" (byte-level BPE); take a model with such a "
-        "tokenizer",
-        ll_gguf_path(gguf), (int)(name.length < 80 ? name.length : 80), name.data);
-}
-
-/* An id that may be absent (-1) but must be a token. */
-static ll_status read_id(const ll_tokenizer *tokenizer, const ll_gguf *gguf, const char *key, int32_t *out,
-                         ll_error *error) {
-    uint64_t id;
-    bool found;
-    *out = -1;
-    LL_TRY(ll_gguf_get_u64(gguf, key, &id, &found, error));
-    if (!found)
-        return LL_OK;
-    if (id >= tokenizer->count)
-        return ll_fail(error, LL_BAD_INPUT,
-                       "%s: %s is %llu, expected less than the %zu tokens; convert the model again",
-                       ll_gguf_path(gguf), key, (unsigned long long)id, tokenizer->count);
-    *out = (int32_t)id;
-    return LL_OK;
-}
-
-static ll_status read_all(ll_tokenizer *tokenizer, const ll_gguf *gguf, size_t vocab, ll_error *error) {
-    LL_TRY(check_kind(gguf, error));
-    LL_TRY(ll_split_init(tokenizer, gguf, error));
-    LL_TRY(ll_vocab_read(tokenizer, gguf, vocab, error));
-    LL_TRY(ll_merges_read(tokenizer, gguf, error));
-    LL_TRY(read_id(tokenizer, gguf, "tokenizer.ggml.bos_token_id", &tokenizer->bos, error));
-    LL_TRY(read_id(tokenizer, gguf, "tokenizer.ggml.eos_token_id", &tokenizer->eos, error));
-    bool found;
-    LL_TRY(ll_gguf_get_bool(gguf, "tokenizer.ggml.add_bos_token", &tokenizer->adds_bos, &found, error));
-    if (!found)
-        tokenizer->adds_bos = tokenizer->pre->adds_bos;
-    if (tokenizer->adds_bos && tokenizer->bos < 0)
-        return ll_fail(
-            error, LL_BAD_INPUT,
-            "%s: texts start with a BOS token, but key tokenizer.ggml.bos_token_id is missing; convert the "
-            "model again",
-            ll_gguf_path(gguf));
-    return LL_OK;
-}
-
-ll_status ll_tokenizer_from_gguf(ll_tokenizer **out, const ll_gguf *gguf, size_t vocab, ll_error *error) {
-    *out = NULL;
+ll_tokenizer *ll_tokenizer_new(void) {
     ll_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
-    if (!tokenizer)
-        return ll_fail(error, LL_NO_RESOURCE, "%s: no memory for a tokenizer", ll_gguf_path(gguf));
-    const ll_status status = read_all(tokenizer, gguf, vocab, error);
-    if (status == LL_OK)
-        *out = tokenizer;
-    else
-        ll_tokenizer_destroy(tokenizer);
-    return status;
+    if (tokenizer)
+        tokenizer->bos = tokenizer->eos = tokenizer->unknown = -1;
+    return tokenizer;
 }
 
 void ll_tokenizer_destroy(ll_tokenizer *tokenizer) {
@@ -70,12 +14,16 @@ void ll_tokenizer_destroy(ll_tokenizer *tokenizer) {
         return;
     free(tokenizer->texts);
     free(tokenizer->bytes);
+    free(tokenizer->types);
     free(tokenizer->storage);
     free(tokenizer->merged);
-    free(tokenizer->specials);
+    free(tokenizer->score_ranks);
+    ll_specials_free(&tokenizer->raw);
+    ll_specials_free(&tokenizer->normalized);
     ll_map_free(&tokenizer->by_text);
     ll_map_free(&tokenizer->ranks);
-    pcre2_code_free(tokenizer->split);
+    ll_normal_free(tokenizer);
+    ll_pre_free(tokenizer);
     free(tokenizer);
 }
 
@@ -117,28 +65,45 @@ ll_status ll_ids_append(ll_ids *ids, int32_t id, ll_error *error) {
     return LL_OK;
 }
 
-/* Text without special tokens. */
-static ll_status encode_plain(ll_encoding *encoding, const char *text, size_t length) {
-    for (size_t start = 0, end; start < length; start = end) {
-        LL_TRY(ll_split_next(encoding, text, length, start, &end));
-        LL_TRY(ll_merge_word(encoding, text + start, end - start));
+/* Normalized text without a token of the first kind; at_start: it begins the text. */
+static ll_status encode_normalized(ll_encoding *encoding, ll_text text, bool at_start) {
+    const ll_special_set *set = &encoding->tokenizer->normalized;
+    size_t taken = 0, at = 0;
+    ll_special_match match;
+    while (ll_special_next(set, text.data, text.length, &at, taken, &match)) {
+        if (match.start > taken)
+            LL_TRY(ll_pre_encode(encoding, text.data + taken, match.start - taken, at_start && !taken));
+        LL_TRY(ll_ids_append(encoding->ids, match.special->id, encoding->error));
+        taken = match.end;
     }
-    return LL_OK;
+    return taken < text.length
+               ? ll_pre_encode(encoding, text.data + taken, text.length - taken, at_start && !taken)
+               : LL_OK;
+}
+
+static ll_status encode_piece(ll_encoding *encoding, const char *piece, size_t length, bool at_start) {
+    ll_text text;
+    LL_TRY(ll_normalize(encoding, (ll_text){piece, length}, &text));
+    return encode_normalized(encoding, text, at_start);
 }
 
 static ll_status encode_utf8(ll_encoding *encoding, const char *text, size_t length) {
-    size_t start = 0, at = 0;
-    while (at < length) {
-        const ll_special *special = ll_special_at(encoding->tokenizer, text + at, length - at);
-        if (!special) {
-            at++;
-            continue;
-        }
-        LL_TRY(encode_plain(encoding, text + start, at - start));
-        LL_TRY(ll_ids_append(encoding->ids, special->id, encoding->error));
-        start = at += special->text.length;
+    const ll_special_set *set = &encoding->tokenizer->raw;
+    size_t taken = 0, at = 0;
+    ll_special_match match;
+    while (ll_special_next(set, text, length, &at, taken, &match)) {
+        if (match.start > taken)
+            LL_TRY(encode_piece(encoding, text + taken, match.start - taken, !taken));
+        LL_TRY(ll_ids_append(encoding->ids, match.special->id, encoding->error));
+        taken = match.end;
     }
-    return encode_plain(encoding, text + start, length - start);
+    return taken < length ? encode_piece(encoding, text + taken, length - taken, !taken) : LL_OK;
+}
+
+static ll_status encode_byte(ll_encoding *encoding, unsigned char byte) {
+    const ll_tokenizer *tokenizer = encoding->tokenizer;
+    const int32_t id = tokenizer->byte_ids[byte] >= 0 ? tokenizer->byte_ids[byte] : tokenizer->unknown;
+    return id >= 0 ? ll_ids_append(encoding->ids, id, encoding->error) : LL_OK;
 }
 
 static ll_status encode_bytes(ll_encoding *encoding, const char *text, size_t length) {
@@ -150,9 +115,7 @@ static ll_status encode_bytes(ll_encoding *encoding, const char *text, size_t le
             continue;
         }
         LL_TRY(encode_utf8(encoding, text + start, at - start));
-        const int32_t id = encoding->tokenizer->byte_ids[(unsigned char)text[at]];
-        if (id >= 0)
-            LL_TRY(ll_ids_append(encoding->ids, id, encoding->error));
+        LL_TRY(encode_byte(encoding, (unsigned char)text[at]));
         start = ++at;
     }
     return encode_utf8(encoding, text + start, length - start);
@@ -162,12 +125,13 @@ ll_status ll_tokenizer_encode(const ll_tokenizer *tokenizer, const char *text, s
                               ll_error *error) {
     ll_encoding encoding = {.tokenizer = tokenizer, .ids = ids, .error = error};
     const size_t before = ids->count;
-    ll_status status = ll_split_begin(&encoding, length);
+    ll_status status = ll_pre_begin(&encoding, length);
     if (status == LL_OK)
         status = encode_bytes(&encoding, text, length);
     if (status != LL_OK)
         ids->count = before;
-    ll_split_end(&encoding);
+    ll_pre_end(&encoding);
     ll_merge_end(&encoding);
+    free(encoding.parts);
     return status;
 }

@@ -2,7 +2,6 @@
  * list applies it, so a word of n bytes takes O(n log n). */
 #include "tokenizer_parts.h"
 #include <stdlib.h>
-#include <string.h>
 
 static void heap_push(ll_encoding *encoding, uint64_t value) {
     uint64_t *heap = encoding->heap;
@@ -32,42 +31,71 @@ static uint64_t heap_pop(ll_encoding *encoding) {
     return least;
 }
 
+/* By score: the token that two neighbours spell. */
+static void look_up_text(ll_encoding *encoding, const char *word, ll_symbol *symbol, const ll_symbol *next) {
+    const ll_tokenizer *tokenizer = encoding->tokenizer;
+    const size_t length = (size_t)symbol->length + next->length;
+    if (length > tokenizer->longest)
+        return;
+    symbol->makes = ll_vocab_find(tokenizer, word + symbol->start, length);
+    if (symbol->makes < 0)
+        return;
+    symbol->rank = tokenizer->score_ranks[symbol->makes];
+    if (encoding->parts && tokenizer->types[symbol->makes] == LL_TOKEN_UNUSED)
+        encoding->parts[symbol->makes] = symbol->length;
+}
+
+static void look_up_pair(const ll_tokenizer *tokenizer, ll_symbol *symbol, const ll_symbol *next) {
+    size_t cursor = 0;
+    symbol->rank = ll_map_next(&tokenizer->ranks, ll_pair_key(symbol->id, next->id), &cursor);
+    if (symbol->rank != LL_MAP_NONE)
+        symbol->makes = tokenizer->merged[symbol->rank];
+}
+
 /* Looks up the merge of a symbol with its next one. */
-static void propose(ll_encoding *encoding, uint32_t at) {
+static void propose(ll_encoding *encoding, const char *word, uint32_t at) {
     ll_symbol *symbol = &encoding->symbols[at];
     symbol->rank = LL_MAP_NONE;
     if (symbol->next == LL_MAP_NONE)
         return;
-    size_t cursor = 0;
-    const uint64_t pair = ll_pair_key(symbol->id, encoding->symbols[symbol->next].id);
-    symbol->rank = ll_map_next(&encoding->tokenizer->ranks, pair, &cursor);
+    if (encoding->tokenizer->score_ranks)
+        look_up_text(encoding, word, symbol, &encoding->symbols[symbol->next]);
+    else
+        look_up_pair(encoding->tokenizer, symbol, &encoding->symbols[symbol->next]);
     if (symbol->rank != LL_MAP_NONE)
         heap_push(encoding, (uint64_t)symbol->rank << 32 | at);
 }
 
-static void merge_all(ll_encoding *encoding) {
+void ll_merge_symbols(ll_encoding *encoding, const char *word, uint32_t count) {
     ll_symbol *symbols = encoding->symbols;
+    for (uint32_t at = 0; at < count; at++)
+        propose(encoding, word, at);
     while (encoding->heap_count) {
         const uint64_t least = heap_pop(encoding);
         const uint32_t rank = (uint32_t)(least >> 32), at = (uint32_t)least;
         if (symbols[at].rank != rank) /* a neighbour was merged since */
             continue;
         ll_symbol *right = &symbols[symbols[at].next];
-        symbols[at].id = encoding->tokenizer->merged[rank];
+        symbols[at].id = symbols[at].makes;
+        symbols[at].length += right->length;
         symbols[at].next = right->next;
         right->rank = LL_MAP_NONE;
         if (right->next != LL_MAP_NONE)
             symbols[right->next].previous = at;
-        propose(encoding, at);
+        propose(encoding, word, at);
         if (symbols[at].previous != LL_MAP_NONE)
-            propose(encoding, symbols[at].previous);
+            propose(encoding, word, symbols[at].previous);
     }
 }
 
-static ll_status make_room(ll_encoding *encoding, size_t length) {
+ll_status ll_merge_reserve(ll_encoding *encoding, size_t length) {
+    const ll_tokenizer *tokenizer = encoding->tokenizer;
+    if (tokenizer->has_unused && !encoding->parts &&
+        !(encoding->parts = calloc(tokenizer->count, sizeof *encoding->parts)))
+        return ll_fail(encoding->error, LL_NO_RESOURCE, "no memory to tokenize");
     if (length <= encoding->capacity)
         return LL_OK;
-    /* Longer words make numbers of symbols overflow, and would take 40 bytes of memory a byte. */
+    /* Longer words make numbers of symbols overflow, and would take 50 bytes of memory a byte. */
     if (length >= LL_MAP_NONE / 2)
         return ll_fail(encoding->error, LL_NO_RESOURCE, "a word of %zu bytes is too long to tokenize",
                        length);
@@ -93,48 +121,4 @@ void ll_merge_end(ll_encoding *encoding) {
     encoding->heap = NULL;
     encoding->spelling = NULL;
     encoding->capacity = 0;
-}
-
-/* The token that the whole word is, or -1. */
-static int32_t whole_word(ll_encoding *encoding, const char *word, size_t length) {
-    const ll_tokenizer *tokenizer = encoding->tokenizer;
-    size_t used = 0;
-    for (size_t i = 0; i < length; i++) {
-        const unsigned character = tokenizer->alphabet.character[(unsigned char)word[i]];
-        if (character < 0x80) {
-            encoding->spelling[used++] = (char)character;
-        } else {
-            encoding->spelling[used++] = (char)(0xC0 | character >> 6);
-            encoding->spelling[used++] = (char)(0x80 | (character & 0x3F));
-        }
-    }
-    const int32_t id = ll_vocab_find(tokenizer, encoding->spelling, used);
-    return id >= 0 && tokenizer->bytes[id].length == length ? id : -1;
-}
-
-ll_status ll_merge_word(ll_encoding *encoding, const char *word, size_t length) {
-    const ll_tokenizer *tokenizer = encoding->tokenizer;
-    LL_TRY(make_room(encoding, length));
-    if (tokenizer->pre->whole_words) {
-        const int32_t whole = whole_word(encoding, word, length);
-        if (whole >= 0)
-            return ll_ids_append(encoding->ids, whole, encoding->error);
-    }
-    uint32_t count = 0;
-    for (size_t i = 0; i < length; i++) {
-        const int32_t id = tokenizer->byte_ids[(unsigned char)word[i]];
-        if (id < 0) /* as Hugging Face does: what has no token is left out before anything is merged */
-            continue;
-        encoding->symbols[count] = (ll_symbol){id, count - 1, count + 1, LL_MAP_NONE};
-        count++;
-    }
-    if (!count)
-        return LL_OK;
-    encoding->symbols[0].previous = encoding->symbols[count - 1].next = LL_MAP_NONE;
-    for (uint32_t at = 0; at < count; at++)
-        propose(encoding, at);
-    merge_all(encoding);
-    for (uint32_t at = 0; at != LL_MAP_NONE; at = encoding->symbols[at].next)
-        LL_TRY(ll_ids_append(encoding->ids, encoding->symbols[at].id, encoding->error));
-    return LL_OK;
 }

@@ -159,7 +159,7 @@ static const char *const no_merges[] = {NULL};
 #define LONG_64 "----------------------------------------------------------------"
 
 static const refusal refusals[] = {
-    {{.model = "llama"}, 0, "tokenizer.ggml.model is \"llama\"", "expected \"gpt2\""},
+    {{.model = "t5"}, 0, "tokenizer.ggml.model is \"t5\"", "expected \"gpt2\" (byte-level BPE) or \"llama\""},
     {{.missing = "tokenizer.ggml.model"}, 0, "tokenizer.ggml.model", ""},
     {{.pre = "qwen2"}, 0, "tokenizer.ggml.pre is \"qwen2\"", "gpt-2, smollm, llama-bpe"},
     {{.missing = "tokenizer.ggml.pre"}, 0, "tokenizer.ggml.pre", "gpt-2, smollm, llama-bpe"},
@@ -169,7 +169,7 @@ static const refusal refusals[] = {
     {{.tokens = (const ll_toy_token[]){{NULL, 0}}, .merges = no_merges}, 0, "tokenizer.ggml.tokens", "empty"},
     {{.less_types = 1}, 0, "tokenizer.ggml.token_type has 29", "tokens has 30"},
     {{0}, 29, "tokenizer.ggml.tokens[29]", "29 rows for 30 tokens"},
-    {{.tokens = TOKENS({"c", 7}), .merges = no_merges}, 0, "tokenizer.ggml.token_type[2] is 7", "1 to 6"},
+    {{.tokens = TOKENS({"c", 7}), .merges = no_merges}, 0, "type of tokenizer.ggml.tokens[2] is 7", "1 to 6"},
     {{.tokens = TOKENS({"a", 0}), .merges = no_merges}, 0, "tokens[2] \"a\"", "same as token 0"},
     {{.tokens = TOKENS({"b", LL_TOY_CONTROL}), .merges = no_merges}, 0, "tokens[2] \"b\"", "same as token 1"},
     {{.tokens = TOKENS({"", 0}), .merges = no_merges}, 0, "tokens[2] \"\"", "empty"},

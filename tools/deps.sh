@@ -15,6 +15,8 @@ libhwloc-dev    : pkg-config --exists hwloc
 libjansson-dev  : pkg-config --exists jansson
 libpcre2-dev    : pkg-config --exists libpcre2-8
 libssl-dev      : pkg-config --exists libcrypto
+libutf8proc-dev : pkg-config --exists libutf8proc
+libxxhash-dev   : pkg-config --exists libxxhash
 gnuplot-nox     : command -v gnuplot
 python3-pip     : python3 -m pip --version'
 dev_needs='
