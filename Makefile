@@ -21,7 +21,7 @@ Q := $(if $(V),,@)
 .PHONY: all layerlab tests test check asan lint fmt clean help deps install FORCE
 
 # ---- flags -----------------------------------------------------------------------------------------------------------
-MODULES := hwloc jansson libpcre2-8 libcrypto libxxhash
+MODULES := hwloc jansson libpcre2-8 libcrypto libxxhash libutf8proc
 ifneq ($(filter-out help clean deps fmt,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell pkg-config --exists $(MODULES) && echo found),found)
 $(error pkg-config does not find all of: $(MODULES). Run `make deps` first)
