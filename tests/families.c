@@ -189,6 +189,8 @@ static bool read_logits(ll_family *f, const json_t *rows) {
 
 static bool read_family(ll_family *f, const json_t *root) {
     const json_t *configs = json_object_get(root, "configs"), *columns = json_object_get(root, "columns");
+    const char *tokenizer = json_string_value(json_object_get(root, "tokenizer"));
+    snprintf(f->tokenizer, sizeof f->tokenizer, "%s", tokenizer ? tokenizer : "");
     f->seed = size_of(root, "seed");
     f->tokens = size_of(root, "tokens");
     f->first = size_of(root, "first");

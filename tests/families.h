@@ -19,6 +19,7 @@ typedef struct {
 
 typedef struct {
     char name[32];
+    char tokenizer[16]; /* its kind: "llama", "llama-bpe", "gpt-2" */
     uint64_t seed;
     ll_config config; /* as this reader understands the first of configs, the drop lists in dropped */
     char **configs;   /* texts of config.json that mean the same; the first as transformers writes it */

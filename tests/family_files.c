@@ -1,16 +1,13 @@
 /* Families as files: Hugging Face folders and GGUF files, written as their own tools write them. */
-#include "families.h"
+#include "family_tokenizers.h"
 #include "test.h"
-#include "toy_gguf.h"
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 enum { SHARDS = 2, PARTS = 3, ALIGNMENT = 32, MAX_TENSORS = 128 };
-enum { KIND_U16 = 2, KIND_I32 = 5, KIND_TEXT = 8, KIND_ARRAY = 9 }; /* of GGUF metadata */
-enum { FIRST_LETTER = '!', LETTERS = 94 };                          /* printable ASCII: one token each */
+enum { KIND_U16 = 2, KIND_I32 = 5 }; /* of GGUF metadata */
 
 const char *const ll_form_names[LL_FORMS] = {"hf-f32", "hf-bf16", "gguf", "gguf-split"};
 
@@ -37,10 +34,6 @@ static list part_of(const list *all, size_t part, size_t parts) {
 
 static size_t value_count(const ll_family_tensor *t) {
     return (t->rows ? t->rows : 1) * t->cols;
-}
-
-static size_t token_count(const ll_family *f) {
-    return f->config.vocab < LETTERS ? f->config.vocab : LETTERS;
 }
 
 static uint32_t bits_of(float value) {
@@ -77,23 +70,6 @@ static void write_config(const ll_family *f, size_t which, bool bf16, const char
     if (json_object_get(json, "torch_dtype"))
         json_object_set_new(json, "torch_dtype", json_string(bf16 ? "bfloat16" : "float32"));
     write_json(folder, "config.json", json);
-}
-
-/* Byte-level BPE without merges. */
-static void write_tokenizer(const ll_family *f, const char *folder) {
-    json_t *vocabulary = json_object();
-    for (size_t id = 0; id < token_count(f); id++)
-        json_object_set_new(vocabulary, (char[]){(char)(FIRST_LETTER + (int)id), 0},
-                            json_integer((json_int_t)id));
-    json_t *model = json_pack("{s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:b, s:o, s:[]}", "type", "BPE", "dropout",
-                              "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0,
-                              "byte_fallback", 0, "ignore_merges", 0, "vocab", vocabulary, "merges");
-    json_t *bytes = json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", 0,
-                              "trim_offsets", 1, "use_regex", 1);
-    write_json(folder, "tokenizer.json",
-               json_pack("{s:s, s:n, s:n, s:[], s:n, s:O, s:n, s:o, s:o}", "version", "1.0", "truncation",
-                         "padding", "added_tokens", "normalizer", "pre_tokenizer", bytes, "post_processor",
-                         "decoder", bytes, "model", model));
 }
 
 static void put_values(ll_bytes *data, const ll_family_tensor *t, bool bf16) {
@@ -156,7 +132,8 @@ static void write_shards(const list *all, const char *folder) {
 
 static void write_hf(const ll_family *f, const list *tensors, bool bf16, size_t config, const char *folder) {
     write_config(f, config, bf16, folder);
-    write_tokenizer(f, folder);
+    write_json(folder, "tokenizer.json", ll_family_tokenizer_json(f));
+    write_json(folder, "tokenizer_config.json", ll_family_tokenizer_config());
     if (bf16)
         write_shards(tensors, folder);
     else
@@ -186,14 +163,6 @@ static void put_string(keys *k, const char *key, const char *value) {
     k->count++;
 }
 
-static void put_array(keys *k, const char *key, uint32_t kind, size_t count) {
-    ll_put_text(&k->bytes, key);
-    ll_put_u32(&k->bytes, KIND_ARRAY);
-    ll_put_u32(&k->bytes, kind);
-    ll_put_u64(&k->bytes, count);
-    k->count++;
-}
-
 static void put_shape(keys *k, const ll_config *c) {
     put_string(k, "general.architecture", "llama");
     put_size(k, "llama.vocab_size", c->vocab);
@@ -216,22 +185,6 @@ static void put_shape(keys *k, const ll_config *c) {
         put_number(k, "llama.rope.scaling.factor", c->rope.factor);
     }
     put_number(k, "llama.attention.layer_norm_rms_epsilon", (double)c->eps);
-}
-
-static void put_vocabulary(keys *k, const ll_family *f) {
-    put_string(k, "tokenizer.ggml.model", "gpt2");
-    put_string(k, "tokenizer.ggml.pre", "gpt-2");
-    put_array(k, "tokenizer.ggml.tokens", KIND_TEXT, token_count(f));
-    for (size_t id = 0; id < token_count(f); id++)
-        ll_put_text(&k->bytes, (char[]){(char)(FIRST_LETTER + (int)id), 0});
-    put_array(k, "tokenizer.ggml.token_type", KIND_I32, token_count(f));
-    for (size_t id = 0; id < token_count(f); id++)
-        ll_put_u32(&k->bytes, 1);
-    put_array(k, "tokenizer.ggml.merges", KIND_TEXT, 0);
-    put_size(k, "tokenizer.ggml.bos_token_id", 0);
-    put_size(k, "tokenizer.ggml.eos_token_id", 0);
-    ll_put_key_bool(&k->bytes, "tokenizer.ggml.add_bos_token", false);
-    k->count++;
 }
 
 static void put_short(keys *k, const char *key, size_t value) {
@@ -316,7 +269,7 @@ static void write_gguf_form(const ll_family *f, list all, bool split, const char
     }
     keys k = {.count = 0};
     put_shape(&k, &f->config);
-    put_vocabulary(&k, f);
+    k.count += ll_family_tokenizer_keys(&k.bytes, f);
     if (!split) {
         write_gguf(f, &all, k, folder, "model.gguf");
         return;

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from reference import LLAMA_BPE
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AutoModelForCausalLM, DynamicCache, LlamaConfig, MistralConfig
 
 FOLDER = Path("tests/golden/families")
@@ -188,8 +190,8 @@ def changed(config, without=(), **more):
 
 
 NEEDED = [
-    "architectures", "model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size",
-    "rms_norm_eps", "max_position_embeddings",
+    "architectures", "model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+    "vocab_size", "rms_norm_eps", "max_position_embeddings",
 ]  # fmt: skip
 OPTIONAL = ["rope_scaling", "head_dim", "num_key_value_heads", "attention_bias", "mlp_bias", "sliding_window"]
 
@@ -243,8 +245,8 @@ LLAMA3_SCALING = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, 
 
 def llama(kind=LlamaConfig, **more):
     shape = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2)
-    shape |= dict(vocab_size=64, max_position_embeddings=512, rms_norm_eps=1e-5, rope_theta=10000.0)
-    return kind(**shape | dict(tie_word_embeddings=False, bos_token_id=0, eos_token_id=0) | more)
+    shape |= dict(vocab_size=128, max_position_embeddings=512, rms_norm_eps=1e-5, rope_theta=10000.0)
+    return kind(**shape | dict(tie_word_embeddings=False, bos_token_id=1, eos_token_id=2) | more)
 
 
 def llama3(original, **more):
@@ -253,12 +255,14 @@ def llama3(original, **more):
 
 
 def mistral(window):
-    return llama(MistralConfig, num_hidden_layers=3, sliding_window=window)
+    return llama(MistralConfig, num_hidden_layers=3, sliding_window=window, vocab_size=320)
 
 
-def family(config, seed, tokens=16, first=0, variants=lambda c: [], without=None, drop=(set(), set())):
-    """without: what takes out of the config what the family is about; the logits must then be others."""
-    return dict(config=config, seed=seed, tokens=tokens, first=first, variants=variants, without=without, drop=drop)
+def family(config, seed, tokens=16, first=0, **more):
+    """variants: configs that mean the same. without: what takes out of the config what the family is about; the logits must
+    then be others. drop: blocks without attention, without MLP. tokenizer: its kind, with tests/family_tokenizers.c's words."""
+    usual = dict(variants=lambda c: [], without=None, drop=(set(), set()), tokenizer="gpt-2")
+    return dict(config=config, seed=seed, tokens=tokens, first=first) | usual | more
 
 
 def full_attention(config):
@@ -266,9 +270,10 @@ def full_attention(config):
     return [*whole, changed(config, without=["sliding_window"])]
 
 
+SPM, BPE = dict(tokenizer="llama"), dict(tokenizer="llama-bpe")
 UNSCALED = dict(rope_scaling=None)
 HALVED = {"rope_type": "linear", "factor": 2.0}
-MHA = dict(num_hidden_layers=3, num_key_value_heads=4, vocab_size=100)
+MHA = dict(num_hidden_layers=3, num_key_value_heads=4, vocab_size=320)
 BIASES = dict(attention_bias=True, mlp_bias=True)
 ODD = dict(hidden_size=40, intermediate_size=17, vocab_size=61, max_position_embeddings=77)
 NARROW = dict(num_hidden_layers=1, hidden_size=8, intermediate_size=16)
@@ -276,12 +281,12 @@ NARROW |= dict(num_attention_heads=2, num_key_value_heads=1, head_dim=8)
 LATE = NARROW | dict(max_position_embeddings=16384)
 
 FAMILIES = {
-    "llama2": family(llama(**MHA), 1, variants=lambda c: [bare(c), with_nulls(c)]),
-    "llama3": family(llama3(400, max_position_embeddings=4096), 2, variants=rope_spellings, without=UNSCALED),
-    "llama3-vocabulary": family(llama3(400, vocab_size=128256, **NARROW), 3, without=UNSCALED),
-    "llama3-late": family(llama3(8192, **LATE), 4, 9008, 9000, without=UNSCALED),
-    "mistral": family(mistral(4), 5, without=dict(sliding_window=None)),
-    "mistral-full": family(mistral(None), 6, variants=full_attention, without=dict(sliding_window=15)),
+    "llama2": family(llama(**MHA), 1, variants=lambda c: [bare(c), with_nulls(c)], **SPM),
+    "llama3": family(llama3(400, max_position_embeddings=4096), 2, variants=rope_spellings, without=UNSCALED, **BPE),
+    "llama3-vocabulary": family(llama3(400, vocab_size=128256, **NARROW), 3, without=UNSCALED, **BPE),
+    "llama3-late": family(llama3(8192, **LATE), 4, 9008, 9000, without=UNSCALED, **BPE),
+    "mistral": family(mistral(4), 5, without=dict(sliding_window=None), **SPM),
+    "mistral-full": family(mistral(None), 6, variants=full_attention, without=dict(sliding_window=15), **SPM),
     "bias": family(llama(**BIASES), 7),
     "attention-bias": family(llama(attention_bias=True), 8),
     "head-dim": family(llama(head_dim=16), 9),
@@ -294,13 +299,51 @@ FAMILIES = {
 }  # fmt: skip
 
 
+# ---- tokenizers, without their vocabularies -----------------------------------------------------------------------------
+
+
+def llama2_tokenizer(bos):
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
+    parts = [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    tokenizer.decoder = decoders.Sequence(parts)
+    tokenizer.post_processor = bos
+    return tokenizer
+
+
+def llama3_tokenizer(bos):
+    tokenizer = Tokenizer(models.BPE(ignore_merges=True))
+    split = pre_tokenizers.Split(Regex(LLAMA_BPE), behavior="isolated")
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, byte_level])
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), bos])
+    return tokenizer
+
+
+def gpt2_tokenizer(_):
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def write_tokenizers():
+    folder = FOLDER / "tokenizers"
+    folder.mkdir(exist_ok=True)
+    bos = processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[("<s>", 1)])
+    kinds = {"llama": llama2_tokenizer, "llama-bpe": llama3_tokenizer, "gpt-2": gpt2_tokenizer}
+    for name, kind in kinds.items():
+        Path(folder, f"{name}.json").write_text(kind(bos).to_str(pretty=True) + "\n", encoding="utf-8")
+
+
 def agree(found, expected, what):
     difference = np.abs(found - expected).max()
     assert difference < CLOSE, f"{what}: differs by {difference}"
     return difference
 
 
-def make(name, config, seed, tokens, first, variants, without, drop):
+def make(name, tokenizer, config, seed, tokens, first, variants, without, drop):
     model = make_model(config, seed)
     written = written_config(model)
     configs = [written, *variants(written)]
@@ -320,7 +363,8 @@ def make(name, config, seed, tokens, first, variants, without, drop):
         telling = f", {change:.2g} with {without}"
     columns = np.linspace(0, config.vocab_size - 1, 40).astype(int).tolist()
     print(f"{name}: float64 differs by {worst:.1g}{telling}; logits to {np.abs(logits).max():.2g}")
-    write(name, dict(seed=seed, tokens=tokens, first=first, columns=columns), configs, logits[:, columns])
+    head = dict(seed=seed, tokenizer=tokenizer, tokens=tokens, first=first, columns=columns)
+    write(name, head, configs, logits[:, columns])
 
 
 def write(name, head, configs, logits):
@@ -337,6 +381,7 @@ def write(name, head, configs, logits):
 def main():
     FOLDER.mkdir(exist_ok=True)
     np.seterr(over="ignore")  # hashes wrap
+    write_tokenizers()
     for name, what in FAMILIES.items():
         make(name, **what)
 
