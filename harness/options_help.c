@@ -43,8 +43,8 @@ void ll_help_command(ll_command command) {
 }
 
 static void print_models(void) {
-    printf("\nMODEL is the path of a GGUF file, or a name of this list (tools/fetch_model.sh NAME fetches "
-           "it):\n");
+    printf("\nMODEL is the path of a GGUF file or of a folder in Hugging Face form, or a name of this list\n"
+           "(tools/fetch_model.sh NAME fetches it or says where it comes from):\n");
     for (size_t i = 0; ll_model_list_at(i); i++) {
         const ll_model_entry *entry = ll_model_list_at(i);
         printf("  %-15s %s, %s%s\n", entry->name, *entry->file ? entry->file : entry->source, entry->licence,

@@ -1,4 +1,5 @@
 /* The list of models, finding and checking their files, and SHA-256. */
+#include "checkpoint.h"
 #include "model_list.h"
 #include "sha256.h"
 #include "test.h"
@@ -154,6 +155,26 @@ static void test_default_model(void) {
     CHECK(strcmp(path, file) == 0);
 }
 
+/* The list's shape is the file's. */
+static void test_shape_of_file(void) {
+    const char *file = ll_test_model();
+    if (!file)
+        return;
+    ll_checkpoint *checkpoint;
+    ll_error error = {""};
+    CHECK_MSG(ll_checkpoint_open(&checkpoint, file, &error) == LL_OK, "%s", error.text);
+    if (ll_test_failed())
+        return;
+    const ll_config *a = ll_checkpoint_config(checkpoint), *b = &ll_model_list_find("smollm2-135m")->shape;
+    CHECK(a->layers == b->layers && a->hidden == b->hidden && a->heads == b->heads);
+    CHECK(a->kv_heads == b->kv_heads && a->head_dim == b->head_dim && a->mlp == b->mlp);
+    CHECK(a->vocab == b->vocab && a->context == b->context && a->window == b->window);
+    CHECK_MSG(a->rope_theta <= b->rope_theta && a->rope_theta >= b->rope_theta, "theta %g", a->rope_theta);
+    CHECK_MSG(a->eps <= b->eps && a->eps >= b->eps, "eps %g", (double)a->eps);
+    CHECK(a->tied == b->tied);
+    ll_checkpoint_close(checkpoint);
+}
+
 /* ---- SHA-256 ---- */
 
 static void test_sha256(void) {
@@ -189,6 +210,7 @@ int main(int argc, char **argv) {
     ll_test_run("models/own weights", test_own_weights);
     ll_test_run("models/folder", test_folder);
     ll_test_run("models/default model", test_default_model);
+    ll_test_run("models/shape of file", test_shape_of_file);
     ll_test_run("sha256/bytes and files", test_sha256);
     return ll_test_end();
 }

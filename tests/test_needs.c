@@ -132,6 +132,49 @@ static void test_fits(void) {
     CHECK(!short_of.fits[LL_HELD_INT8] && short_of.resident[LL_HELD_INT8] == 39);
 }
 
+/* ---- against what is allocated ---- */
+
+static void check_allocated(ll_weights_kind weights, bool kv_i8, size_t resident) {
+    ll_config shape = ll_model_list_find("smollm2-135m")->shape;
+    shape.layers = 9;
+    const ll_mask drop = drop_attention(3);
+    const ll_model_options options = {
+        .weights = weights, .group = 32, .threads = 1, .kv_i8 = kv_i8, .resident = resident};
+    const ll_needs_setting setting = {&shape, 32, NULL, 0, 100, 3};
+    ll_model *model;
+    ll_session *session;
+    ll_error error = {""};
+    ll_needs needs, fewer;
+    REQUIRE(ll_model_synthesize(&model, &shape, &options, &error) == LL_OK);
+    const uint64_t allocated = ll_model_weight_bytes(model);
+    ll_needs_compute(&needs, &setting, &drop, UINT64_MAX);
+    if (!resident) {
+        ll_needs_compute(&fewer, &setting, NULL, 0);
+        CHECK_MSG(allocated >= fewer.weights[weights] && allocated < fewer.weights[weights] + (4 << 20),
+                  "%ju allocated, %ju by arithmetic", (uintmax_t)allocated,
+                  (uintmax_t)fewer.weights[weights]);
+    } else { /* with exactly as much memory as was allocated, and with less */
+        const ll_held held = weights == LL_WEIGHTS_F32 ? LL_HELD_F32 : kv_i8 ? LL_HELD_INT8_KV : LL_HELD_INT8;
+        const uint64_t beside = needs.total[held] - needs.weights[weights] + LL_NEEDS_RESERVE;
+        ll_needs_compute(&fewer, &setting, &drop, allocated + beside);
+        CHECK(!fewer.fits[held] && fewer.resident[held] == resident);
+    }
+    if (ll_session_create_batch(&session, model, &drop, 3, 100, &error) == LL_OK) {
+        CHECK(ll_session_kv_bytes(session) == needs.kv[ll_kv_type_of(&options)]);
+        ll_session_destroy(session);
+    } else {
+        ll_test_fail(__FILE__, __LINE__, "%s", error.text);
+    }
+    ll_model_destroy(model);
+}
+
+static void test_allocated(void) {
+    check_allocated(LL_WEIGHTS_INT8, false, 0);
+    check_allocated(LL_WEIGHTS_INT8, true, 0);
+    check_allocated(LL_WEIGHTS_F32, false, 0);
+    check_allocated(LL_WEIGHTS_INT8, false, 8);
+}
+
 /* Sizes that pass 64 bits are the largest number, so that they never fit. */
 static void test_saturation(void) {
     const ll_needs needs = needs_of("llama2-70b", (size_t)1 << 30, (size_t)1 << 30, NULL, UINT64_MAX - 1);
@@ -145,6 +188,7 @@ int main(int argc, char **argv) {
     ll_test_run("needs/weights", test_weights);
     ll_test_run("needs/already dropped", test_already_dropped);
     ll_test_run("needs/fits", test_fits);
+    ll_test_run("needs/allocated", test_allocated);
     ll_test_run("needs/saturation", test_saturation);
     return ll_test_end();
 }
