@@ -34,6 +34,13 @@ ll_status ll_json_parse(json_t **out, const char *text, size_t length, const cha
     return ll_fail(error, LL_BAD_INPUT, "%s: its JSON is no object; expected {...}", name);
 }
 
+/* As JSON has it, so that 4.0 is not taken for the whole number 4. */
+static void show_real(char *out, size_t room, double value) {
+    const int length = snprintf(out, room, "%.15g", value);
+    if (!strpbrk(out, ".e"))
+        snprintf(out + length, room - (size_t)length, ".0");
+}
+
 ll_json_shown ll_json_show(const json_t *value) {
     ll_json_shown s;
     const size_t room = sizeof s.text;
@@ -42,7 +49,7 @@ ll_json_shown ll_json_show(const json_t *value) {
     else if (json_is_integer(value))
         snprintf(s.text, room, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     else if (json_is_real(value))
-        snprintf(s.text, room, "%#g", json_real_value(value));
+        show_real(s.text, room, json_real_value(value));
     else if (json_is_array(value))
         snprintf(s.text, room, "a list of %zu", json_array_size(value));
     else if (json_is_object(value))
