@@ -84,6 +84,8 @@ static void test_weights(void) {
     CHECK(full.weights[LL_WEIGHTS_INT8] > full.published / 2); /* scales, and that embedding */
     CHECK(full.weights[LL_WEIGHTS_INT8] < full.published * 54 / 100);
     CHECK(full.total[LL_HELD_INT8] == full.weights[LL_WEIGHTS_INT8] + full.kv[LL_KV_BF16]);
+    CHECK(full.total[LL_HELD_F32] == full.weights[LL_WEIGHTS_F32] + full.kv[LL_KV_F32]);
+    CHECK(full.total[LL_HELD_INT8_KV] == full.weights[LL_WEIGHTS_INT8] + full.kv[LL_KV_I8]);
     CHECK(full.kv[LL_KV_F32] == 2 * full.kv[LL_KV_BF16]);
     /* int8: a byte a value and a scale of 4 bytes a head and position, for K and for V */
     CHECK(full.kv[LL_KV_I8] == 2 * shape->layers * shape->kv_heads * (uint64_t)4096 * (shape->head_dim + 4));
@@ -94,6 +96,29 @@ static void test_weights(void) {
     const uint64_t saved = full.weights[LL_WEIGHTS_INT8] - dropped.weights[LL_WEIGHTS_INT8];
     CHECK_MSG(saved > 8 * 4ull * 5120 * 5120 && saved < 9 * 4ull * 5120 * 5120, "%ju", (uintmax_t)saved);
     CHECK(dropped.kv[LL_KV_BF16] == full.kv[LL_KV_BF16] / 40 * 32);
+}
+
+static void test_mlp(void) {
+    const ll_config *shape = &ll_model_list_find("mistral-7b")->shape;
+    const ll_needs full = needs_of("mistral-7b", 1, 1, NULL, UINT64_MAX);
+    ll_mask drop = {{false}, {false}};
+    drop.mlp[5] = drop.mlp[31] = true;
+    const ll_needs dropped = needs_of("mistral-7b", 1, 1, &drop, UINT64_MAX);
+    CHECK(full.published - dropped.published == 2 * 2 * ll_config_mlp_params(shape));
+    CHECK(full.weights[LL_WEIGHTS_INT8] - dropped.weights[LL_WEIGHTS_INT8] > 2 * ll_config_mlp_params(shape));
+    CHECK(full.kv[LL_KV_BF16] == dropped.kv[LL_KV_BF16]);
+}
+
+/* A file's embedding may be of another type than bf16. */
+static void test_embedding(void) {
+    const ll_config *shape = &ll_model_list_find("mistral-7b")->shape;
+    const uint64_t values = (uint64_t)shape->vocab * shape->hidden;
+    ll_needs_setting setting = {shape, 128, "ref", 0, 1, 1};
+    ll_needs as_bf16, as_f32;
+    ll_needs_compute(&as_bf16, &setting, NULL, UINT64_MAX);
+    setting.embedding_bytes = 4 * values;
+    ll_needs_compute(&as_f32, &setting, NULL, UINT64_MAX);
+    CHECK(as_f32.weights[LL_WEIGHTS_INT8] == as_bf16.weights[LL_WEIGHTS_INT8] + 2 * values);
 }
 
 /* A checkpoint that leaves modules out, and a drop that names some of the same. */
@@ -109,6 +134,13 @@ static void test_already_dropped(void) {
     CHECK(of_both.weights[LL_WEIGHTS_INT8] == of_eight.weights[LL_WEIGHTS_INT8]);
     CHECK(ll_needs_parameters(&shape, &eight) ==
           ll_needs_parameters(&shape, NULL) - 4 * ll_config_attn_params(&shape));
+    /* resident blocks are whole ones, whatever is dropped */
+    ll_needs whole;
+    ll_needs_compute(&of_both, &setting, &eight, 5 * GIB);
+    shape.dropped = (ll_mask){{false}, {false}};
+    ll_needs_compute(&whole, &setting, NULL, 5 * GIB);
+    CHECK_MSG(of_both.resident[LL_HELD_INT8] == whole.resident[LL_HELD_INT8] && !of_both.fits[LL_HELD_INT8],
+              "%zu and %zu blocks", of_both.resident[LL_HELD_INT8], whole.resident[LL_HELD_INT8]);
 }
 
 /* ---- what fits ---- */
@@ -186,6 +218,8 @@ int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
     ll_test_run("needs/table 4", test_table4);
     ll_test_run("needs/weights", test_weights);
+    ll_test_run("needs/MLP layers", test_mlp);
+    ll_test_run("needs/embedding", test_embedding);
     ll_test_run("needs/already dropped", test_already_dropped);
     ll_test_run("needs/fits", test_fits);
     ll_test_run("needs/allocated", test_allocated);
