@@ -1,12 +1,240 @@
-#include "weights.h"
-ll_status ll_packed_cache_load(const ll_weights_source *source, ll_weights *weights, bool *hit) {
-    (void)source;
-    (void)weights;
-    *hit = false;
+/* Packed weights kept between runs: a header that says what they are, a hash of every chunk, and the arena as it lies in
+ * memory. A file that is anything but whole and right is made again, never used. */
+#include "packed_cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+enum {
+    VERSION = 1,     /* of this file's form; a packed layout that changes needs a new one too */
+    CHUNK = 4 << 20, /* bytes that are read, hashed and still in a core's reach together */
+    KEY_BYTES = 1 << 14,
+    PATH_BYTES = 4096,
+    DATA_ALIGN = 4096,
+};
+static const char MAGIC[8] = "LLPACKED";
+
+typedef struct {
+    char magic[8];
+    uint64_t version, bytes, chunk;
+    uint64_t header_hash; /* of key and chunk hashes */
+    char key[KEY_BYTES];
+} header;
+
+static size_t chunk_count(uint64_t bytes) {
+    return (size_t)((bytes + CHUNK - 1) / CHUNK);
+}
+
+static uint64_t data_offset(uint64_t bytes) {
+    const uint64_t end = sizeof(header) + chunk_count(bytes) * sizeof(uint64_t);
+    return (end + DATA_ALIGN - 1) / DATA_ALIGN * DATA_ALIGN;
+}
+
+/* ---- what the weights are ---- */
+
+/* Everything that the arena's bytes depend on, as text: equal text, equal bytes. */
+static ll_status describe(const ll_weights_source *source, const ll_weights *w, char key[KEY_BYTES]) {
+    const ll_config *c = source->config;
+    char identity[LL_SHA256_TEXT] = "synthetic", drop[LL_MASK_TEXT], dropped[LL_SHA256_TEXT];
+    if (source->checkpoint)
+        LL_TRY(ll_checkpoint_identity(source->checkpoint, identity, source->error));
+    ll_mask_format(&c->dropped, c->layers, drop);
+    ll_sha256_bytes(drop, strlen(drop), dropped);
+    memset(key, 0, KEY_BYTES);
+    snprintf(key, KEY_BYTES,
+             "source %s\nseed %llu\nisa %s\ngroup %zu\nhead group %zu\nresident %zu\nembedding %u\n"
+             "layers %zu\nhidden %zu\nheads %zu\nkv heads %zu\nhead size %zu\nmlp %zu\nvocabulary %zu\n"
+             "tied %d\nbiases %d %d %d\nrope factors %d\ndropped %s\n",
+             identity, (unsigned long long)(source->checkpoint ? 0 : source->options->seed),
+             source->kernels->isa[LL_OP_MATMUL_I8], source->options->group, ll_head_group(c->hidden),
+             source->options->resident, w->embedding_type, c->layers, c->hidden, c->heads, c->kv_heads,
+             c->head_dim, c->mlp, c->vocab, c->tied, c->bias_qkv, c->bias_o, c->bias_mlp,
+             w->rope_factors != NULL, dropped);
     return LL_OK;
 }
-ll_status ll_packed_cache_save(const ll_weights_source *source, const ll_weights *weights) {
-    (void)source;
-    (void)weights;
+
+static ll_status path_of(const ll_weights_source *source, const char *key, char out[PATH_BYTES]) {
+    enum { NAME = 32 };
+    char hash[LL_SHA256_TEXT];
+    ll_sha256_bytes(key, strlen(key), hash);
+    if (snprintf(out, PATH_BYTES, "%s/%.*s.packed", source->options->cache, NAME, hash) >= PATH_BYTES)
+        return ll_fail(source->error, LL_BAD_USAGE, "%.64s...: the path is longer than %d bytes",
+                       source->options->cache, PATH_BYTES - 1);
     return LL_OK;
+}
+
+static uint64_t hash_header(const header *h, const uint64_t *hashes, size_t count) {
+    return XXH3_64bits_withSeed(h->key, KEY_BYTES, XXH3_64bits(hashes, count * sizeof *hashes));
+}
+
+/* ---- whole reads and writes ---- */
+
+static bool read_at(int file, void *data, size_t bytes, uint64_t offset) {
+    for (size_t done = 0; done < bytes;) {
+        const ssize_t got = pread(file, (uint8_t *)data + done, bytes - done, (off_t)(offset + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        done += (size_t)got;
+    }
+    return true;
+}
+
+static bool write_at(int file, const void *data, size_t bytes, uint64_t offset) {
+    for (size_t done = 0; done < bytes;) {
+        const ssize_t put = pwrite(file, (const uint8_t *)data + done, bytes - done, (off_t)(offset + done));
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return false;
+        done += (size_t)put;
+    }
+    return true;
+}
+
+static size_t chunk_bytes(uint64_t bytes, size_t chunk) {
+    const uint64_t left = bytes - (uint64_t)chunk * CHUNK;
+    return (size_t)(left < CHUNK ? left : CHUNK);
+}
+
+/* ---- loading ---- */
+
+static bool read_chunks(const ll_weights_source *source, int file, uint8_t *base, uint64_t bytes,
+                        const uint64_t *hashes) {
+    const size_t count = chunk_count(bytes);
+    bool good = true;
+#pragma omp parallel for num_threads((int)source->options->threads) schedule(static)
+    for (size_t i = 0; i < count; i++) {
+        const size_t size = chunk_bytes(bytes, i);
+        uint8_t *to = base + (uint64_t)i * CHUNK;
+        if (!read_at(file, to, size, data_offset(bytes) + (uint64_t)i * CHUNK) ||
+            XXH3_64bits(to, size) != hashes[i]) {
+#pragma omp atomic write
+            good = false;
+        }
+    }
+    return good;
+}
+
+/* Whether the open file is these weights, whole: then they are in the arena. */
+static bool read_file(const ll_weights_source *source, int file, ll_weights *w, const char *key) {
+    const uint64_t bytes = w->arena.used;
+    struct stat info;
+    if (fstat(file, &info) != 0 || (uint64_t)info.st_size != data_offset(bytes) + bytes)
+        return false;
+    const size_t count = chunk_count(bytes);
+    header *h = malloc(sizeof *h);
+    uint64_t *hashes = malloc(count * sizeof *hashes);
+    const bool good = h && hashes && read_at(file, h, sizeof *h, 0) &&
+                      read_at(file, hashes, count * sizeof *hashes, sizeof *h) &&
+                      memcmp(h->magic, MAGIC, sizeof MAGIC) == 0 && h->version == VERSION &&
+                      h->bytes == bytes && h->chunk == CHUNK && memcmp(h->key, key, KEY_BYTES) == 0 &&
+                      h->header_hash == hash_header(h, hashes, count) &&
+                      read_chunks(source, file, w->arena.base, bytes, hashes);
+    free(h);
+    free(hashes);
+    return good;
+}
+
+/* Room for the file, found out before minutes of packing. */
+static ll_status check_room(const ll_weights_source *source, const ll_weights *w) {
+    const char *folder = source->options->cache;
+    struct statvfs disk;
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        return ll_fail(source->error, LL_BAD_INPUT, "%s: the folder of packed weights cannot be made: %s",
+                       folder, strerror(errno));
+    if (access(folder, W_OK | X_OK) != 0 || statvfs(folder, &disk) != 0)
+        return ll_fail(source->error, LL_BAD_INPUT, "%s: packed weights cannot be kept there: %s", folder,
+                       strerror(errno));
+    const uint64_t free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize,
+                   needed = data_offset(w->arena.used) + w->arena.used;
+    if (needed > free_bytes)
+        return ll_fail(source->error, LL_NO_RESOURCE,
+                       "%s: packed weights take %.1f MB there, %.1f MB are free; free some, set "
+                       "LAYERLAB_CACHE to another "
+                       "folder, or leave --cache out",
+                       folder, (double)needed / 1e6, (double)free_bytes / 1e6);
+    return LL_OK;
+}
+
+ll_status ll_packed_cache_load(const ll_weights_source *source, ll_weights *w, bool *hit) {
+    char key[KEY_BYTES], path[PATH_BYTES];
+    *hit = false;
+    LL_TRY(describe(source, w, key));
+    LL_TRY(path_of(source, key, path));
+    const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file >= 0) {
+        *hit = read_file(source, file, w, key);
+        close(file);
+    }
+    return *hit ? LL_OK : check_room(source, w);
+}
+
+/* ---- keeping ---- */
+
+static bool write_chunks(const ll_weights_source *source, int file, const uint8_t *base, uint64_t bytes,
+                         uint64_t *hashes) {
+    const size_t count = chunk_count(bytes);
+    bool good = true;
+#pragma omp parallel for num_threads((int)source->options->threads) schedule(static)
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *from = base + (uint64_t)i * CHUNK;
+        const size_t size = chunk_bytes(bytes, i);
+        hashes[i] = XXH3_64bits(from, size);
+        if (!write_at(file, from, size, data_offset(bytes) + (uint64_t)i * CHUNK)) {
+#pragma omp atomic write
+            good = false;
+        }
+    }
+    return good;
+}
+
+static bool write_file(const ll_weights_source *source, int file, const ll_weights *w, const char *key) {
+    const uint64_t bytes = w->arena.used;
+    const size_t count = chunk_count(bytes);
+    header *h = calloc(1, sizeof *h);
+    uint64_t *hashes = calloc(count, sizeof *hashes);
+    bool good = h && hashes && write_chunks(source, file, w->arena.base, bytes, hashes);
+    if (good) {
+        memcpy(h->magic, MAGIC, sizeof MAGIC);
+        h->version = VERSION;
+        h->bytes = bytes;
+        h->chunk = CHUNK;
+        memcpy(h->key, key, KEY_BYTES);
+        h->header_hash = hash_header(h, hashes, count);
+        good = write_at(file, h, sizeof *h, 0) && write_at(file, hashes, count * sizeof *hashes, sizeof *h) &&
+               fsync(file) == 0;
+    }
+    free(h);
+    free(hashes);
+    return good;
+}
+
+ll_status ll_packed_cache_save(const ll_weights_source *source, const ll_weights *w) {
+    char key[KEY_BYTES], path[PATH_BYTES], beside[PATH_BYTES + 16];
+    LL_TRY(describe(source, w, key));
+    LL_TRY(path_of(source, key, path));
+    snprintf(beside, sizeof beside, "%s.XXXXXX", path);
+    const int file = mkostemp(beside, O_CLOEXEC);
+    if (file < 0)
+        return ll_fail(source->error, LL_BAD_INPUT, "%s: cannot be written: %s", path, strerror(errno));
+    bool good = write_file(source, file, w, key);
+    int reason = errno;
+    if (close(file) != 0 || (good && rename(beside, path) != 0)) {
+        reason = errno;
+        good = false;
+    }
+    if (good)
+        return LL_OK;
+    unlink(beside);
+    return ll_fail(source->error, LL_NO_RESOURCE, "%s: packed weights cannot be kept: %s; leave --cache out",
+                   path, strerror(reason));
 }

@@ -1,4 +1,4 @@
-#include "weights.h"
+#include "packed_cache.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -51,8 +51,7 @@ size_t ll_packed_bytes(const ll_kernels *kernels, ll_weights_kind weights, size_
 /* Bytes of all of one model's weights as they are kept, in the arena. */
 uint64_t ll_weights_bytes(const ll_weights_source *source);
 
-/* ---- shared by the ways weights come (weights.c, weights_read.c, synthetic.c, packed_cache.c) ---- */
-/* The matrices of one block, or of none (layer == config.layers: the head). */
+/* ---- shared by the ways weights come: weights_read.c, synthetic.c ---- */
 typedef enum { LL_MATRIX_QKV, LL_MATRIX_O, LL_MATRIX_GATE_UP, LL_MATRIX_DOWN, LL_MATRIX_HEAD } ll_matrix;
 typedef struct {
     float *row;   /* f32: the panel's rows [LL_PANEL][k]; int8: one row */
@@ -67,8 +66,4 @@ bool ll_weights_read_panel(const ll_weights_source *source, ll_matrix matrix, si
 void ll_synthetic_vectors(const ll_weights_source *source, ll_weights *weights);
 void ll_synthetic_panel(const ll_weights_source *source, ll_matrix matrix, size_t layer, const ll_packed *w,
                         size_t n0, size_t n1, ll_panel *panel);
-/* Fills the arena from the options' cache folder. *hit false: nothing there fits, or it is damaged. */
-ll_status ll_packed_cache_load(const ll_weights_source *source, ll_weights *weights, bool *hit);
-/* Keeps the arena: written beside and renamed. */
-ll_status ll_packed_cache_save(const ll_weights_source *source, const ll_weights *weights);
 #endif
