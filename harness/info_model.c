@@ -92,6 +92,12 @@ static void print_identity(const ll_info_model *model) {
         printf("%-22s%s\n", "unused tensor", ll_checkpoint_unused(model->checkpoint, i));
 }
 
+/* Weights that a user put at a listed name may be another model's. */
+static bool other_shape(const ll_config *a, const ll_config *b) {
+    return a->layers != b->layers || a->hidden != b->hidden || a->heads != b->heads ||
+           a->kv_heads != b->kv_heads || a->mlp != b->mlp;
+}
+
 static void print_shape(const ll_config *c) {
     printf("%-22s%" PRIu64 " (attention layer %" PRIu64 ", MLP layer %" PRIu64 ", embedding and head %" PRIu64
            ")\n",
@@ -143,7 +149,7 @@ static void print_needs(const ll_info_model *model) {
     snprintf(head, sizeof head, "memory at %zu tokens, batch %zu", s->length, s->batch);
     char drop[LL_MASK_TEXT];
     ll_mask_format(&model->drop, model->config.layers, drop);
-    printf("%-32sfull%s%s\n", head, model->has_drop ? "      " : "", model->has_drop ? drop : "");
+    printf("%-31s full%s%s\n", head, model->has_drop ? "      " : "", model->has_drop ? drop : "");
     if (s->group)
         snprintf(int8, sizeof int8, "weights int8, groups of %zu", s->group);
     print_row(model, "weights bf16, on disk", full->published, dropped->published, "");
@@ -161,6 +167,8 @@ static void print_needs(const ll_info_model *model) {
 
 void ll_info_model_print(const ll_info_model *model) {
     print_identity(model);
+    if (model->entry && other_shape(&model->config, &model->entry->shape))
+        printf("%-22sthese weights have another shape than %s\n", "warning", model->entry->name);
     print_shape(&model->config);
     print_needs(model);
 }
@@ -168,7 +176,8 @@ void ll_info_model_print(const ll_info_model *model) {
 /* ---- as JSON ---- */
 
 static void put_integer(json_t *object, const char *key, uint64_t value) {
-    json_object_set_new(object, key, json_integer((json_int_t)value));
+    const uint64_t largest = INT64_MAX; /* what JSON's integers hold here */
+    json_object_set_new(object, key, json_integer((json_int_t)(value < largest ? value : largest)));
 }
 
 static void put_identity(json_t *out, const ll_info_model *model) {

@@ -251,6 +251,12 @@ info_listed() {
     refused 1 "tools/fetch_model.sh smollm2-135m" quality smollm2-135m
     printf 'GGUF' >"$folder/empty/llama2-7b.gguf"
     refused 1 "llama2-7b.gguf" info llama2-7b
+    if [ -r "$model" ]; then
+        cp "$model" "$folder/empty/llama2-7b.gguf"
+        works info llama2-7b
+        holds "another shape than llama2-7b"
+        rm "$folder/empty/llama2-7b.gguf"
+    fi
     refused 2 "layer 40" info llama2-13b --drop attn:40
     refused 2 "--length" info llama2-13b --length 1073741824 --batch 1
     unset LAYERLAB_MODELS
