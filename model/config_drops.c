@@ -27,7 +27,7 @@ static ll_status read_numbers(const ll_config_reader *reader, const char *key, c
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *entry = json_array_get(list, i);
         const json_int_t layer = json_is_integer(entry) ? json_integer_value(entry) : -1;
-        if (layer < 0 || (uint64_t)layer >= layers)
+        if ((uint64_t)layer >= layers) /* negative ones are huge here */
             return ll_fail(
                 reader->error, LL_BAD_INPUT,
                 "%s: key %s: entry %zu is %s; expected layer numbers from 0 to %zu, or one boolean "
@@ -50,7 +50,8 @@ static ll_status read_list(const ll_config_reader *reader, const char *key, size
                                                     : read_numbers(reader, key, list, layers, dropped);
 }
 
-/* A model that is missing parts and does not say so gives wrong results silently: what may mean a drop is refused. */
+/* A model that lacks parts and does not say so gives wrong results silently: what may mean a drop is refused.
+ */
 static ll_status check_other_keys(const ll_config_reader *reader) {
     const char *key;
     json_t *value;

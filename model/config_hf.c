@@ -54,7 +54,8 @@ static ll_status find_family(const ll_config_reader *r, const family **out) {
     return *out ? LL_OK : ll_config_refuse(r, "model_type", "%s", SUPPORTED);
 }
 
-/* What would change the forward pass in a way it does not know must be refused, never run as if it were not there. */
+/* What would change the forward pass in a way it does not know must be refused, never run as if it were not
+ * there. */
 static ll_status check_variants(const ll_config_reader *r) {
     static const struct {
         const char *key, *why;
@@ -65,6 +66,7 @@ static ll_status check_variants(const ll_config_reader *r) {
                    {"n_routed_experts", "mixtures of experts are not supported"},
                    {"layer_types", "layers that differ in attention are not supported"},
                    {"no_rope_layers", "layers without rotation are not supported"},
+                   {"clip_qkv", "bounded queries and keys are not supported"},
                    {"attn_logit_softcapping", "bounded scores are not supported"},
                    {"final_logit_softcapping", "bounded logits are not supported"}};
     for (size_t i = 0; i < sizeof REFUSED / sizeof REFUSED[0]; i++)
@@ -78,6 +80,14 @@ static ll_status check_variants(const ll_config_reader *r) {
         LL_TRY(ll_config_get_real(r, ONES[i], &value));
         if (value != 1)
             return ll_config_refuse(r, ONES[i], "supported is 1");
+    }
+    static const char *const OFF[] = {"rope_interleaved", "use_qk_norm",        "qk_norm",
+                                      "qk_layernorm",     "is_encoder_decoder", "add_cross_attention"};
+    for (size_t i = 0; i < sizeof OFF / sizeof OFF[0]; i++) {
+        bool on = false;
+        LL_TRY(ll_config_get_bool(r, OFF[i], &on));
+        if (on)
+            return ll_config_refuse(r, OFF[i], "supported is false");
     }
     const char *activation = "silu";
     LL_TRY(ll_config_get_text(r, "hidden_act", &activation));

@@ -18,12 +18,11 @@ typedef struct {
 
 static void list_add(name_list *list, const char *name) {
     const char *comma = list->shown ? ", " : "";
-    const bool fits = list->used + strlen(comma) + strlen(name) < LIST_ROOM;
-    const bool all_before = list->shown == list->total++;
-    if (fits && all_before) {
-        list->used += (size_t)sprintf(list->text + list->used, "%s%s", comma, name);
-        list->shown++;
-    }
+    list->total++;
+    if (list->used + strlen(comma) + strlen(name) >= LIST_ROOM)
+        return;
+    list->used += (size_t)sprintf(list->text + list->used, "%s%s", comma, name);
+    list->shown++;
 }
 
 static void list_end(name_list *list) {

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const size_t MAX_INDEX = 64 << 20;
+
 static int compare_texts(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -35,6 +37,9 @@ static ll_status collect_names(ll_safetensors_index *index, const char *file, ll
 ll_status ll_safetensors_index_parse(ll_safetensors_index *out, const char *text, size_t length,
                                      const char *name, ll_error *error) {
     *out = (ll_safetensors_index){0};
+    if (length > MAX_INDEX)
+        return ll_fail(error, LL_BAD_INPUT, "%s: has %zu bytes; an index has at most %zu", name, length,
+                       MAX_INDEX);
     LL_TRY(ll_json_parse(&out->root, text, length, name, error));
     out->map = json_object_get(out->root, "weight_map");
     ll_status status = LL_OK;

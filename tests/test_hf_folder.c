@@ -320,7 +320,7 @@ static void test_pipe(void) {
     expect_refused(folder, "model.safetensors", "is not a file", "");
 }
 
-/* 520 MB of header that the file has room for (it is sparse): refused by the cap, not read. */
+/* 520 MB of header that the file has room for (it is sparse): refused by the cap, not read. The same of an index. */
 static void test_header_cap(void) {
     const char *folder = new_folder();
     const uint64_t length = 520ull << 20;
@@ -351,6 +351,6 @@ int main(int argc, char **argv) {
     ll_test_run("hf folder/kinds of the index's values", test_index_kinds);
     ll_test_run("hf folder/something else", test_other_things);
     ll_test_run("hf folder/a pipe", test_pipe);
-    ll_test_run("hf folder/a header over the cap", test_header_cap);
+    ll_test_run("hf folder/a header or an index over the cap", test_header_cap);
     return ll_test_end();
 }
