@@ -59,11 +59,25 @@ bool ll_normal_add_unicode(ll_tokenizer *tokenizer, const char *name) {
     return false;
 }
 
-static ll_status replace(const ll_normal_step *step, ll_text text, ll_buffer *out, ll_error *error) {
+/* Replacements of replacements could make a text longer without end. */
+static ll_status check_growth(size_t from, size_t to, ll_error *error) {
+    enum { FACTOR = 32, ALWAYS = 256 };
+    if (to / FACTOR <= from + ALWAYS)
+        return LL_OK;
+    return ll_fail(
+        error, LL_BAD_INPUT,
+        "the tokenizer's normalizer makes more than %d times as long a text of %zu bytes; take another "
+        "tokenizer",
+        FACTOR, from);
+}
+
+static ll_status replace(const ll_normal_step *step, ll_text text, size_t original, ll_buffer *out,
+                         ll_error *error) {
     const char *at = text.data, *end = text.data + text.length, *found;
     while (at < end && (found = memmem(at, (size_t)(end - at), step->text, step->text_length))) {
         LL_TRY(ll_buffer_append(out, at, (size_t)(found - at), error));
         LL_TRY(ll_buffer_append(out, step->content, step->content_length, error));
+        LL_TRY(check_growth(original, out->length, error));
         at = found + step->text_length;
     }
     return ll_buffer_append(out, at, (size_t)(end - at), error);
@@ -92,14 +106,15 @@ static ll_status unicode(int options, ll_text text, ll_buffer *out, ll_error *er
     return status;
 }
 
-static ll_status apply(const ll_normal_step *step, ll_text text, ll_buffer *out, ll_error *error) {
+static ll_status apply(const ll_normal_step *step, ll_text text, size_t original, ll_buffer *out,
+                       ll_error *error) {
     switch (step->kind) {
     case LL_NORMAL_PREPEND:
         if (text.length)
             LL_TRY(ll_buffer_append(out, step->text, step->text_length, error));
         return ll_buffer_append(out, text.data, text.length, error);
     case LL_NORMAL_REPLACE:
-        return replace(step, text, out, error);
+        return replace(step, text, original, out, error);
     case LL_NORMAL_COLLAPSE:
         return collapse(text, out, error);
     case LL_NORMAL_UNICODE:
@@ -113,7 +128,7 @@ ll_status ll_normalize(ll_encoding *encoding, ll_text text, ll_text *out) {
     *out = text;
     for (size_t i = 0; i < tokenizer->normal_count; i++) {
         encoding->spare.length = 0;
-        LL_TRY(apply(&tokenizer->normal[i], *out, &encoding->spare, encoding->error));
+        LL_TRY(apply(&tokenizer->normal[i], *out, text.length, &encoding->spare, encoding->error));
         const ll_buffer done = encoding->spare;
         encoding->spare = encoding->normal;
         encoding->normal = done;

@@ -87,10 +87,8 @@ typedef struct {
     ll_pre_kind kind;
     pcre2_code *pattern; /* of SPLIT */
     ll_split_behavior behavior;
-    bool inverted; /* what lies between matches counts as the match */
-    char mark[4];  /* of METASPACE */
-    size_t mark_length;
-    ll_prepend prepend;
+    bool inverted;      /* what lies between matches counts as the match */
+    ll_prepend prepend; /* of METASPACE */
 } ll_pre_step;
 
 enum { LL_STEPS = 16 }; /* of a normalizer or a pre-tokenizer */

@@ -157,12 +157,12 @@ static ll_status mark_spaces(ll_encoding *encoding, size_t index, const char *pi
                              bool at_start) {
     const ll_pre_step *step = &encoding->tokenizer->pre[index];
     ll_buffer *buffer = &encoding->pieces[index];
-    const bool marked = piece[0] == ' ' || starts_with(piece, length, step->mark, step->mark_length);
+    const bool marked = piece[0] == ' ' || starts_with(piece, length, LL_SPACE_MARK, 3);
     buffer->length = 0;
     if (!marked && (step->prepend == LL_PREPEND_ALWAYS || (step->prepend == LL_PREPEND_FIRST && at_start)))
-        LL_TRY(ll_buffer_append(buffer, step->mark, step->mark_length, encoding->error));
+        LL_TRY(ll_buffer_append(buffer, LL_SPACE_MARK, 3, encoding->error));
     for (size_t i = 0; i < length; i++)
-        LL_TRY(piece[i] == ' ' ? ll_buffer_append(buffer, step->mark, step->mark_length, encoding->error)
+        LL_TRY(piece[i] == ' ' ? ll_buffer_append(buffer, LL_SPACE_MARK, 3, encoding->error)
                                : ll_buffer_append(buffer, piece + i, 1, encoding->error));
     return run_step(encoding, index + 1, buffer->data, buffer->length, at_start);
 }
