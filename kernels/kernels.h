@@ -94,7 +94,7 @@ typedef struct {
     void *k, *v;
     size_t capacity, kv_heads, head_dim;
     ll_kv_type type;
-    float *k_scale, *v_scale; /* int8: [kv_heads][capacity]; NULL otherwise */
+    float *k_scale, *v_scale; /* int8: [kv_heads][capacity], aligned as floats; NULL otherwise */
 } ll_kv;
 
 /* Bytes of K (or of V) of one layer: kv_heads * capacity * head_dim * sizeof(element); int8: width for head_dim. */
@@ -176,8 +176,9 @@ typedef struct ll_kernels {
     /* Causal attention of rows at positions p = pos0 + r over the positions j of the cache that p sees, max(0, p -
      * window + 1) .. p, or 0 .. p with window 0, for the query heads of KV heads [h0, h1): out[r][h][d] = sum_j
      * softmax_j(scale * q[r][h] . K[j]) V[j][d]; query head h reads KV head h / (heads / kv_heads). q [rows][ldq],
-     * out [rows][ldo], both from head 0. scale is applied to q . K. What other positions hold, NaN included, never
-     * matters.
+     * out [rows][ldo], both from head 0. scale is applied to q . K.
+     * NaN in a seen K makes all of out[r][h] NaN, in a seen V its own d (every d in int8). What positions hold that a
+     * row does not see, NaN included, never reaches it; blocks of 64 positions (from 0) that no row sees are not read.
      * |error| <= (head_dim + positions + 64) * 2^-23 * (1 + max|scale q.K|_1) * max|V| against exact arithmetic
      * on the stored K and V, |.|_1 the sum of absolute products, positions and max over those seen; int8: for |q| up to
      * 2^80. (GQA: arXiv 2305.13245; online softmax: arXiv 1805.02867; sliding window: arXiv 2310.06825) */

@@ -259,7 +259,7 @@ static void check_starts(const ll_kernels *ref, const ll_kernels *isa) {
         for (size_t n = 0; n < sizeof counts / sizeof counts[0]; n++) {
             const size_t *const h = heads[check_below(6)];
             const size_t window = check_below(2) ? windows[check_below(WINDOWS)] : 0;
-            const attention_case c = {LL_KV_F32,
+            const attention_case c = {(ll_kv_type)check_below(CHECK_KV_TYPES),
                                       h[0],
                                       h[1],
                                       dims[check_below(11)],
@@ -268,7 +268,7 @@ static void check_starts(const ll_kernels *ref, const ll_kernels *isa) {
                                       window,
                                       (score_kind)check_below(SCORES_COUNT),
                                       (unseen_kind)check_below(UNSEEN_COUNT)};
-            run_types(ref, isa, c);
+            run_case(ref, isa, &c);
         }
 }
 

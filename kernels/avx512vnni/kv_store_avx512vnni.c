@@ -5,10 +5,12 @@
  *
  *   f32:   block: [ d = 0: 16 positions ][ d = 1: 16 positions ] ...                       a value a line
  *   bf16:  block: [ d = 0, 1: 16 positions x (low half d = 0, high half d = 1) ] ...       a pair a line
+ *   int8:  block: [ d = 0 .. 3: 16 positions x (4 bytes) ] ...                             a quad a line
  *
- * 16 values are 16 lines, or 8 with bf16: scalar stores of the lanes of one register; a scatter is slower on
+ * 16 values are 16 lines, 8 with bf16, 4 with int8: scalar stores of the lanes of one register; a scatter is slower on
  * Zen 4 (microcode), and the whole step is some thousandths of a token's time. bf16 is rounded by integer
- * operations, since the conversion instruction (AVX512_BF16) belongs to a later ISA.
+ * operations, since the conversion instruction (AVX512_BF16) belongs to a later ISA. int8 is quantized 16 values at a
+ * time by what quantize uses (row_avx512vnni.h), each row of a head with a scale of its own.
  */
 #include "row_avx512vnni.h"
 #include "tile.h"
