@@ -333,6 +333,10 @@ static void test_header_cap(void) {
     CHECK(truncate(path, 600 << 20) == 0);
     expect_refused(folder, "model.safetensors", "its header has 545259520 bytes",
                    "at most 536870912 (512 MB)");
+    CHECK(unlink(path_in(folder, "model.safetensors")) == 0);
+    put_index(folder, "{");
+    CHECK(truncate(path_in(folder, "model.safetensors.index.json"), (64 << 20) + 1) == 0);
+    expect_refused(folder, "model.safetensors.index.json", "has 67108865 bytes", "at most 67108864");
 }
 
 int main(int argc, char **argv) {
