@@ -55,6 +55,11 @@ void check_act(const ll_kernels *ref, const ll_kernels *isa) {
                 check_act_layout(rows, ks[k], groups[g]);
     CHECK_THAT(ll_kv_bytes(LL_KV_BF16, 32, 3, 64) == 32 * 3 * 64 * 2, "bytes of a bf16 cache");
     CHECK_THAT(ll_kv_bytes(LL_KV_F32, 32, 3, 64) == 32 * 3 * 64 * 4, "bytes of a f32 cache");
+    CHECK_THAT(ll_kv_bytes(LL_KV_I8, 32, 3, 64) == 32 * 3 * 64, "bytes of an int8 cache");
+    CHECK_THAT(ll_kv_bytes(LL_KV_I8, 32, 3, 66) == 32 * 3 * 68, "bytes of an int8 cache of odd pairs");
+    CHECK_THAT(ll_kv_scale_bytes(LL_KV_I8, 32, 3) == 32 * 3 * 4, "bytes of an int8 cache's scales");
+    CHECK_THAT(ll_kv_scale_bytes(LL_KV_F32, 32, 3) == 0 && ll_kv_scale_bytes(LL_KV_BF16, 32, 3) == 0,
+               "scales where there are none");
 }
 
 static void check_cpu_decode(void) {
