@@ -12,6 +12,7 @@ ll_status ll_cmd_quality(const ll_options *options, ll_error *error);
 ll_status ll_cmd_speed(const ll_options *options, ll_error *error);
 ll_status ll_cmd_sweep(const ll_options *options, ll_error *error);
 ll_status ll_cmd_report(const ll_options *options, ll_error *error);
+ll_status ll_cmd_export(const ll_options *options, ll_error *error);
 
 /* Finds the model's file (name or path) and loads it with the options' weights, group, threads, ISA. Says on
  * stderr what the model takes and how the thread count was chosen, unless quiet. path holds 4096 bytes. */

@@ -12,10 +12,11 @@ static ll_status (*const commands[LL_COMMAND_COUNT])(const ll_options *, ll_erro
     [LL_COMMAND_GENERATE] = ll_cmd_generate, [LL_COMMAND_IMPORTANCE] = ll_cmd_importance,
     [LL_COMMAND_PLAN] = ll_cmd_plan,         [LL_COMMAND_QUALITY] = ll_cmd_quality,
     [LL_COMMAND_SPEED] = ll_cmd_speed,       [LL_COMMAND_SWEEP] = ll_cmd_sweep,
-    [LL_COMMAND_REPORT] = ll_cmd_report,
+    [LL_COMMAND_REPORT] = ll_cmd_report,     [LL_COMMAND_EXPORT] = ll_cmd_export,
 };
 
-/* Minutes of work end in these files: that they can be written is known before. A folder is its command's own affair. */
+/* Minutes of work end in these files: that they can be written is known before. A folder is its command's own affair, and so
+ * is a checkpoint. */
 static ll_status check_outputs(const ll_options *options, bool to_file, ll_error *error) {
     if (to_file)
         LL_TRY(ll_cmd_check_output(options->out, error));
@@ -49,8 +50,9 @@ static ll_status run(int argc, char **argv, ll_error *error) {
     bool done = false;
     LL_TRY(ll_options_parse(&options, argc, argv, &done, error));
     if (!done) {
-        const bool folder = options.which == LL_COMMAND_SWEEP || options.which == LL_COMMAND_REPORT;
-        const bool to_file = options.out && !folder;
+        const bool own = options.which == LL_COMMAND_SWEEP || options.which == LL_COMMAND_REPORT ||
+                         options.which == LL_COMMAND_EXPORT;
+        const bool to_file = options.out && !own;
         LL_TRY(check_outputs(&options, to_file, error));
         LL_TRY(to_file ? run_to_file(&options, error) : commands[options.which](&options, error));
     }

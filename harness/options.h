@@ -13,6 +13,7 @@ typedef enum {
     LL_COMMAND_SPEED,
     LL_COMMAND_SWEEP,
     LL_COMMAND_REPORT,
+    LL_COMMAND_EXPORT,
     LL_COMMAND_COUNT
 } ll_command;
 
@@ -42,6 +43,9 @@ typedef struct {
     /* drops */
     const char *drop; /* spec; NULL: none */
     const char *plan; /* file */
+    /* export */
+    const char *format; /* NULL: the source's */
+    bool force;
     /* texts */
     const char *text, *calib; /* the project's own data by default; NULL where the command takes none */
     size_t samples, length;   /* calibration; 0: the command's default */

@@ -16,6 +16,7 @@ enum {
     SPEED = 1u << LL_COMMAND_SPEED,
     SWEEP = 1u << LL_COMMAND_SWEEP,
     REPORT = 1u << LL_COMMAND_REPORT,
+    EXPORT = 1u << LL_COMMAND_EXPORT,
     CALIBRATING = IMPORTANCE | PLAN | SWEEP,
     DROPPING = GENERATE | QUALITY | SPEED,
     LOADING = CALIBRATING | DROPPING
@@ -24,10 +25,11 @@ enum {
 enum { COUNT_MAX = 1 << 30 }; /* beyond any text or model; products of two stay inside 64 bits */
 
 static const ll_command_spec commands[LL_COMMAND_COUNT] = {
-    [LL_COMMAND_INFO] = {"info", "MODEL", LL_POSITIONAL_OPTIONAL,
-                         "The model's shape and memory, this machine, and the ISA of each operation.",
-                         "Reads headers only, and none for a model of the list. Without MODEL: the machine and the list.",
-                         "layerlab info llama2-13b --length 2048 --batch 4 --drop attn:20-39"},
+    [LL_COMMAND_INFO] =
+        {"info", "MODEL", LL_POSITIONAL_OPTIONAL,
+         "The model's shape and memory, this machine, and the ISA of each operation.",
+         "Reads headers only, and none for a model of the list. Without MODEL: the machine and the list.",
+         "layerlab info llama2-13b --length 2048 --batch 4 --drop attn:20-39"},
     [LL_COMMAND_TOKENIZE] = {"tokenize", "MODEL", LL_POSITIONAL_REQUIRED,
                              "Splits standard input into tokens: a line of id, tab and text for each.",
                              "In the text, control characters, backslashes and bytes that are not UTF-8 are\n"
@@ -62,6 +64,13 @@ static const ll_command_spec commands[LL_COMMAND_COUNT] = {
     [LL_COMMAND_REPORT] = {"report", "DIR", LL_POSITIONAL_REQUIRED,
                            "Table and plots from the CSV files of a sweep.", "",
                            "layerlab report results/smollm2-135m --out report"},
+    [LL_COMMAND_EXPORT] =
+        {"export", "MODEL", LL_POSITIONAL_REQUIRED,
+         "Writes the checkpoint again without the dropped weights.",
+         "What remains are the source's own bytes: the same logits as from the source with the drop.\n"
+         "GGUF: blocks dropped whole are gone and the rest renumbered, so that llama.cpp loads it.\n"
+         "Hugging Face: layers keep their numbers, config.json gets drop_attn_list and drop_mlp_list.",
+         "layerlab export smollm2-135m --drop block:25,26 --out smaller.gguf"},
 };
 
 #define BY_PROTOCOL " (default: by the protocol)"
@@ -92,9 +101,9 @@ static const ll_option_spec options[] = {
     {"--length", "N", LL_VALUE_SIZE, FIELD(length), INFO, NULL, 1, COUNT_MAX,
      "positions of the KV-cache (default: 4096, or the model's context)"},
     {"--batch", "N", LL_VALUE_SIZE, FIELD(batch), INFO, "1", 1, 4096, "sequences that have a KV-cache"},
-    {"--drop", "SPEC", LL_VALUE_ANY, FIELD(drop), INFO | DROPPING, NULL, 0, 0,
+    {"--drop", "SPEC", LL_VALUE_ANY, FIELD(drop), INFO | DROPPING | EXPORT, NULL, 0, 0,
      "what to leave out: attn:25,26+mlp:3-5, block:29, attn@8 (see layerlab --help)"},
-    {"--plan", "FILE", LL_VALUE_TEXT, FIELD(plan), INFO | DROPPING, NULL, 0, 0,
+    {"--plan", "FILE", LL_VALUE_TEXT, FIELD(plan), INFO | DROPPING | EXPORT, NULL, 0, 0,
      "the plan that drops such as attn@8 refer to (layerlab plan writes one)"},
     {"--calib", "FILE", LL_VALUE_TEXT, FIELD(calib), CALIBRATING, LL_DATA_DIR "/c4.jsonl", 0, 0,
      "calibration documents: .txt, .json or .jsonl"},
@@ -151,9 +160,15 @@ static const ll_option_spec options[] = {
      "where rows, table and plots go (default: out/MODEL/PROTOCOL)"},
     {"--out", "DIR", LL_VALUE_TEXT, FIELD(out), REPORT, NULL, 0, 0,
      "where table and plots go (default: DIR itself)"},
-    {"--json", NULL, LL_VALUE_FLAG, FIELD(json), INFO | TOKENIZE | LOADING | REPORT, NULL, 0, 0,
+    {"--out", "PATH", LL_VALUE_TEXT, FIELD(out), EXPORT, NULL, 0, 0,
+     "the new .gguf file or Hugging Face folder (needed); with --format config a .json file"},
+    {"--format", "gguf|hf|config", LL_VALUE_TEXT, FIELD(format), EXPORT, NULL, 0, 0,
+     "the source's own form (default), or config: only a config.json with the drop lists"},
+    {"--force", NULL, LL_VALUE_FLAG, FIELD(force), EXPORT, NULL, 0, 0,
+     "replace what an earlier export wrote at --out; never the source"},
+    {"--json", NULL, LL_VALUE_FLAG, FIELD(json), INFO | TOKENIZE | LOADING | REPORT | EXPORT, NULL, 0, 0,
      "print JSON"},
-    {"--quiet", NULL, LL_VALUE_FLAG, FIELD(quiet), LOADING | REPORT, NULL, 0, 0,
+    {"--quiet", NULL, LL_VALUE_FLAG, FIELD(quiet), LOADING | REPORT | EXPORT, NULL, 0, 0,
      "nothing on stderr but errors"},
 };
 
