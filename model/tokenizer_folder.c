@@ -62,7 +62,7 @@ static ll_status read_token(const reader *r, const json_t *config, const char *p
     if (!json_is_string(text))
         return ll_fail(r->error, LL_BAD_INPUT, "%s: %s is %s, expected a token; the file is damaged", path,
                        key, ll_json_show(value).text);
-    *out = ll_vocab_find(r->tokenizer, json_string_value(text), json_string_length(text));
+    *out = ll_vocab_find_any(r->tokenizer, json_string_value(text), json_string_length(text));
     if (*out < 0)
         return ll_fail(
             r->error, LL_BAD_INPUT,
@@ -102,7 +102,7 @@ static ll_status check_added(const reader *r, const json_t *config, const char *
     json_object_foreach(json_object_get(config, "added_tokens_decoder"), id, token) {
         const json_t *content = json_object_get(token, "content");
         if (json_is_string(content) &&
-            ll_vocab_find(r->tokenizer, json_string_value(content), json_string_length(content)) < 0)
+            ll_vocab_find_any(r->tokenizer, json_string_value(content), json_string_length(content)) < 0)
             return ll_fail(
                 r->error, LL_BAD_INPUT,
                 "%s: added_tokens_decoder has token %.20s %s, which the tokenizer's own file lacks; save the "

@@ -86,7 +86,6 @@ static ll_status list_added(lister *l, const json_t *vocab, const json_t *token)
     const json_t *known = json_object_get(vocab, content.data);
     const int64_t next = l->highest_added >= (int64_t)l->entries ? l->highest_added + 1 : (int64_t)l->entries;
     const int64_t expected = known ? (int64_t)json_integer_value(known) : next;
-    const int64_t type = special ? LL_TOKEN_CONTROL : LL_TOKEN_USER_DEFINED;
     if (id != expected)
         return ll_fail(r->error, LL_BAD_INPUT,
                        "%s: added_tokens: the id of \"%.*s\" is %lld, expected %lld%s; " ADVICE, r->name,
@@ -94,8 +93,8 @@ static ll_status list_added(lister *l, const json_t *vocab, const json_t *token)
                        known ? " as in model.vocab" : ", the next one");
     l->highest_added = id > l->highest_added ? id : l->highest_added;
     if (!known)
-        return place_token(l, id, content, type);
-    l->types[id] = type;
+        return place_token(l, id, content, LL_TOKEN_ADDED);
+    l->types[id] = special ? LL_TOKEN_CONTROL : LL_TOKEN_USER_DEFINED;
     return LL_OK;
 }
 
@@ -122,7 +121,8 @@ static ll_status read_vocab(const ll_json_reader *r, const json_t *vocab, const 
                                 .advice = ADVICE,
                                 .texts = l.texts,
                                 .types = l.types,
-                                .rows = rows};
+                                .rows = rows,
+                                .has_added = true};
     const ll_status status = l.texts && l.types ? build_vocab(&l, vocab, added, source)
                                                 : ll_fail(r->error, LL_NO_RESOURCE,
                                                           "%s: no memory for %zu tokens", r->name, l.entries);

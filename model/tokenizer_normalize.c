@@ -83,14 +83,21 @@ static ll_status replace(const ll_normal_step *step, ll_text text, size_t origin
     return ll_buffer_append(out, at, (size_t)(end - at), error);
 }
 
-static ll_status collapse(ll_text text, ll_buffer *out, ll_error *error) {
+/* The step's text is what a space becomes later on: SentencePiece takes that off the end, too. */
+static ll_status collapse(const ll_normal_step *step, ll_text text, ll_buffer *out, ll_error *error) {
+    const size_t mark = step->text_length;
     LL_TRY(ll_buffer_reserve(out, text.length, error));
     for (size_t i = 0; i < text.length; i++)
         if (text.data[i] != ' ' || (out->length && out->data[out->length - 1] != ' '))
             out->data[out->length++] = text.data[i];
-    if (out->length && out->data[out->length - 1] == ' ')
-        out->length--;
-    return LL_OK;
+    for (;;) {
+        if (out->length && out->data[out->length - 1] == ' ')
+            out->length--;
+        else if (mark && out->length >= mark && memcmp(out->data + out->length - mark, step->text, mark) == 0)
+            out->length -= mark;
+        else
+            return LL_OK;
+    }
 }
 
 static ll_status unicode(int options, ll_text text, ll_buffer *out, ll_error *error) {
@@ -116,7 +123,7 @@ static ll_status apply(const ll_normal_step *step, ll_text text, size_t original
     case LL_NORMAL_REPLACE:
         return replace(step, text, original, out, error);
     case LL_NORMAL_COLLAPSE:
-        return collapse(text, out, error);
+        return collapse(step, text, out, error);
     case LL_NORMAL_UNICODE:
         return unicode(step->options, text, out, error);
     }

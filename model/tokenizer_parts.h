@@ -26,6 +26,7 @@ typedef enum {
     LL_TOKEN_USER_DEFINED = 4,
     LL_TOKEN_UNUSED = 5,
     LL_TOKEN_BYTE = 6,
+    LL_TOKEN_ADDED = 7, /* in no file: a token of added_tokens that the model itself does not have */
 } ll_token_type;
 
 /* SentencePiece's mark for a space: U+2581. */
@@ -140,8 +141,9 @@ typedef struct {
     const ll_text *texts; /* NULL data: no token has this id */
     const int64_t *types; /* ll_token_type */
     size_t count;
-    size_t rows; /* of the embedding */
-    bool strict; /* a byte-level token must be spelled in the byte alphabet */
+    size_t rows;    /* of the embedding */
+    bool has_added; /* LL_TOKEN_ADDED may occur among types */
+    bool strict;    /* a byte-level token must be spelled in the byte alphabet */
     bool
         raw_tokens; /* control and user-defined tokens (by characters: unknown ones too) are found in the text */
 } ll_vocab_source;
@@ -152,7 +154,8 @@ ll_status ll_vocab_build(ll_tokenizer *tokenizer, const ll_vocab_source *source,
 /* scores: one of each token. */
 ll_status ll_vocab_scores(ll_tokenizer *tokenizer, const ll_vocab_source *source, const float *scores,
                           ll_error *error);
-/* -1: no token is spelled so. */
+/* -1: no token is spelled so. The second one leaves out what the model cannot make (LL_TOKEN_ADDED). */
+int32_t ll_vocab_find_any(const ll_tokenizer *tokenizer, const char *text, size_t length);
 int32_t ll_vocab_find(const ll_tokenizer *tokenizer, const char *text, size_t length);
 /* An id that may be absent (negative: yes) must be a token. */
 ll_status ll_vocab_check_id(const ll_tokenizer *tokenizer, const char *path, const char *key, int64_t id,

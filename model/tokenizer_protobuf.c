@@ -231,7 +231,7 @@ static ll_status check_kind(const reader *r) {
 static ll_status add_steps(const reader *r) {
     const ll_text space = {" ", 1}, mark = {LL_SPACE_MARK, 3}, none = {"", 0};
     if (r->collapses)
-        LL_TRY(ll_normal_add(r->tokenizer, LL_NORMAL_COLLAPSE, none, none, r->error));
+        LL_TRY(ll_normal_add(r->tokenizer, LL_NORMAL_COLLAPSE, r->escapes ? mark : none, none, r->error));
     if (r->prefix)
         LL_TRY(ll_normal_add(r->tokenizer, LL_NORMAL_PREPEND, space, none, r->error));
     if (r->escapes)

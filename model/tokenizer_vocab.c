@@ -69,7 +69,8 @@ static ll_status add_special(builder *b, size_t id) {
 }
 
 static bool is_special(int64_t type) {
-    return type == LL_TOKEN_CONTROL || type == LL_TOKEN_USER_DEFINED || type == LL_TOKEN_UNKNOWN;
+    return type == LL_TOKEN_CONTROL || type == LL_TOKEN_USER_DEFINED || type == LL_TOKEN_UNKNOWN ||
+           type == LL_TOKEN_ADDED;
 }
 
 /* "<0x0A>"; -1: no such spelling. */
@@ -122,7 +123,7 @@ static ll_status read_token(builder *b, size_t id) {
     const ll_vocab_source *source = b->source;
     const ll_text text = source->texts[id];
     const int64_t type = source->types[id];
-    if (type < LL_TOKEN_NORMAL || type > LL_TOKEN_BYTE)
+    if (type < LL_TOKEN_NORMAL || type > (source->has_added ? LL_TOKEN_ADDED : LL_TOKEN_BYTE))
         return ll_fail(b->error, LL_BAD_INPUT, "%s: the type of %s[%zu] is %lld, expected 1 to 6; %s",
                        source->path, source->list, id, (long long)type, source->advice);
     /* Where merges go by score, an unused token is a step on the way to others. */
@@ -130,7 +131,7 @@ static ll_status read_token(builder *b, size_t id) {
         return LL_OK;
     if (!text.length)
         return bad_token(b, id, "is empty");
-    const int32_t twin = ll_vocab_find(tokenizer, text.data, text.length);
+    const int32_t twin = ll_vocab_find_any(tokenizer, text.data, text.length);
     if (twin >= 0)
         return ll_fail(b->error, LL_BAD_INPUT,
                        "%s: %s[%zu] \"%.*s\" is the same as token %d; each token must be another text, %s",
@@ -146,7 +147,7 @@ static ll_status read_token(builder *b, size_t id) {
     return LL_OK;
 }
 
-int32_t ll_vocab_find(const ll_tokenizer *tokenizer, const char *text, size_t length) {
+int32_t ll_vocab_find_any(const ll_tokenizer *tokenizer, const char *text, size_t length) {
     const uint64_t key = ll_map_text_key(&tokenizer->by_text, text, length);
     size_t cursor = 0;
     uint32_t id;
@@ -156,6 +157,11 @@ int32_t ll_vocab_find(const ll_tokenizer *tokenizer, const char *text, size_t le
             return (int32_t)id;
     }
     return -1;
+}
+
+int32_t ll_vocab_find(const ll_tokenizer *tokenizer, const char *text, size_t length) {
+    const int32_t id = ll_vocab_find_any(tokenizer, text, length);
+    return id >= 0 && tokenizer->types[id] != LL_TOKEN_ADDED ? id : -1;
 }
 
 static int32_t find_byte(const ll_tokenizer *tokenizer, int byte) {
