@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NORMAL = 1, UNKNOWN = 2, CONTROL = 3, BYTE = 6 };            /* tokenizer.ggml.token_type */
-enum { KIND_I32 = 5, KIND_F32 = 6, KIND_TEXT = 8, KIND_ARRAY = 9 }; /* of GGUF metadata */
+enum { NORMAL = 1, UNKNOWN = 2, CONTROL = 3, UNUSED = 5, BYTE = 6 }; /* tokenizer.ggml.token_type */
+enum { KIND_I32 = 5, KIND_F32 = 6, KIND_TEXT = 8, KIND_ARRAY = 9 };  /* of GGUF metadata */
 enum { BOS = 1, EOS = 2, MAX_TOKENS = 400, MERGES = 8 };
 
 /* _ stands for a word's leading space, which each kind writes in its own way. Every piece comes of one merge only, so
@@ -146,11 +146,25 @@ static void put_array(ll_bytes *out, const char *key, uint32_t kind, size_t coun
     ll_put_u64(out, count);
 }
 
+/* Every row of the embedding has a token: the converter names those without words so. */
+static void put_tokens(ll_bytes *out, const vocabulary *v, size_t rows) {
+    put_array(out, "tokenizer.ggml.tokens", KIND_TEXT, rows);
+    for (size_t id = 0; id < rows; id++) {
+        char padding[32];
+        snprintf(padding, sizeof padding, "[PAD%zu]", id);
+        ll_put_text(out, id < v->count ? v->tokens[id].text : padding);
+    }
+    put_array(out, "tokenizer.ggml.token_type", KIND_I32, rows);
+    for (size_t id = 0; id < rows; id++)
+        ll_put_u32(out, id < v->count ? v->tokens[id].type : UNUSED);
+}
+
 /* Pieces in their order, later ones worse; special tokens and bytes have none. */
-static void put_scores(ll_bytes *out, const vocabulary *v) {
-    put_array(out, "tokenizer.ggml.scores", KIND_F32, v->count);
-    for (size_t id = 0; id < v->count; id++) {
-        const float score = v->tokens[id].type == NORMAL ? -(float)(id - v->first_merged) : 0;
+static void put_scores(ll_bytes *out, const vocabulary *v, size_t rows) {
+    put_array(out, "tokenizer.ggml.scores", KIND_F32, rows);
+    for (size_t id = 0; id < rows; id++) {
+        const bool piece = id < v->count && v->tokens[id].type == NORMAL;
+        const float score = id >= v->count ? -1000 : piece ? -(float)(id - v->first_merged) : 0;
         uint32_t bits;
         memcpy(&bits, &score, sizeof bits);
         ll_put_u32(out, bits);
@@ -171,14 +185,9 @@ uint64_t ll_family_tokenizer_keys(ll_bytes *out, const ll_family *f) {
     uint64_t count = 7;
     ll_put_key_text(out, "tokenizer.ggml.model", v->scores ? "llama" : "gpt2");
     ll_put_key_text(out, "tokenizer.ggml.pre", v->scores ? "default" : f->tokenizer);
-    put_array(out, "tokenizer.ggml.tokens", KIND_TEXT, v->count);
-    for (size_t id = 0; id < v->count; id++)
-        ll_put_text(out, v->tokens[id].text);
-    put_array(out, "tokenizer.ggml.token_type", KIND_I32, v->count);
-    for (size_t id = 0; id < v->count; id++)
-        ll_put_u32(out, v->tokens[id].type);
+    put_tokens(out, v, f->config.vocab);
     if (v->scores) {
-        put_scores(out, v);
+        put_scores(out, v, f->config.vocab);
         ll_put_key_u32(out, "tokenizer.ggml.unknown_token_id", 0);
         count++;
     } else {
