@@ -19,7 +19,7 @@ ll_status ll_json_parse(json_t **out, const char *text, size_t length, const cha
     *out = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
     if (!*out) {
         const enum json_error_code code = json_error_code(&problem);
-        if (code == json_error_out_of_memory)
+        if (code == json_error_out_of_memory || !problem.text[0]) /* it seldom gives the code */
             return ll_fail(error, LL_NO_RESOURCE, "%s: no memory for its JSON of %zu bytes", name, length);
         if (code == json_error_duplicate_key && problem.position >= 2 && (size_t)problem.position <= length)
             return refuse_duplicate(text, (size_t)problem.position, name, error);
