@@ -76,6 +76,7 @@ tests: $(CHECK_PROGRAMS) $(TEST_PROGRAMS) ## The test programs, without running 
 .PHONY: model-if-possible
 model-if-possible:
 	-@tools/fetch_model.sh
+	-@tools/fetch_tokenizers.sh
 
 test: all tests model-if-possible ## Every test (T=substring: those programs); ends with "N passed, N failed, N skipped"
 	@LAYERLAB=$(BUILD)/layerlab tests/run.sh $(foreach t,$(CHECK_PROGRAMS) $(TEST_PROGRAMS) $(SCRIPTS),$(if $(or $(if $(T),,all),$(findstring $(T),$(t))),$(t)))
