@@ -74,8 +74,8 @@ static ll_status check_free(const ll_export_job *job, const char *path, bool fol
         return ll_fail(job->error, LL_BAD_USAGE, "%s: is a %s; expected the name of a %s to write", path,
                        folder ? "file" : "folder", folder ? "folder" : "file");
     if (!job->options->replace)
-        return ll_fail(job->error, LL_BAD_INPUT, "%s: is there already; choose another name, or let it go",
-                       path);
+        return ll_fail(job->error, LL_BAD_INPUT,
+                       "%s: is there already; choose another name, or --force to replace it", path);
     if (folder && (S_ISLNK(info.st_mode) || !may_replace(path)))
         return ll_fail(
             job->error, LL_BAD_INPUT,
