@@ -97,8 +97,8 @@ deps: ## Installs the packages that are missing (root or sudo; else prints the c
 	@tools/deps.sh
 
 install: ## Program, data, kernel library and header below $(DESTDIR)$(PREFIX)
-	@$(MAKE) all SHARE=$(PREFIX)/share/layerlab
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib/pkgconfig share/layerlab/data share/layerlab/plots)
+	@$(MAKE) all SHARE=$(PREFIX)/share/layerlab PAPER=$(PREFIX)/share/layerlab/paper
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib/pkgconfig share/layerlab/data share/layerlab/plots share/layerlab/paper)
 	install -m 755 $(BUILD)/layerlab $(DESTDIR)$(PREFIX)/bin
 	install -m 644 kernels/kernels.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 $(LIBKERNELS) $(BUILD)/libllkernels.so.0 $(DESTDIR)$(PREFIX)/lib
@@ -106,6 +106,7 @@ install: ## Program, data, kernel library and header below $(DESTDIR)$(PREFIX)
 	install -m 644 $(BUILD)/libllkernels.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 $(wildcard harness/data/*) $(DESTDIR)$(PREFIX)/share/layerlab/data
 	install -m 644 $(wildcard harness/plots/*) $(DESTDIR)$(PREFIX)/share/layerlab/plots
+	install -m 644 $(wildcard results/paper/*) $(DESTDIR)$(PREFIX)/share/layerlab/paper
 
 clean: ## Removes $(BUILD)
 	@if test -f $(BUILD)/flags; then rm -rf $(BUILD); fi
@@ -123,18 +124,20 @@ $(BUILD)/flags: FORCE
 
 # What a result row says of this build, and where its texts and plots lie; a new commit recompiles only the files that ask.
 SHARE  ?= $(CURDIR)/harness
+PAPER  ?= $(CURDIR)/results/paper
 COMMIT   := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 define BUILD_INFO
 #define LL_COMMIT "$(COMMIT)"
 #define LL_COMPILER_FLAGS "$(strip $(CFLAGS) -ffp-contract=off $(if $(SANITIZE),-fsanitize=$(SANITIZE)))"
 #define LL_DATA_DIR "$(SHARE)/data"
 #define LL_PLOTS_DIR "$(SHARE)/plots"
+#define LL_PAPER_DIR "$(PAPER)"
 endef
 export BUILD_INFO
 $(BUILD)/build_info.h: FORCE
 	@mkdir -p $(@D)
 	@echo "$$BUILD_INFO" | cmp -s - $@ || echo "$$BUILD_INFO" > $@
-ASKING := $(call object,$(shell grep -lE 'LL_(COMMIT|COMPILER_FLAGS|DATA_DIR|PLOTS_DIR)' $(HARNESS)))
+ASKING := $(call object,$(shell grep -lE 'LL_(COMMIT|COMPILER_FLAGS|DATA_DIR|PLOTS_DIR|PAPER_DIR)' $(HARNESS)))
 $(ASKING): $(BUILD)/build_info.h
 $(ASKING): INCLUDES += -include $(BUILD)/build_info.h
 

@@ -1,6 +1,8 @@
 #include "cmd.h"
 #include "checkpoint.h"
+#include "fit.h"
 #include "model_list.h"
+#include "progress.h"
 
 #include <errno.h>
 #include <math.h>
@@ -72,7 +74,19 @@ ll_status ll_cmd_locate(const ll_options *options, char *path, ll_error *error) 
     return ll_model_locate(options->model, NULL, path, LL_CMD_PATH, &entry, error);
 }
 
-static void say_loaded(const ll_options *options, const ll_model *model, const char *path) {
+void ll_cmd_say_peak(void) {
+    char peak[LL_BYTES_TEXT];
+    ll_cmd_bytes_text(ll_peak_memory(), peak);
+    fprintf(stderr, "peak memory of this process (VmHWM): %s\n", peak);
+}
+
+static void say_unused(const ll_checkpoint *checkpoint) {
+    for (size_t i = 0; ll_checkpoint_unused(checkpoint, i); i++)
+        fprintf(stderr, "%s: tensor %s is used by nothing\n", ll_checkpoint_path(checkpoint),
+                ll_checkpoint_unused(checkpoint, i));
+}
+
+static void say_loaded(const ll_options *options, const ll_model *model, const char *path, double seconds) {
     const ll_model_options *used = ll_model_options_used(model);
     char bytes[LL_BYTES_TEXT], group[40] = "";
     ll_cmd_bytes_text(ll_model_weight_bytes(model), bytes);
@@ -83,6 +97,15 @@ static void say_loaded(const ll_options *options, const ll_model *model, const c
     fprintf(stderr, "%s: %s weights%s, %s; %zu thread%s (%s); ISA %s\n", path,
             ll_weights_kind_name(used->weights), group, bytes, used->threads, used->threads == 1 ? "" : "s",
             ll_cmd_threads_reason(options, ll_model_machine(model)), ll_model_kernels(model)->name);
+    char peak[LL_BYTES_TEXT], drop[LL_MASK_TEXT];
+    ll_cmd_bytes_text(ll_peak_memory(), peak);
+    if (seconds >= 2 || options->cache)
+        fprintf(stderr, "%s %s in %.1f s (%.1f GB/s); peak memory %s\n", path,
+                ll_model_from_cache(model) ? "came from the packed cache" : "was made", seconds,
+                (double)ll_model_weight_bytes(model) / 1e9 / seconds, peak);
+    ll_mask_format(&ll_model_config(model)->dropped, ll_model_config(model)->layers, drop);
+    if (strcmp(drop, "none") != 0)
+        fprintf(stderr, "%s: left out, neither read nor kept: %s\n", path, drop);
 }
 
 ll_status ll_cmd_mask(const ll_options *options, const ll_config *config, ll_mask *mask, ll_error *error) {
@@ -114,19 +137,32 @@ ll_model_options ll_cmd_model_options(const ll_options *options, ll_weights_kind
                               .seed = options->seed};
 }
 
-/* A wrong drop is refused from the file's header, before minutes of loading. */
-static ll_status check_drop(const ll_options *options, const char *path, ll_mask *mask, ll_error *error) {
+/* What can be known from the headers alone, before minutes of loading: a wrong drop is refused, tensors that nothing uses are
+ * told. */
+static ll_status look_ahead(const ll_options *options, const char *path, ll_mask *mask, ll_error *error) {
     ll_checkpoint *checkpoint;
     LL_TRY(ll_checkpoint_open(&checkpoint, path, error));
     const ll_status status = ll_cmd_mask(options, ll_checkpoint_config(checkpoint), mask, error);
+    if (status == LL_OK && !options->quiet)
+        say_unused(checkpoint);
     ll_checkpoint_close(checkpoint);
     return status;
 }
 
 /* Whether the command may run on random weights: what it tells must not depend on what they say. */
-static ll_status check_synthetic(const ll_options *options, ll_error *error) {
-    if (options->which == LL_COMMAND_SPEED || options->which == LL_COMMAND_SWEEP)
+ll_status ll_cmd_check_synthetic(const ll_options *options, ll_error *error) {
+    if (!options->synthetic && options->resident)
+        return ll_fail(error, LL_BAD_USAGE,
+                       "--resident is for synthetic weights: add --synthetic, or leave it out");
+    if (!options->synthetic || options->which == LL_COMMAND_SPEED || options->which == LL_COMMAND_SWEEP) {
+        if (options->synthetic && !options->quiet)
+            fprintf(stderr,
+                    "%s: SYNTHETIC weights, random numbers of the true shape: speed and memory are real, "
+                    "quality is "
+                    "not measured\n",
+                    options->model);
         return LL_OK;
+    }
     return ll_fail(
         error, LL_BAD_USAGE,
         "%s: random weights say nothing, so --synthetic is for speed, sweep and info; give the path of real "
@@ -136,10 +172,13 @@ static ll_status check_synthetic(const ll_options *options, ll_error *error) {
 
 ll_status ll_cmd_shape(const ll_options *options, ll_config *shape, ll_error *error) {
     const ll_model_entry *entry = ll_model_list_find(options->model);
-    if (entry) {
-        *shape = entry->shape;
-        return LL_OK;
-    }
+    if (!entry)
+        return ll_cmd_config(options, shape, error);
+    *shape = entry->shape;
+    return LL_OK;
+}
+
+ll_status ll_cmd_config(const ll_options *options, ll_config *shape, ll_error *error) {
     ll_checkpoint *checkpoint;
     char path[LL_CMD_PATH];
     LL_TRY(ll_cmd_locate(options, path, error));
@@ -149,42 +188,43 @@ ll_status ll_cmd_shape(const ll_options *options, ll_config *shape, ll_error *er
     return LL_OK;
 }
 
-static ll_status synthesize(const ll_options *options, ll_weights_kind weights, ll_model **model, char *path,
+ll_status ll_cmd_sha256(const char *path, char hex[LL_SHA256_TEXT], ll_error *error) {
+    ll_checkpoint *checkpoint;
+    LL_TRY(ll_checkpoint_open(&checkpoint, path, error));
+    const ll_status status = ll_checkpoint_sha256(checkpoint, hex, error);
+    ll_checkpoint_close(checkpoint);
+    return status;
+}
+
+static ll_status synthesize(const ll_options *options, ll_weights_kind weights, ll_model **model,
                             ll_error *error) {
     ll_config shape;
-    ll_mask mask;
     LL_TRY(ll_cmd_shape(options, &shape, error));
-    LL_TRY(ll_cmd_mask(options, &shape, &mask, error));
     const ll_model_options wanted = ll_cmd_model_options(options, weights);
-    snprintf(path, LL_CMD_PATH, "%s", options->model);
-    if (!options->quiet)
-        fprintf(
-            stderr,
-            "%s: SYNTHETIC weights (random numbers of the true shape): speed and memory are real, quality is "
-            "not measured\n",
-            options->model);
-    LL_TRY(ll_model_synthesize(model, &shape, &wanted, error));
-    if (!options->quiet)
-        say_loaded(options, *model, path);
-    return LL_OK;
+    return ll_model_synthesize(model, &shape, &wanted, error);
+}
+
+/* Modules that no pass of this command runs need not be there: without a full model to compare with, those that are
+ * dropped. */
+static bool runs_full_model(const ll_options *options) {
+    return !(options->which == LL_COMMAND_GENERATE || (options->which == LL_COMMAND_QUALITY && !options->kl));
 }
 
 ll_status ll_cmd_load(const ll_options *options, ll_weights_kind weights, ll_model **model, char *path,
                       ll_error *error) {
+    const double began = ll_seconds();
+    ll_mask mask = {0};
     if (options->synthetic) {
-        LL_TRY(check_synthetic(options, error));
-        return synthesize(options, weights, model, path, error);
+        snprintf(path, LL_CMD_PATH, "%s", options->model);
+        LL_TRY(synthesize(options, weights, model, error));
+    } else {
+        ll_model_options wanted = ll_cmd_model_options(options, weights);
+        LL_TRY(ll_cmd_locate(options, path, error));
+        LL_TRY(look_ahead(options, path, &mask, error));
+        wanted.drop = runs_full_model(options) ? NULL : &mask;
+        LL_TRY(ll_model_load(model, path, &wanted, error));
     }
-    if (options->resident)
-        return ll_fail(error, LL_BAD_USAGE,
-                       "--resident is for synthetic weights: add --synthetic, or leave it out");
-    LL_TRY(ll_cmd_locate(options, path, error));
-    ll_mask mask;
-    if (options->drop)
-        LL_TRY(check_drop(options, path, &mask, error));
-    const ll_model_options wanted = ll_cmd_model_options(options, weights);
-    LL_TRY(ll_model_load(model, path, &wanted, error));
     if (!options->quiet)
-        say_loaded(options, *model, path);
+        say_loaded(options, *model, path, ll_seconds() - began);
     return LL_OK;
 }

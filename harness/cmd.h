@@ -20,6 +20,15 @@ const char *ll_cmd_cache_folder(const ll_options *options);
 ll_model_options ll_cmd_model_options(const ll_options *options, ll_weights_kind weights);
 /* The shape that --synthetic takes: of a listed model, or of the file at the path. */
 ll_status ll_cmd_shape(const ll_options *options, ll_config *shape, ll_error *error);
+/* The shape of the weights that are there. */
+ll_status ll_cmd_config(const ll_options *options, ll_config *shape, ll_error *error);
+/* Says on stderr that weights are synthetic, before anything else; refuses them where what they say would count, and
+ * --resident without them. Every command that loads a model calls it first. */
+ll_status ll_cmd_check_synthetic(const ll_options *options, ll_error *error);
+/* Of the checkpoint at path (checkpoint.h). */
+ll_status ll_cmd_sha256(const char *path, char hex[LL_SHA256_TEXT], ll_error *error);
+/* The most memory this process has used, on stderr. */
+void ll_cmd_say_peak(void);
 /* Loads the model and finds the importance and the order of its modules on --calib; ll_plan_free afterwards,
  * also on failure. */
 ll_status ll_cmd_calibrate(const ll_options *options, ll_plan *plan, ll_error *error);

@@ -3,16 +3,23 @@
 #include "sweep.h"
 
 #include <stdio.h>
+#include <string.h>
 
-static void say_where(const ll_options *options, const char *folder, size_t computed) {
-    printf("\nRows: %s/{importance,quality,speed,samples}.csv, plan: %s/plan.json\n", folder, folder);
-    printf("Table: %s/report.md, plots: %s/{quality,speedup,importance}.{png,svg}\n", folder, folder);
+static void say_where(const ll_options *options, const ll_protocol *protocol, const char *folder,
+                      size_t computed) {
+    if (options->synthetic)
+        printf("\nRows: %s/{speed,samples}.csv: synthetic weights have no quality\n", folder);
+    else
+        printf("\nRows: %s/{importance,quality,speed,samples}.csv, plan: %s/plan.json\n", folder, folder);
+    printf("Table: %s/report.md, plots: %s/{%sspeedup}.{png,svg}\n", folder, folder,
+           options->synthetic ? "" : "quality,importance,");
     if (!computed)
         printf("Nothing was missing: every row was there already.\n");
-    if (!options->full)
-        printf(
-            "This was the quick protocol. The full one, of the committed results: ./run_all.sh %s --full\n",
-            options->model);
+    if (strcmp(protocol->name, "quick") == 0)
+        printf("This was the quick protocol. %s: ./run_all.sh %s%s\n",
+               options->synthetic ? "The paper's numbers and lengths"
+                                  : "The full one, of the committed results",
+               options->model, options->synthetic ? "" : " --full");
 }
 
 static ll_status print_json(const ll_protocol *protocol, const char *folder, size_t computed,
@@ -24,14 +31,18 @@ static ll_status print_json(const ll_protocol *protocol, const char *folder, siz
 
 ll_status ll_cmd_sweep(const ll_options *options, ll_error *error) {
     char standard[LL_CMD_PATH];
-    const ll_protocol protocol = ll_protocol_of(options);
-    snprintf(standard, sizeof standard, "out/%s/%s", ll_file_name(options->model), protocol.name);
+    ll_protocol protocol;
+    LL_TRY(ll_protocol_of(&protocol, options, error));
+    snprintf(standard, sizeof standard, "out/%s/%s%s", ll_file_name(options->model),
+             options->synthetic ? "synthetic-" : "", protocol.name);
     const char *folder = options->out ? options->out : standard;
     size_t computed = 0;
     LL_TRY(ll_sweep_run(options, &protocol, folder, &computed, error));
     LL_TRY(ll_report_write(folder, folder, options->json ? NULL : stdout, error));
+    if (!options->quiet)
+        ll_cmd_say_peak();
     if (options->json)
         return print_json(&protocol, folder, computed, error);
-    say_where(options, folder, computed);
+    say_where(options, &protocol, folder, computed);
     return LL_OK;
 }

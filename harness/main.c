@@ -54,6 +54,7 @@ static ll_status run(int argc, char **argv, ll_error *error) {
                          options.which == LL_COMMAND_EXPORT;
         const bool to_file = options.out && !own;
         LL_TRY(check_outputs(&options, to_file, error));
+        LL_TRY(ll_cmd_check_synthetic(&options, error));
         LL_TRY(to_file ? run_to_file(&options, error) : commands[options.which](&options, error));
     }
     return ll_cmd_flush(error);

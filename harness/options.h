@@ -61,7 +61,7 @@ typedef struct {
     size_t max_tokens;
     bool ids;
     /* sweep */
-    bool full;
+    bool full, quick;
     size_t counts[LL_MAX_COUNTS]; /* numbers of dropped modules */
     size_t count_total;           /* of counts; 0: the protocol's default */
 } ll_options;

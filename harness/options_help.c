@@ -4,6 +4,7 @@
 #include "sweep.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void print_option(const ll_option_spec *option) {
     char left[48];
@@ -15,14 +16,44 @@ static void print_option(const ll_option_spec *option) {
     printf("\n");
 }
 
-static void print_protocol(const ll_options *options) {
-    const ll_protocol p = ll_protocol_of(options);
-    printf("  %-8s%zu documents of %zu tokens, %zu windows, %zu + %zu tokens timed %zu times,\n          "
+static void print_counts(const ll_counts *counts) {
+    for (size_t i = 0; i < counts->total; i++)
+        printf("%s%zu", i ? "," : " ", counts->count[i]);
+}
+
+static bool same_counts(const ll_protocol *p) {
+    for (int kind = 1; kind < LL_DROP_KINDS; kind++)
+        if (memcmp(&p->counts[kind], &p->counts[0], sizeof p->counts[0]) != 0)
+            return false;
+    return true;
+}
+
+static void print_protocol(const char *when, const ll_options *options) {
+    ll_protocol p;
+    if (ll_protocol_of(&p, options, NULL) != LL_OK)
+        return; /* the paper's tables cannot be read: the sweep itself will say so */
+    printf("  %s\n          %zu documents of %zu tokens, %zu windows, %zu + %zu tokens timed %zu times,\n    "
+           "      "
            "dropped:",
-           p.name, p.samples, p.length, p.max_windows, p.speed.prompt, p.speed.generate, p.speed.repetitions);
-    for (size_t i = 0; i < p.count_total; i++)
-        printf("%s%zu", i ? "," : " ", p.counts[i]);
+           when, p.samples, p.length, p.max_windows, p.speed.prompt, p.speed.generate, p.speed.repetitions);
+    for (int kind = 0; kind < LL_DROP_KINDS && !same_counts(&p); kind++)
+        if (p.counts[kind].total) {
+            printf(" %s", ll_drop_kind_name((ll_drop_kind)kind));
+            print_counts(&p.counts[kind]);
+        }
+    if (same_counts(&p))
+        print_counts(&p.counts[0]);
     printf("\n");
+}
+
+static void print_protocols(void) {
+    printf("\nProtocols:\n");
+    print_protocol("quick", &(ll_options){.model = "", .quick = true});
+    print_protocol("full    (--full)", &(ll_options){.model = "", .full = true});
+    print_protocol("paper   (llama2-13b and the other models of the paper's tables), here llama2-13b",
+                   &(ll_options){.model = "llama2-13b"});
+    print_protocol("quick   of these models (--quick)", &(ll_options){.model = "llama2-13b", .quick = true});
+    printf("  Of --synthetic weights only the timings are run.\n");
 }
 
 void ll_help_command(ll_command command) {
@@ -34,11 +65,8 @@ void ll_help_command(ll_command command) {
         if (ll_option_taken_by(ll_option_spec_at(i), command))
             print_option(ll_option_spec_at(i));
     printf("  %-23s %s\n", "--help", "this text");
-    if (command == LL_COMMAND_SWEEP) {
-        printf("\nProtocols:\n");
-        print_protocol(&(ll_options){.full = false});
-        print_protocol(&(ll_options){.full = true});
-    }
+    if (command == LL_COMMAND_SWEEP)
+        print_protocols();
     printf("\nExample:\n  %s\n", spec->example);
 }
 
@@ -74,7 +102,8 @@ void ll_help_program(void) {
     for (size_t i = 0; ll_isa_name(i); i++)
         printf(" %s", ll_isa_name(i));
     printf("\n"
-           "  LAYERLAB_MODELS the folder of the models (default: models)\n");
+           "  LAYERLAB_MODELS the folder of the models (default: models)\n"
+           "  LAYERLAB_CACHE  the folder of --cache (default: cache)\n");
     printf("\nExit codes: 0 done; 1 bad input (a file or text); 2 bad usage (an argument);\n"
            "3 not enough memory, disk or CPU features. An error is one line on stderr.\n");
 }

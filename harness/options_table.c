@@ -151,8 +151,11 @@ static const ll_option_spec options[] = {
      "0 takes the likeliest token; 1 draws as the model says"},
     {"--counts", "N,N,...", LL_VALUE_COUNTS, FIELD(counts), SWEEP, NULL, 0, 2 * LL_MAX_LAYERS,
      "numbers of dropped modules, 0 is always run" BY_PROTOCOL},
+    {"--quick", NULL, LL_VALUE_FLAG, FIELD(quick), SWEEP, NULL, 0, 0,
+     "the quick protocol: the default, but for models of the paper's tables, whose default is its own "
+     "protocol"},
     {"--full", NULL, LL_VALUE_FLAG, FIELD(full), SWEEP, NULL, 0, 0,
-     "the full protocol, as in results/, instead of the quick one"},
+     "the full protocol, as in results/smollm2-135m"},
     {"--ids", NULL, LL_VALUE_FLAG, FIELD(ids), TOKENIZE, NULL, 0, 0, "ids only, on one line"},
     {"--out", "FILE", LL_VALUE_TEXT, FIELD(out), INFO | TOKENIZE | DROPPING | IMPORTANCE | PLAN, NULL, 0, 0,
      "the file for what is printed, written whole or not at all (default: standard output)"},

@@ -11,34 +11,48 @@ static const char *const plot_captions[LL_REPORT_PLOTS] = {
     "Importance of every module by layer",
 };
 
-static void print_caption(FILE *stream, const ll_report_data *data) {
-    fputs("\n**kind** attn, mlp and block: modules of that kind with the lowest importance; joint: attention "
-          "and MLP layers in one "
-          "list. **perplexity** ± standard error. **KL** divergence from the full model, nats a token. "
-          "**top-1** share of "
-          "tokens for which the most likely next token is the full model's. **speedup** of the whole "
-          "generation",
+static void print_caption_quality(FILE *stream) {
+    fputs(" **perplexity** ± standard error. **KL** divergence from the full model, nats a token. **top-1** "
+          "share of tokens "
+          "for which the most likely next token is the full model's. **gamma** = increase of perplexity in "
+          "percent / speedup "
+          "gained in percent, so lower is better (the paper's gamma takes points of task accuracy; "
+          "perplexity is the only "
+          "quality here); NA where nothing was gained. Bold: the lowest perplexity at that number dropped.",
           stream);
+}
+
+static void print_caption(FILE *stream, const ll_report_data *data) {
+    fputs(ll_report_is_synthetic(data) ? "\n**kind** attn, mlp and block: the deepest modules of that kind "
+                                         "but for the last block's; weights are "
+                                         "random, so there is no importance and no quality, and time does "
+                                         "not depend on which modules go."
+                                       : "\n**kind** attn, mlp and block: modules of that kind with the "
+                                         "lowest importance; joint: attention and MLP "
+                                         "layers in one list.",
+          stream);
+    fputs(" **speedup** of the whole generation", stream);
     if (data->speed.csv)
         fprintf(stream, " (%s prompt tokens, then %s generated; %s)", ll_report_text(&data->speed, "prompt"),
                 ll_report_text(&data->speed, "generate"), ll_report_text(&data->speed, "method"));
-    fputs(": the full model's time over the dropped model's, median of neighbouring runs (quartiles); "
-          "**prefill**, "
-          "**decode**: the same of its two parts; **predicted** from bytes and operations alone. "
-          "**KV-cache** as allocated "
-          "(share of the full model's). **gamma** = increase of perplexity in percent / speedup gained in "
-          "percent, so lower "
-          "is better (the paper's gamma takes points of task accuracy; perplexity is the only quality here); "
-          "NA where "
-          "nothing was gained. Bold: the lowest perplexity at that number dropped.\n",
-          stream);
+    fputs(
+        ": the full model's time over the dropped model's, median of neighbouring runs (quartiles); "
+        "**prefill**, "
+        "**decode**: the same of its two parts; **predicted** from bytes and operations alone. **paper**: "
+        "the speedup "
+        "that the paper published, measured on GPUs. **KV-cache** as allocated (share of the full model's).",
+        stream);
+    if (data->quality.csv)
+        print_caption_quality(stream);
+    fputc('\n', stream);
 }
 
 /* Plots that this run did not draw may lie there from another one; they are not this report's. */
 static bool print_report(FILE *stream, const ll_report_data *data, const bool drawn[LL_REPORT_PLOTS]) {
     char model[LL_CSV_CELL];
     ll_report_model(data, model, sizeof model);
-    fprintf(stream, "# Dropping layers of %s\n\n", model);
+    fprintf(stream, "# Dropping layers of %s%s\n\n", model,
+            ll_report_is_synthetic(data) ? ", synthetic weights" : "");
     ll_report_print_run(stream, data);
     if (data->count) {
         fputs("\n## What dropping costs and gains\n\n", stream);

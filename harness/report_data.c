@@ -7,9 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- cells ----
- * 
- */
+/* ---- cells ---- */
 const char *ll_report_text(const ll_report_row *row, const char *column) {
     return row->csv ? ll_csv_cell(row->csv, row->row, column) : "NA";
 }
@@ -106,19 +104,19 @@ static ll_status choose(const source *sources, size_t count, size_t columns, con
 
 enum {
     MODEL_COLUMNS = 1,
-    WEIGHTS_COLUMNS = 3
-}; /* model_sha256; and weights, group: they come first in every schema */
+    KV_COLUMNS = 4
+}; /* model_sha256; and weights, group, kv: they come first in quality and speed */
 
 static ll_status choose_settings(ll_report_data *data, ll_error *error) {
     const source sources[] = {{data->quality_csv, &ll_quality_schema},
                               {data->speed_csv, &ll_speed_schema},
                               {data->importance_csv, &ll_importance_schema}};
     ll_report_row weights;
-    LL_TRY(choose(sources, 2, WEIGHTS_COLUMNS, NULL, 0, &weights, error));
-    LL_TRY(choose(sources, 1, setting_columns(&ll_quality_schema), &weights, WEIGHTS_COLUMNS, &data->quality,
-                  error));
-    LL_TRY(choose(sources + 1, 1, setting_columns(&ll_speed_schema), &weights, WEIGHTS_COLUMNS, &data->speed,
-                  error));
+    LL_TRY(choose(sources, 2, KV_COLUMNS, NULL, 0, &weights, error));
+    LL_TRY(
+        choose(sources, 1, setting_columns(&ll_quality_schema), &weights, KV_COLUMNS, &data->quality, error));
+    LL_TRY(
+        choose(sources + 1, 1, setting_columns(&ll_speed_schema), &weights, KV_COLUMNS, &data->speed, error));
     return choose(sources + 2, 1, setting_columns(&ll_importance_schema), &weights, MODEL_COLUMNS,
                   &data->importance, error);
 }
@@ -193,9 +191,7 @@ static ll_status make_entries(ll_report_data *data, ll_error *error) {
     return status;
 }
 
-/* ---- files ----
- * 
- */
+/* ---- files ---- */
 static ll_status read_csv(const char *folder, const ll_csv_schema *schema, ll_csv **out, ll_error *error) {
     char path[4096];
     const int length = snprintf(path, sizeof path, "%s/%s.csv", folder, schema->name);
@@ -226,6 +222,7 @@ static ll_status load(ll_report_data *data, const char *folder, ll_error *error)
 
 ll_status ll_report_load(ll_report_data *out, const char *folder, ll_error *error) {
     memset(out, 0, sizeof *out);
+    (void)ll_paper_load(&out->paper, NULL, NULL); /* without it a column is missing, nothing more */
     const ll_status status = load(out, folder, error);
     if (status != LL_OK)
         ll_report_free(out);

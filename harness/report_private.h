@@ -3,6 +3,7 @@
 #define LL_REPORT_PRIVATE_H
 #include "csv.h"
 #include "drop.h"
+#include "paper.h"
 
 /* A row of a CSV; csv NULL: none. It also stands for a setting: the rows that equal it in the columns before
  * "kind". */
@@ -27,6 +28,7 @@ typedef struct {
     ll_report_entry *entries;
     size_t count;
     size_t other_rows; /* rows of other settings, not shown */
+    ll_paper paper;    /* published speedups; empty where they cannot be read */
 } ll_report_data;
 
 ll_status ll_report_load(ll_report_data *out, const char *folder, ll_error *error);
@@ -40,12 +42,16 @@ const ll_report_entry *ll_report_full(const ll_report_data *data);
 /* Whether row of csv belongs to the setting. */
 bool ll_report_belongs(const ll_report_row *setting, size_t row);
 
+/* Whether the paper published speedups of entries of this model. */
+bool ll_report_has_paper(const ll_report_data *data);
 /* False: no memory. */
 bool ll_report_print_table(FILE *stream, const ll_report_data *data);
 /* What was measured, where and by which build. */
 void ll_report_print_run(FILE *stream, const ll_report_data *data);
-/* "SmolLM2-135M-Instruct.Q4_1.gguf"; a part of the SHA-256 when the list of models does not have it. */
+/* The model's name as its rows have it; without one the listed file of its SHA-256, or a part of that. */
 void ll_report_model(const ll_report_data *data, char *out, size_t capacity);
+/* Whether the timings are of random weights. */
+bool ll_report_is_synthetic(const ll_report_data *data);
 /* "int8 in groups of 128" */
 void ll_report_weights(const ll_report_data *data, char *out, size_t capacity);
 

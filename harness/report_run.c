@@ -32,10 +32,17 @@ void ll_report_weights(const ll_report_data *data, char *out, size_t capacity) {
         snprintf(out, capacity, "%s in groups of %s", weights, group);
 }
 
+bool ll_report_is_synthetic(const ll_report_data *data) {
+    return strcmp(ll_report_text(&data->speed, "source"), "synthetic") == 0;
+}
+
 void ll_report_model(const ll_report_data *data, char *out, size_t capacity) {
     const char *sha256 = ll_report_text(main_setting(data), "model_sha256");
+    const char *name = ll_report_text(main_setting(data), "model");
     const ll_model_entry *model = find_model(sha256);
-    if (model)
+    if (strcmp(name, "NA") != 0)
+        snprintf(out, capacity, "%s", name);
+    else if (model)
         snprintf(out, capacity, "%s", model->file);
     else
         snprintf(out, capacity, "model %.12s", sha256);
@@ -143,8 +150,11 @@ static void print_measured(FILE *stream, const ll_report_data *data) {
         CELLS(&data->quality, "; @ tokens scored |\n", "tokens");
     }
     if (data->speed.csv)
-        CELLS(&data->speed, "| speed | prompt of @ tokens, then @ generated; @; @ pairs of runs |\n",
-              "prompt", "generate", "method", "repetitions");
+        CELLS(&data->speed,
+              "| speed | prompt of @ tokens, then @ generated; batch @; @ KV-cache; @; @ pairs of runs; "
+              "blocks with "
+              "weights of their own: @ |\n",
+              "prompt", "generate", "batch", "kv", "method", "repetitions", "resident");
     if (data->importance.csv)
         CELLS(&data->importance, "| calibration | @ (SHA-256 @): @ documents of up to @ tokens; @ tokens |\n",
               "data_file", "data_sha256", "samples", "length", "tokens");
@@ -156,9 +166,12 @@ void ll_report_print_run(FILE *stream, const ll_report_data *data) {
     ll_report_weights(data, weights, sizeof weights);
     fputs("| | |\n|:-|:-|\n| model | ", stream);
     put_escaped(stream, model);
-    CELLS(main_setting(data), " (SHA-256 @) |\n| weights | ", "model_sha256");
+    CELLS(main_setting(data),
+          ll_report_is_synthetic(data) ? " (@) |\n| weights | " : " (SHA-256 @) |\n| weights | ",
+          "model_sha256");
     put_escaped(stream, weights);
-    fputs(" |\n", stream);
+    fputs(ll_report_is_synthetic(data) ? "; synthetic: random numbers of the true shape |\n" : " |\n",
+          stream);
     print_measured(stream, data);
     print_distinct(stream, data, "CPU", "cpu");
     print_distinct(stream, data, "ISA", "isa");

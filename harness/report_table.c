@@ -4,12 +4,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS = 11, CELL = 64 };
+enum column {
+    KIND,
+    DROPPED,
+    PERPLEXITY,
+    KL,
+    TOP1,
+    SPEEDUP,
+    PREFILL,
+    DECODE,
+    PREDICTED,
+    PAPER,
+    KV_CACHE,
+    GAMMA,
+    COLUMNS
+};
+enum { CELL = 64 };
 typedef char line[COLUMNS][CELL];
 
-static const char *const heads[COLUMNS] = {"kind",      "dropped",  "perplexity", "KL",
-                                           "top-1 %",   "speedup",  "prefill",    "decode",
-                                           "predicted", "KV-cache", "gamma"};
+static const char *const heads[COLUMNS] = {"kind",    "dropped", "perplexity", "KL",    "top-1 %",  "speedup",
+                                           "prefill", "decode",  "predicted",  "paper", "KV-cache", "gamma"};
+
+bool ll_report_has_paper(const ll_report_data *data) {
+    char model[LL_CSV_CELL];
+    ll_report_model(data, model, sizeof model);
+    for (size_t i = 0; i < data->count; i++)
+        if (isfinite(ll_paper_speedup(&data->paper, model, data->entries[i].kind, data->entries[i].dropped)))
+            return true;
+    return false;
+}
+
+/* Columns without a single number are left out: quality of synthetic weights, and what the paper did not measure. */
+static void choose_columns(const ll_report_data *data, bool chosen[COLUMNS]) {
+    for (int i = 0; i < COLUMNS; i++)
+        chosen[i] = true;
+    chosen[PERPLEXITY] = chosen[KL] = chosen[TOP1] = chosen[GAMMA] = data->quality.csv != NULL;
+    chosen[PAPER] = ll_report_has_paper(data);
+}
 
 static bool put_missing(char *cell, double value) {
     if (isfinite(value))
@@ -100,21 +131,24 @@ static void embolden(char *cell) {
 static void fill_line(line out, const ll_report_data *data, const ll_report_entry *entry) {
     const ll_report_entry *full = ll_report_full(data);
     const ll_report_row *speed = &entry->speed;
-    snprintf(out[0], CELL, "%s", entry->dropped ? entry->kind : "full model");
-    snprintf(out[1], CELL, "%zu", entry->dropped);
-    put_perplexity(out[2], &entry->quality);
-    put_number(out[3], ll_report_number(&entry->quality, "kl"), 4);
-    put_number(out[4], 100 * ll_report_number(&entry->quality, "top1"), 1);
-    put_speedup(out[5], speed);
-    put_number(out[6], ll_report_number(speed, "speedup_prefill"), 3);
-    put_number(out[7], ll_report_number(speed, "speedup_decode"), 3);
-    put_number(out[8], ll_report_number(speed, "speedup_predicted"), 3);
-    put_kv(out[9], ll_report_number(speed, "kv_bytes"),
+    char model[LL_CSV_CELL];
+    ll_report_model(data, model, sizeof model);
+    snprintf(out[KIND], CELL, "%s", entry->dropped ? entry->kind : "full model");
+    snprintf(out[DROPPED], CELL, "%zu", entry->dropped);
+    put_perplexity(out[PERPLEXITY], &entry->quality);
+    put_number(out[KL], ll_report_number(&entry->quality, "kl"), 4);
+    put_number(out[TOP1], 100 * ll_report_number(&entry->quality, "top1"), 1);
+    put_speedup(out[SPEEDUP], speed);
+    put_number(out[PREFILL], ll_report_number(speed, "speedup_prefill"), 3);
+    put_number(out[DECODE], ll_report_number(speed, "speedup_decode"), 3);
+    put_number(out[PREDICTED], ll_report_number(speed, "speedup_predicted"), 3);
+    put_number(out[PAPER], ll_paper_speedup(&data->paper, model, entry->kind, entry->dropped), 2);
+    put_kv(out[KV_CACHE], ll_report_number(speed, "kv_bytes"),
            full ? ll_report_number(&full->speed, "kv_bytes") : 0);
     const double cost = gamma_of(entry, full);
-    put_number(out[10], cost, fabs(cost) < 100 ? 2 : 0);
+    put_number(out[GAMMA], cost, fabs(cost) < 100 ? 2 : 0);
     if (is_best(data, entry))
-        for (int i = 0; i < 3; i++)
+        for (int i = KIND; i <= PERPLEXITY; i++)
             embolden(out[i]);
 }
 
@@ -126,42 +160,54 @@ static int shown(const char *text) {
     return count;
 }
 
+/* widths: of a column that is left out 0. */
 static void print_line(FILE *stream, const line cells, const int widths[COLUMNS]) {
     for (int i = 0; i < COLUMNS; i++) {
+        if (!widths[i])
+            continue;
         const int gap = widths[i] - shown(cells[i]);
         fprintf(stream, "| %*s%s%*s ", i == 0 ? 0 : gap, "", cells[i], i == 0 ? gap : 0, "");
     }
     fputs("|\n", stream);
 }
 
+static void print_rule(FILE *stream, const int widths[COLUMNS]) {
+    for (int i = 0; i < COLUMNS; i++) {
+        if (!widths[i])
+            continue;
+        fputs(i == 0 ? "|:" : "|-", stream);
+        for (int dash = 0; dash < widths[i]; dash++)
+            putc('-', stream);
+        fputs(i == 0 ? "-" : ":", stream);
+    }
+    fputs("|\n", stream);
+}
+
 /* Markdown that is also a table to the eye: words to the left, numbers to the right. */
-static void print_lines(FILE *stream, const line *lines, size_t count) {
+static void print_lines(FILE *stream, const line *lines, size_t count, const bool chosen[COLUMNS]) {
     int widths[COLUMNS] = {0};
     for (size_t l = 0; l < count; l++)
         for (int i = 0; i < COLUMNS; i++)
-            widths[i] = shown(lines[l][i]) > widths[i] ? shown(lines[l][i]) : widths[i];
+            if (chosen[i] && shown(lines[l][i]) > widths[i])
+                widths[i] = shown(lines[l][i]);
     for (size_t l = 0; l < count; l++) {
         print_line(stream, lines[l], widths);
-        for (int i = 0; l == 0 && i < COLUMNS; i++) {
-            fputs(i == 0 ? "|:" : "|-", stream);
-            for (int dash = 0; dash < widths[i]; dash++)
-                putc('-', stream);
-            fputs(i == 0 ? "-" : ":", stream);
-        }
         if (l == 0)
-            fputs("|\n", stream);
+            print_rule(stream, widths);
     }
 }
 
 bool ll_report_print_table(FILE *stream, const ll_report_data *data) {
+    bool chosen[COLUMNS];
     line *lines = calloc(data->count + 1, sizeof *lines);
     if (!lines)
         return false;
+    choose_columns(data, chosen);
     for (int i = 0; i < COLUMNS; i++)
         strcpy(lines[0][i], heads[i]);
     for (size_t i = 0; i < data->count; i++)
         fill_line(lines[i + 1], data, &data->entries[i]);
-    print_lines(stream, (const line *)lines, data->count + 1);
+    print_lines(stream, (const line *)lines, data->count + 1, chosen);
     free(lines);
     return true;
 }

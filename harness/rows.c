@@ -8,24 +8,27 @@
     const ll_csv_schema ll_##variable##_schema = {                                                           \
         file, variable##_columns, sizeof variable##_columns / sizeof *variable##_columns, key_count}
 
-SCHEMA(importance, "importance", 6, "model_sha256", "data_sha256", "samples", "length", "kind", "layer",
-       "importance", "tokens", "data_file", LL_RUN_COLUMNS);
+SCHEMA(importance, "importance", 8, "model_sha256", "weights", "group", "data_sha256", "samples", "length",
+       "kind", "layer", "importance", "tokens", "data_file", LL_RUN_COLUMNS);
 
-SCHEMA(quality, "quality", 11, "model_sha256", "weights", "group", "data_sha256", "recipe", "window",
+SCHEMA(quality, "quality", 12, "model_sha256", "weights", "group", "kv", "data_sha256", "recipe", "window",
        "first_window", "windows", "kind", "dropped", "drop", "perplexity", "perplexity_stderr", "kl",
        "kl_stderr", "top1", "top1_stderr", "tokens", "data_file", LL_RUN_COLUMNS);
 
 /* A timing belongs to its CPU, ISA and thread count, which are keys here. */
-SCHEMA(speed, "speed", 13, "model_sha256", "weights", "group", "cpu", "isa", "threads", "prompt", "generate",
-       "method", "repetitions", "kind", "dropped", "drop", "prefill_tokens_per_s", "decode_tokens_per_s",
-       "speedup", "speedup_q1", "speedup_q3", "speedup_prefill", "speedup_prefill_q1", "speedup_prefill_q3",
-       "speedup_decode", "speedup_decode_q1", "speedup_decode_q3", "speedup_predicted", "predicted_prefill",
-       "predicted_decode", "kv_bytes", "bytes_per_token", "ops_per_token", "int8_share", "bandwidth_share",
-       "peak_gops", "bandwidth_gbs", "commit", "compiler", "nodes", "placement", "source", "seed", "date");
+SCHEMA(speed, "speed", 16, "model_sha256", "weights", "group", "kv", "cpu", "isa", "threads", "resident",
+       "batch", "prompt", "generate", "method", "repetitions", "kind", "dropped", "drop",
+       "prefill_tokens_per_s", "decode_tokens_per_s", "speedup", "speedup_q1", "speedup_q3",
+       "speedup_prefill", "speedup_prefill_q1", "speedup_prefill_q3", "speedup_decode", "speedup_decode_q1",
+       "speedup_decode_q3", "speedup_predicted", "predicted_prefill", "predicted_decode", "kv_bytes",
+       "bytes_per_token", "ops_per_token", "int8_share", "bandwidth_share", "peak_gops", "f32_peak_gops",
+       "bandwidth_gbs", "weight_bytes", "commit", "compiler", "nodes", "placement", "model", "source", "seed",
+       "date");
 
 /* Timings of a speed row carry its date; those of an interrupted one match no row. */
-SCHEMA(samples, "samples", 0, "weights", "group", "prompt", "generate", "kind", "dropped", "drop",
-       "repetition", "arm", "phase", "depth", "tokens", "seconds", "date");
+SCHEMA(samples, "samples", 0, "model_sha256", "weights", "group", "kv", "resident", "batch", "prompt",
+       "generate", "kind", "dropped", "drop", "repetition", "arm", "phase", "depth", "tokens", "seconds",
+       "date");
 
 SCHEMA(modules, "modules", 2, "kind", "layer", "importance");
 
@@ -35,6 +38,10 @@ void ll_row_weights(ll_row *row, ll_weights_kind weights, size_t group) {
         ll_row_int(row, "group", group);
     else if (weights == LL_WEIGHTS_INT8)
         ll_row_text(row, "group", "channel");
+}
+
+const char *ll_kv_name(ll_kv_type type) {
+    return type == LL_KV_I8 ? "int8" : type == LL_KV_F32 ? "f32" : "bf16";
 }
 
 const char *ll_file_name(const char *path) {

@@ -12,6 +12,7 @@ extern const ll_csv_schema ll_modules_schema;    /* "kind,layer,importance", wha
 
 /* The columns weights and group ("128", "32", "channel"; "NA" for f32). */
 void ll_row_weights(ll_row *row, ll_weights_kind weights, size_t group);
+const char *ll_kv_name(ll_kv_type type); /* "bf16", "int8", "f32" */
 /* What follows the last '/': rows name files, not the folders of one machine. */
 const char *ll_file_name(const char *path);
 #endif

@@ -80,7 +80,7 @@ static void describe_placement(char *out, size_t capacity) {
     }
 }
 
-void ll_run_info_fill(ll_row *row, const ll_model *model, uint64_t seed) {
+void ll_run_info_fill(ll_row *row, const ll_model *model, const char *name, uint64_t seed) {
     char text[LL_CSV_CELL];
     const ll_machine *machine = ll_model_machine(model);
     ll_row_text(row, "commit", ll_build_commit());
@@ -92,7 +92,8 @@ void ll_run_info_fill(ll_row *row, const ll_model *model, uint64_t seed) {
     ll_row_int(row, "nodes", machine->nodes);
     describe_placement(text, sizeof text);
     ll_row_text(row, "placement", text);
-    ll_row_text(row, "source", "real");
+    ll_row_text(row, "model", name);
+    ll_row_text(row, "source", ll_model_is_synthetic(model) ? "synthetic" : "real");
     ll_row_int(row, "seed", seed);
     const time_t now = time(NULL);
     struct tm utc;

@@ -17,9 +17,10 @@ typedef struct {
     const ll_speed_spec *spec;
     arm full, dropped;
     bool paired; /* something is dropped: both arms run */
-    int32_t *ids;
-    float *residual, *logits;
-    ll_limits *limits; /* [repetitions + 1] */
+    bool large;  /* a pass takes so long that a few tokens are measured as well as many of a small model */
+    int32_t *ids, *next;      /* [prompt], [batch] */
+    float *residual, *logits; /* of the prompt or the batch; [batch][vocab] */
+    ll_limits *limits;        /* [repetitions + 1] */
     ll_speed *out;
     ll_progress *progress;
     ll_error *error;
@@ -47,9 +48,12 @@ size_t ll_speed_steps(const ll_speed_spec *spec) {
     return 2 * (spec->repetitions + 1);
 }
 
-static ll_status logits_of_last(bench *b, const arm *a, const float *last, int32_t *next) {
-    LL_TRY(ll_session_logits(a->session, last, 1, b->logits, b->error));
-    *next = (int32_t)ll_argmax(b->logits, ll_model_config(b->model)->vocab);
+/* The likeliest token after each of rows rows. */
+static ll_status choose(bench *b, const arm *a, const float *rows, size_t count, int32_t *next) {
+    const size_t vocab = ll_model_config(b->model)->vocab;
+    LL_TRY(ll_session_logits(a->session, rows, count, b->logits, b->error));
+    for (size_t i = 0; i < count; i++)
+        next[i] = (int32_t)ll_argmax(b->logits + i * vocab, vocab);
     return LL_OK;
 }
 
@@ -60,48 +64,87 @@ static void keep_sample(bench *b, const arm *a, const char *phase, size_t repeti
             (ll_speed_sample){a->name, phase, repetition, depth, tokens, seconds};
 }
 
-static ll_status time_prefill(bench *b, arm *a, size_t repetition, int32_t *next, double *seconds) {
-    const size_t prompt = b->spec->prompt, hidden = ll_model_config(b->model)->hidden;
+/* Tokens at depth, of the selected sequence, and the logits of the last one. */
+static ll_status time_tokens(bench *b, arm *a, size_t repetition, size_t depth, size_t tokens, int32_t *next,
+                             double *seconds) {
+    const size_t hidden = ll_model_config(b->model)->hidden;
     const double began = ll_seconds();
-    ll_session_reset(a->session);
-    LL_TRY(ll_session_forward(a->session, b->ids, prompt, b->residual, NULL, b->error));
-    LL_TRY(logits_of_last(b, a, b->residual + (prompt - 1) * hidden, next));
+    ll_session_skip_to(a->session, depth);
+    LL_TRY(ll_session_forward(a->session, b->ids + depth, tokens, b->residual, NULL, b->error));
+    LL_TRY(choose(b, a, b->residual + (tokens - 1) * hidden, 1, next));
     *seconds = ll_seconds() - began;
-    keep_sample(b, a, "prefill", repetition, 0, prompt, *seconds);
+    keep_sample(b, a, "prefill", repetition, depth, tokens, *seconds);
     return LL_OK;
 }
 
-static ll_status time_decode(bench *b, arm *a, size_t repetition, size_t depth, size_t steps, int32_t next,
+/* Time of the prefills of all sequences. */
+static ll_status time_prefill(bench *b, arm *a, size_t repetition, double *seconds) {
+    const size_t prompt = b->spec->prompt, batch = b->spec->batch;
+    double first, last;
+    *seconds = 0;
+    if (!b->spec->exact && prompt >= LL_ESTIMATED_PROMPT) {
+        ll_session_select(a->session, 0);
+        LL_TRY(time_tokens(b, a, repetition, 0, LL_CHUNK, b->next, &first));
+        LL_TRY(time_tokens(b, a, repetition, prompt - LL_CHUNK, LL_CHUNK, b->next, &last));
+        *seconds = (first + last) / 2 * (double)prompt / LL_CHUNK * (double)batch;
+        return LL_OK;
+    }
+    const size_t timed = b->spec->exact ? batch : 1;
+    for (size_t i = 0; i < timed; i++) {
+        ll_session_select(a->session, i);
+        LL_TRY(time_tokens(b, a, repetition, 0, prompt, b->next + i, &first));
+        *seconds += first;
+    }
+    *seconds *= (double)batch / (double)timed;
+    return LL_OK;
+}
+
+/* steps tokens of every sequence from depth on. */
+static ll_status time_decode(bench *b, arm *a, size_t repetition, size_t depth, size_t steps,
                              double *seconds) {
-    ll_session_skip_to(a->session, depth);
+    for (size_t i = 0; i < b->spec->batch; i++) {
+        ll_session_select(a->session, i);
+        ll_session_skip_to(a->session, depth);
+    }
     const double began = ll_seconds();
     for (size_t i = 0; i < steps; i++) {
-        LL_TRY(ll_session_forward(a->session, &next, 1, b->residual, NULL, b->error));
-        LL_TRY(logits_of_last(b, a, b->residual, &next));
+        LL_TRY(ll_session_decode(a->session, b->next, b->residual, b->error));
+        LL_TRY(choose(b, a, b->residual, b->spec->batch, b->next));
     }
     *seconds = ll_seconds() - began;
     keep_sample(b, a, "decode", repetition, depth, steps, *seconds);
     return LL_OK;
 }
 
-/* Time of all generated tokens: measured whole, or from two depths, since a token's time grows linearly with
- * depth. */
-static ll_status time_generation(bench *b, arm *a, size_t repetition, int32_t next, double *seconds) {
+/* Time of all generated tokens. */
+static ll_status time_generation(bench *b, arm *a, size_t repetition, double *seconds) {
     const size_t prompt = b->spec->prompt, generate = b->spec->generate;
-    if (b->spec->exact || generate <= 2 * LL_DECODE_STEPS)
-        return time_decode(b, a, repetition, prompt, generate, next, seconds);
+    const size_t steps = b->large ? LL_DECODE_STEPS_LARGE : LL_DECODE_STEPS;
+    if (b->spec->exact || generate <= 2 * steps)
+        return time_decode(b, a, repetition, prompt, generate, seconds);
     double near, far;
-    LL_TRY(time_decode(b, a, repetition, prompt, LL_DECODE_STEPS, next, &near));
-    LL_TRY(time_decode(b, a, repetition, prompt + generate - LL_DECODE_STEPS, LL_DECODE_STEPS, next, &far));
-    *seconds = (near + far) / 2 / LL_DECODE_STEPS * (double)generate;
+    LL_TRY(time_decode(b, a, repetition, prompt, steps, &near));
+    LL_TRY(time_decode(b, a, repetition, prompt + generate - steps, steps, &far));
+    *seconds = (near + far) / 2 / (double)steps * (double)generate;
     return LL_OK;
 }
 
+/* A large model's pages, caches and clocks are warm after a few tokens through all of its weights. */
+static ll_status warm_up_large(bench *b, arm *a) {
+    enum { TOKENS = 64 };
+    double unused;
+    LL_TRY(time_tokens(b, a, 0, 0, b->spec->prompt < TOKENS ? b->spec->prompt : TOKENS, b->next, &unused));
+    return time_decode(b, a, 0, b->spec->prompt, 1, &unused);
+}
+
 static ll_status run_arm(bench *b, arm *a, size_t repetition) {
-    int32_t next;
     double prefill, decode;
-    LL_TRY(time_prefill(b, a, repetition, &next, &prefill));
-    LL_TRY(time_generation(b, a, repetition, next, &decode));
+    if (repetition == 0 && b->large) {
+        LL_TRY(warm_up_large(b, a));
+    } else {
+        LL_TRY(time_prefill(b, a, repetition, &prefill));
+        LL_TRY(time_generation(b, a, repetition, &decode));
+    }
     if (repetition) {
         a->prefill[repetition - 1] = prefill;
         a->decode[repetition - 1] = decode;
@@ -120,32 +163,56 @@ static ll_status run_all(bench *b) {
     return LL_OK;
 }
 
-static double prefill_ops(const ll_cost *cost, double prompt) {
-    return (cost->linear_ops - cost->head_ops) * prompt + cost->head_ops +
-           cost->attention_ops * prompt * (prompt + 1) / 2;
+/* ---- what bytes and operations alone say ---- */
+
+typedef struct {
+    double linear, attention; /* operations of all sequences' prefills */
+} prefill_work;
+
+static prefill_work work_of_prefill(const ll_cost *cost, const ll_speed_spec *spec) {
+    const double prompt = (double)spec->prompt, batch = (double)spec->batch;
+    return (prefill_work){batch * ((cost->linear_ops - cost->head_ops) * prompt + cost->head_ops),
+                          batch * cost->attention_ops * prompt * (prompt + 1) / 2};
 }
 
-static double decode_bytes(const ll_cost *cost, const ll_speed_spec *spec) {
-    const double middle = (double)spec->prompt + (double)(spec->generate + 1) / 2;
-    return cost->weight_bytes + cost->kv_bytes * middle;
+static double middle_depth(const ll_speed_spec *spec) {
+    return (double)spec->prompt + (double)(spec->generate + 1) / 2;
+}
+
+/* Bytes of one decode step of all sequences at the middle depth. */
+static double step_bytes(const ll_cost *cost, const ll_speed_spec *spec) {
+    return cost->weight_bytes + (double)spec->batch * cost->kv_bytes * middle_depth(spec);
+}
+
+typedef struct {
+    double prefill, decode; /* seconds: all prefills, all steps */
+} limit_times;
+
+static limit_times times_of(const bench *b, const ll_cost *cost) {
+    const ll_limits *limits = &b->out->limits;
+    const bool f32 = ll_model_options_used(b->model)->weights == LL_WEIGHTS_F32;
+    const double linear_rate = f32 ? limits->f32_ops_per_s : limits->ops_per_s;
+    const prefill_work work = work_of_prefill(cost, b->spec);
+    const double step_ops =
+        (double)b->spec->batch * (cost->linear_ops / linear_rate +
+                                  cost->attention_ops * middle_depth(b->spec) / limits->f32_ops_per_s);
+    return (limit_times){work.linear / linear_rate + work.attention / limits->f32_ops_per_s,
+                         (double)b->spec->generate *
+                             fmax(step_bytes(cost, b->spec) / limits->bytes_per_s, step_ops)};
 }
 
 static void predict(bench *b) {
-    const double prompt = (double)b->spec->prompt, generate = (double)b->spec->generate;
     const ll_cost full = ll_model_cost(b->model, &b->full.mask),
                   cost = ll_model_cost(b->model, &b->dropped.mask);
+    const limit_times before = times_of(b, &full), after = times_of(b, &cost);
+    const prefill_work work = work_of_prefill(&cost, b->spec);
+    const double batch = (double)b->spec->batch;
     ll_speed *out = b->out;
-    const double ops = prefill_ops(&cost, prompt), bytes = decode_bytes(&cost, b->spec);
-    const double full_ops = prefill_ops(&full, prompt), full_bytes = decode_bytes(&full, b->spec);
-    const double peak = out->limits.ops_per_s, bandwidth = out->limits.bytes_per_s;
-    out->predicted_prefill = full_ops / ops;
-    out->predicted_decode = full_bytes / bytes;
-    out->predicted =
-        (full_ops / peak + generate * full_bytes / bandwidth) / (ops / peak + generate * bytes / bandwidth);
-    if (ll_model_options_used(b->model)->weights == LL_WEIGHTS_F32)
-        out->predicted = NAN;
-    out->bytes_per_token = bytes;
-    out->ops_per_token = ops / prompt;
+    out->predicted_prefill = before.prefill / after.prefill;
+    out->predicted_decode = before.decode / after.decode;
+    out->predicted = (before.prefill + before.decode) / (after.prefill + after.decode);
+    out->bytes_per_token = step_bytes(&cost, b->spec) / batch;
+    out->ops_per_token = (work.linear + work.attention) / (batch * (double)b->spec->prompt);
 }
 
 static ll_spread ratios(const double *full, const double *dropped, double *work, size_t n) {
@@ -165,6 +232,9 @@ static void median_limits(bench *b, double *work, size_t n) {
         work[i] = b->limits[i].ops_per_s;
     b->out->limits.ops_per_s = ll_spread_of(work, n + 1).median;
     for (size_t i = 0; i <= n; i++)
+        work[i] = b->limits[i].f32_ops_per_s;
+    b->out->limits.f32_ops_per_s = ll_spread_of(work, n + 1).median;
+    for (size_t i = 0; i <= n; i++)
         work[i] = b->limits[i].bytes_per_s;
     b->out->limits.bytes_per_s = ll_spread_of(work, n + 1).median;
 }
@@ -173,8 +243,9 @@ static void median_limits(bench *b, double *work, size_t n) {
  * just after. */
 static void shares(bench *b, const arm *a, double *work, size_t n) {
     ll_speed *out = b->out;
-    const double ops = out->ops_per_token * (double)b->spec->prompt;
-    const double bytes = out->bytes_per_token * (double)b->spec->generate;
+    const double sequences = (double)b->spec->batch;
+    const double ops = out->ops_per_token * sequences * (double)b->spec->prompt;
+    const double bytes = out->bytes_per_token * sequences * (double)b->spec->generate;
     for (size_t i = 0; i < n; i++)
         work[i] = ops / a->prefill[i] / fmax(b->limits[i].ops_per_s, b->limits[i + 1].ops_per_s);
     out->int8_share = ll_spread_of(work, n).median;
@@ -192,8 +263,9 @@ static void sum_up(bench *b, double *work) {
     median_limits(b, work, n);
     predict(b);
     shares(b, measured, work, n);
-    out->prefill_tokens_per_s = median_rate((double)b->spec->prompt, measured->prefill, work, n);
-    out->decode_tokens_per_s = median_rate((double)b->spec->generate, measured->decode, work, n);
+    const size_t batch = b->spec->batch;
+    out->prefill_tokens_per_s = median_rate((double)(batch * b->spec->prompt), measured->prefill, work, n);
+    out->decode_tokens_per_s = median_rate((double)(batch * b->spec->generate), measured->decode, work, n);
     out->kv_bytes = ll_session_kv_bytes(measured->session);
     out->speedup_prefill = ratios(b->full.prefill, measured->prefill, work, n);
     out->speedup_decode = ratios(b->full.decode, measured->decode, work, n);
@@ -209,7 +281,8 @@ static ll_status begin_arm(bench *b, arm *a, const char *name, const ll_mask *ma
     a->decode = calloc(b->spec->repetitions, sizeof *a->decode);
     if (!a->prefill || !a->decode)
         return ll_fail(b->error, LL_NO_RESOURCE, "no memory for timings");
-    return ll_session_create(&a->session, b->model, mask, b->spec->prompt + b->spec->generate, b->error);
+    return ll_session_create_batch(&a->session, b->model, mask, b->spec->batch,
+                                   b->spec->prompt + b->spec->generate, b->error);
 }
 
 static void end_arm(arm *a) {
@@ -226,16 +299,20 @@ static void fill_ids(bench *b) {
 }
 
 static ll_status begin(bench *b, const ll_mask *mask) {
+    const double LARGE_BYTES = 4e9;
     const ll_config *c = ll_model_config(b->model);
-    const size_t n = b->spec->repetitions, layers = c->layers;
+    const size_t n = b->spec->repetitions, layers = c->layers, batch = b->spec->batch;
+    const size_t rows = b->spec->prompt > batch ? b->spec->prompt : batch;
     const ll_mask full = {0};
+    b->large = ll_model_cost(b->model, &full).weight_bytes > LARGE_BYTES;
     b->paired = ll_mask_count(mask->attn, layers) + ll_mask_count(mask->mlp, layers) > 0;
     b->ids = malloc(b->spec->prompt * sizeof *b->ids);
-    b->residual = malloc(b->spec->prompt * c->hidden * sizeof *b->residual);
-    b->logits = malloc(c->vocab * sizeof *b->logits);
+    b->next = calloc(batch, sizeof *b->next);
+    b->residual = malloc(rows * c->hidden * sizeof *b->residual);
+    b->logits = malloc(batch * c->vocab * sizeof *b->logits);
     b->limits = calloc(n + 2, sizeof *b->limits);
-    b->out->samples = calloc(n * 6, sizeof *b->out->samples);
-    if (!b->ids || !b->residual || !b->logits || !b->limits || !b->out->samples)
+    b->out->samples = calloc(n * 2 * (2 + 1 + batch), sizeof *b->out->samples);
+    if (!b->ids || !b->next || !b->residual || !b->logits || !b->limits || !b->out->samples)
         return ll_fail(b->error, LL_NO_RESOURCE, "no memory for timings");
     fill_ids(b);
     LL_TRY(begin_arm(b, &b->full, "full", &full));
@@ -245,9 +322,9 @@ static ll_status begin(bench *b, const ll_mask *mask) {
 ll_status ll_speed_run(ll_speed *out, const ll_model *model, const ll_mask *mask, const ll_speed_spec *spec,
                        ll_progress *progress, ll_error *error) {
     *out = (ll_speed){0};
-    if (!spec->prompt || !spec->generate || !spec->repetitions)
+    if (!spec->prompt || !spec->generate || !spec->repetitions || !spec->batch)
         return ll_fail(error, LL_BAD_USAGE,
-                       "speed needs at least 1 prompt token, 1 generated token and 1 repetition");
+                       "speed needs at least 1 prompt token, 1 generated token, 1 repetition and 1 sequence");
     bench b = {.model = model, .spec = spec, .out = out, .progress = progress, .error = error};
     double *work = calloc(spec->repetitions + 2, sizeof *work);
     ll_status status = work ? begin(&b, mask) : ll_fail(error, LL_NO_RESOURCE, "no memory for timings");
@@ -264,6 +341,7 @@ ll_status ll_speed_run(ll_speed *out, const ll_model *model, const ll_mask *mask
     end_arm(&b.full);
     end_arm(&b.dropped);
     free(b.ids);
+    free(b.next);
     free(b.residual);
     free(b.logits);
     free(b.limits);

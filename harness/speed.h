@@ -8,8 +8,19 @@
 typedef struct {
     size_t prompt, generate; /* tokens; their sum is within the context */
     size_t repetitions;      /* timed ones, each arm; one more of each warms up */
-    bool exact;              /* time every generated token; else two depths, integrated */
+    size_t batch;            /* sequences that decode together; their prefills come in turn */
+    bool exact;              /* time everything; else parts, from which the whole is reckoned (below) */
 } ll_speed_spec;
+
+/* Estimates rest on a token's time growing linearly with its depth:
+ * - decode: LL_DECODE_STEPS tokens at the first depth and at the last, LL_DECODE_STEPS_LARGE of a large model;
+ * - prefill of LL_ESTIMATED_PROMPT tokens and more: the first and the last chunk of LL_CHUNK tokens; shorter ones whole;
+ * - in a batch the prefill of one sequence stands for all. */
+enum {
+    LL_DECODE_STEPS = 16,
+    LL_DECODE_STEPS_LARGE = 4,
+    LL_ESTIMATED_PROMPT = 4 * LL_CHUNK,
+};
 
 typedef struct {
     double median, q1, q3;
@@ -24,13 +35,14 @@ typedef struct {
 } ll_speed_sample;
 
 typedef struct {
-    double prefill_tokens_per_s, decode_tokens_per_s; /* medians, of the model with the mask */
+    double prefill_tokens_per_s,
+        decode_tokens_per_s; /* medians, of the model with the mask; of all sequences */
     /* Medians and quartiles of ratios of neighbouring runs, full time over dropped time; 1 exactly for the
      * full model. */
     ll_spread speedup_prefill, speedup_decode, speedup;
-    double predicted_prefill, predicted_decode; /* by operations alone; by bytes alone */
-    double
-        predicted; /* by both, at the int8 peak and the read bandwidth; NAN in f32, whose peak is not probed */
+    /* By operations over their peaks (matmuls of int8 weights at the int8 peak, attention and float32 weights at the f32
+     * peak) and bytes over the read bandwidth: a prefill by operations alone, a decode step by the slower of the two. */
+    double predicted_prefill, predicted_decode, predicted;
     uint64_t kv_bytes;                     /* allocated for prompt + generate positions */
     double bytes_per_token, ops_per_token; /* decode at the middle depth; prefill */
     double int8_share,
@@ -39,8 +51,6 @@ typedef struct {
     ll_speed_sample *samples; /* malloc'd */
     size_t sample_count;
 } ll_speed;
-
-enum { LL_DECODE_STEPS = 16 }; /* tokens timed at each of the two depths when not exact */
 
 /* Progress steps: ll_speed_steps in all. */
 ll_status ll_speed_run(ll_speed *out, const ll_model *model, const ll_mask *mask, const ll_speed_spec *spec,

@@ -2,6 +2,7 @@
 #include "checkpoint.h"
 #include "cmd.h"
 #include "documents.h"
+#include "fit.h"
 #include "model_list.h"
 #include "rows.h"
 #include "run_info.h"
@@ -9,54 +10,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-static const ll_protocol quick = {
-    .name = "quick",
-    .samples = 32,
-    .length = 512,
-    .window = 1024,
-    .max_windows = 8,
-    .counts = {4, 8, 12},
-    .count_total = 3,
-    .speed = {.prompt = 512, .generate = 512, .repetitions = 3},
-};
-
-static const ll_protocol full = {
-    .name = "full",
-    .samples = 256,
-    .length = 2048,
-    .window = 1024,
-    .max_windows = 64,
-    .counts = {2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24},
-    .count_total = 12,
-    .speed = {.prompt = 2048, .generate = 2048, .repetitions = 5},
-};
-
-static int by_size(const void *a, const void *b) {
-    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
-    return (x > y) - (x < y);
-}
-
-ll_protocol ll_protocol_of(const ll_options *options) {
-    ll_protocol p = options->full ? full : quick;
-    p.samples = options->samples ? options->samples : p.samples;
-    p.length = options->length ? options->length : p.length;
-    p.window = options->window;
-    p.first_window = options->first_window;
-    p.max_windows = options->max_windows ? options->max_windows : p.max_windows;
-    p.speed.prompt = options->prompt ? options->prompt : p.speed.prompt;
-    p.speed.generate = options->generate ? options->generate
-                       : options->prompt ? options->prompt
-                                         : p.speed.generate;
-    p.speed.repetitions = options->repetitions ? options->repetitions : p.speed.repetitions;
-    p.speed.exact = options->exact;
-    if (options->count_total) {
-        p.count_total = options->count_total;
-        memcpy(p.counts, options->counts, sizeof p.counts);
-        qsort(p.counts, p.count_total, sizeof *p.counts, by_size);
-    }
-    return p;
-}
 
 /* Opens folder/schema.csv, saying so on stderr when a cut last row was taken away. */
 static ll_status open_rows(ll_sweep *sweep, const ll_csv_schema *schema, ll_csv **out) {
@@ -139,22 +92,34 @@ static ll_status add_task(ll_sweep *sweep, const char *kind, size_t dropped) {
 
 /* The full model, then every kind at every count that it reaches. */
 static ll_status make_tasks(ll_sweep *sweep) {
-    sweep->tasks = calloc(1 + LL_DROP_KINDS * sweep->protocol->count_total, sizeof *sweep->tasks);
+    sweep->tasks = calloc(ll_protocol_rows(sweep->protocol), sizeof *sweep->tasks);
     if (!sweep->tasks)
         return ll_fail(sweep->error, LL_NO_RESOURCE, "no memory for the list of drops");
     LL_TRY(add_task(sweep, "none", 0));
-    for (int kind = 0; kind < LL_DROP_KINDS; kind++)
-        for (size_t i = 0; i < sweep->protocol->count_total; i++) {
-            const size_t n = sweep->protocol->counts[i];
-            if (n && n <= sweep->plan.orders.order[kind].count)
-                LL_TRY(add_task(sweep, ll_drop_kind_name((ll_drop_kind)kind), n));
-        }
+    for (int kind = 0; kind < LL_DROP_KINDS; kind++) {
+        const ll_counts *counts = &sweep->protocol->counts[kind];
+        for (size_t i = 0; i < counts->total; i++)
+            if (counts->count[i] && counts->count[i] <= sweep->plan.orders.order[kind].count)
+                LL_TRY(add_task(sweep, ll_drop_kind_name((ll_drop_kind)kind), counts->count[i]));
+    }
     return LL_OK;
+}
+
+/* Random weights have no importance, and timings do not depend on which modules go: the deepest do, but for the last block,
+ * as in the paper's plans. */
+static ll_status plan_by_depth(ll_sweep *sweep) {
+    const size_t layers = sweep->config.layers;
+    sweep->plan.layers = layers;
+    for (int kind = 0; kind < LL_MODULE_KINDS; kind++)
+        for (size_t layer = 0; layer < layers; layer++)
+            sweep->plan.importance[kind][layer] = (double)(layer + 1 == layers ? layers : layers - 1 - layer);
+    return ll_plan_order(&sweep->plan, sweep->error);
 }
 
 /* What the files' headers tell, and the text in windows: all that can be known without reading weights. */
 static ll_status read_header(ll_sweep *sweep, const ll_checkpoint *checkpoint) {
     const ll_protocol *p = sweep->protocol;
+    const uint64_t LONG_BYTES = 4000000000u;
     sweep->config = *ll_checkpoint_config(checkpoint);
     ll_tokenizer *tokenizer;
     LL_TRY(ll_checkpoint_tokenizer(&tokenizer, checkpoint, sweep->error));
@@ -163,10 +128,13 @@ static ll_status read_header(ll_sweep *sweep, const ll_checkpoint *checkpoint) {
     if (status != LL_OK)
         status = ll_fail_in(sweep->error, status, "%s", sweep->options->text);
     ll_tokenizer_destroy(tokenizer);
+    if (!sweep->options->quiet && ll_checkpoint_bytes(checkpoint) > LONG_BYTES)
+        fprintf(stderr, "%s: hashing %.1f GB, so that rows say which weights they are of\n",
+                sweep->model_path, (double)ll_checkpoint_bytes(checkpoint) / 1e9);
     return status == LL_OK ? ll_checkpoint_sha256(checkpoint, sweep->model_sha256, sweep->error) : status;
 }
 
-static ll_status look(ll_sweep *sweep) {
+static ll_status look_at_files(ll_sweep *sweep) {
     LL_TRY(ll_documents_load(&sweep->calib, sweep->options->calib, sweep->error));
     LL_TRY(ll_documents_load(&sweep->text, sweep->options->text, sweep->error));
     LL_TRY(ll_cmd_locate(sweep->options, sweep->model_path, sweep->error));
@@ -174,16 +142,58 @@ static ll_status look(ll_sweep *sweep) {
     LL_TRY(ll_checkpoint_open(&checkpoint, sweep->model_path, sweep->error));
     const ll_status status = read_header(sweep, checkpoint);
     ll_checkpoint_close(checkpoint);
-    LL_TRY(status);
+    return status;
+}
+
+/* A cut name of a model would stand for other models too. */
+static ll_status look_at_shape(ll_sweep *sweep) {
+    LL_TRY(ll_cmd_shape(sweep->options, &sweep->config, sweep->error));
+    snprintf(sweep->model_path, sizeof sweep->model_path, "%s", sweep->options->model);
+    if ((size_t)snprintf(sweep->model_sha256, sizeof sweep->model_sha256, "synthetic-%s",
+                         sweep->model_name) >= sizeof sweep->model_sha256)
+        return ll_fail(sweep->error, LL_BAD_USAGE,
+                       "%s: the name is longer than %d bytes; give the path another one", sweep->model_name,
+                       LL_SHA256_TEXT - 12);
+    return LL_OK;
+}
+
+static ll_status look(ll_sweep *sweep) {
+    snprintf(sweep->model_name, sizeof sweep->model_name, "%s", ll_file_name(sweep->options->model));
+    LL_TRY(sweep->options->synthetic ? look_at_shape(sweep) : look_at_files(sweep));
     LL_TRY(ll_machine_probe(&sweep->machine, "", sweep->error));
     sweep->threads = sweep->options->threads ? sweep->options->threads : sweep->machine.threads;
     return ll_model_select_kernels(&sweep->kernels, sweep->options->isa, sweep->error);
 }
 
+/* What fits, asked before any work; importance in float32 where this machine could ever hold it, so that a resumed sweep
+ * decides the same. */
+static ll_status fit(ll_sweep *sweep, ll_options *options, ll_protocol *protocol) {
+    const ll_model_options wanted = ll_cmd_model_options(options, options->weights);
+    ll_model_options f32 = wanted;
+    f32.weights = LL_WEIGHTS_F32;
+    if (!options->synthetic && ll_config_weight_bytes(&sweep->config, &f32) > sweep->machine.memory / 10 * 9)
+        sweep->importance_weights = LL_WEIGHTS_INT8;
+    const ll_fit_request request = {.shape = &sweep->config,
+                                    .options = &wanted,
+                                    .synthetic = options->synthetic,
+                                    .arms = 2,
+                                    .capacity = protocol->speed.prompt + protocol->speed.generate,
+                                    .batch = options->batch};
+    ll_fit found;
+    LL_TRY(ll_fit_find(&found, &request, sweep->error));
+    if (!options->quiet)
+        ll_fit_say(&found, &request);
+    options->resident = options->synthetic && found.resident < sweep->config.layers ? found.resident : 0;
+    options->batch = protocol->speed.batch = found.batch;
+    return LL_OK;
+}
+
 static ll_status open_all(ll_sweep *sweep) {
     LL_TRY(ll_folder_make(sweep->folder, sweep->error));
-    LL_TRY(open_rows(sweep, &ll_importance_schema, &sweep->importance));
-    LL_TRY(open_rows(sweep, &ll_quality_schema, &sweep->quality));
+    if (!sweep->options->synthetic) {
+        LL_TRY(open_rows(sweep, &ll_importance_schema, &sweep->importance));
+        LL_TRY(open_rows(sweep, &ll_quality_schema, &sweep->quality));
+    }
     LL_TRY(open_rows(sweep, &ll_speed_schema, &sweep->speed));
     return open_rows(sweep, &ll_samples_schema, &sweep->samples);
 }
@@ -192,31 +202,48 @@ static ll_status open_all(ll_sweep *sweep) {
 static ll_status check_protocol(const ll_sweep *sweep) {
     const ll_protocol *p = sweep->protocol;
     const size_t context = sweep->config.context, generation = p->speed.prompt + p->speed.generate;
-    const size_t longest = p->length > p->window ? p->length : p->window;
+    const size_t text = p->length > p->window ? p->length : p->window,
+                 longest = sweep->options->synthetic ? 0 : text;
     if (longest > context || generation > context)
         return ll_fail(sweep->error, LL_BAD_INPUT,
                        "%s: its context is %zu positions; asked are documents of %zu, windows of %zu and %zu "
                        "prompt + %zu generated tokens",
                        sweep->model_path, context, p->length, p->window, p->speed.prompt, p->speed.generate);
-    for (size_t i = 0; i < p->count_total; i++)
-        if (p->counts[i] > 2 * sweep->config.layers)
-            return ll_fail(sweep->error, LL_BAD_INPUT, "%zu modules cannot be dropped: %s has %zu blocks",
-                           p->counts[i], sweep->model_path, sweep->config.layers);
+    for (int kind = 0; kind < LL_DROP_KINDS; kind++)
+        for (size_t i = 0; i < p->counts[kind].total; i++)
+            if (p->counts[kind].count[i] > 2 * sweep->config.layers)
+                return ll_fail(sweep->error, LL_BAD_INPUT, "%zu modules cannot be dropped: %s has %zu blocks",
+                               p->counts[kind].count[i], sweep->model_path, sweep->config.layers);
+    char dropped[LL_MASK_TEXT];
+    ll_mask_format(&sweep->config.dropped, sweep->config.layers, dropped);
+    if (strcmp(dropped, "none") != 0)
+        return ll_fail(
+            sweep->error, LL_BAD_INPUT,
+            "%s: leaves out %.64s already, and a sweep starts from the full model; measure this one with "
+            "quality and speed",
+            sweep->model_path, dropped);
     return LL_OK;
 }
 
-static ll_status run_stages(ll_sweep *sweep) {
+static double total_work(const ll_sweep *sweep) {
+    const double rows = (double)ll_protocol_rows(sweep->protocol);
+    if (sweep->options->synthetic)
+        return rows * ll_sweep_speed_work(sweep);
+    return ll_sweep_importance_work(sweep) +
+           rows * (ll_sweep_quality_work(sweep) + ll_sweep_speed_work(sweep));
+}
+
+static ll_status run_stages(ll_sweep *sweep, ll_options *options, ll_protocol *protocol) {
     LL_TRY(look(sweep));
     LL_TRY(check_protocol(sweep));
+    LL_TRY(fit(sweep, options, protocol));
     LL_TRY(open_all(sweep));
-    const double tasks = 1 + LL_DROP_KINDS * (double)sweep->protocol->count_total;
-    ll_progress_begin(&sweep->progress, "importance",
-                      ll_sweep_importance_work(sweep) +
-                          tasks * (ll_sweep_quality_work(sweep) + ll_sweep_speed_work(sweep)),
-                      sweep->options->quiet);
-    LL_TRY(ll_sweep_importance(sweep));
+    const bool real = !options->synthetic;
+    ll_progress_begin(&sweep->progress, real ? "importance" : "speed", total_work(sweep), options->quiet);
+    LL_TRY(real ? ll_sweep_importance(sweep) : plan_by_depth(sweep));
     LL_TRY(make_tasks(sweep));
-    LL_TRY(ll_sweep_quality(sweep));
+    if (real)
+        LL_TRY(ll_sweep_quality(sweep));
     return ll_sweep_speed(sweep);
 }
 
@@ -225,11 +252,14 @@ ll_status ll_sweep_run(const ll_options *options, const ll_protocol *protocol, c
     ll_sweep *sweep = calloc(1, sizeof *sweep);
     if (!sweep)
         return ll_fail(error, LL_NO_RESOURCE, "no memory for a sweep");
-    sweep->options = options;
-    sweep->protocol = protocol;
+    ll_options fitted = *options;
+    ll_protocol fitting = *protocol;
+    sweep->options = &fitted;
+    sweep->protocol = &fitting;
     sweep->folder = folder;
+    sweep->importance_weights = LL_WEIGHTS_F32;
     sweep->error = error;
-    const ll_status status = run_stages(sweep);
+    const ll_status status = run_stages(sweep, &fitted, &fitting);
     ll_progress_end(&sweep->progress);
     *computed = sweep->computed;
     ll_model_destroy(sweep->model);

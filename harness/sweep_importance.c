@@ -21,6 +21,7 @@ double ll_sweep_importance_work(const ll_sweep *sweep) {
 static void fill_key(ll_row *row, const ll_sweep *sweep, int kind, size_t layer) {
     ll_row_begin(row, &ll_importance_schema);
     ll_row_text(row, "model_sha256", sweep->model_sha256);
+    ll_row_weights(row, sweep->importance_weights, sweep->options->group);
     ll_row_text(row, "data_sha256", sweep->plan.data_sha256);
     ll_row_int(row, "samples", sweep->plan.samples);
     ll_row_int(row, "length", sweep->plan.length);
@@ -53,7 +54,7 @@ static ll_status append_rows(ll_sweep *sweep, ll_csv *csv, const ll_model *model
             ll_row_real(&row, "importance", sweep->plan.importance[kind][layer], 10);
             ll_row_int(&row, "tokens", sweep->plan.tokens);
             ll_row_text(&row, "data_file", ll_file_name(sweep->options->calib));
-            ll_run_info_fill(&row, model, sweep->options->seed);
+            ll_run_info_fill(&row, model, sweep->model_name, sweep->options->seed);
             LL_TRY(ll_csv_append(csv, &row, sweep->error));
             sweep->computed++;
         }
@@ -90,11 +91,16 @@ static ll_status measure_with(ll_sweep *sweep, const ll_model *model) {
     return LL_OK;
 }
 
-/* In float32, whatever the sweep's weights are: the paper's importance. */
+/* In float32, whatever the sweep's weights are: the paper's importance. Where memory never holds that, with the model that the
+ * sweep has anyway. */
 static ll_status measure(ll_sweep *sweep) {
     ll_model *model;
     char path[LL_CMD_PATH];
-    LL_TRY(ll_cmd_load(sweep->options, LL_WEIGHTS_F32, &model, path, sweep->error));
+    if (sweep->importance_weights == sweep->options->weights) {
+        LL_TRY(ll_sweep_need_model(sweep));
+        return measure_with(sweep, sweep->model);
+    }
+    LL_TRY(ll_cmd_load(sweep->options, sweep->importance_weights, &model, path, sweep->error));
     const ll_status status = measure_with(sweep, model);
     ll_model_destroy(model);
     return status;

@@ -19,11 +19,14 @@ typedef struct {
 enum { LL_SWEEP_PATH = 4096 };
 
 typedef struct {
-    const ll_options *options;
+    const ll_options *options; /* with what fits in memory filled in */
     const ll_protocol *protocol;
     const char *folder;
     char model_path[LL_SWEEP_PATH];
-    char model_sha256[LL_SHA256_TEXT];
+    char model_name[LL_CSV_CELL];      /* of the list, or the file's */
+    char model_sha256[LL_SHA256_TEXT]; /* "synthetic-NAME" for random weights */
+    ll_weights_kind
+        importance_weights; /* float32, the paper's; int8 where no memory of this machine holds that */
     ll_config config;
     ll_machine machine;
     ll_kernels kernels;

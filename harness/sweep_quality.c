@@ -1,3 +1,4 @@
+#include "cmd.h"
 #include "documents.h"
 #include "rows.h"
 #include "run_info.h"
@@ -22,6 +23,8 @@ static void fill_key(ll_row *row, const stage *s, const ll_sweep_task *task) {
     ll_row_begin(row, &ll_quality_schema);
     ll_row_text(row, "model_sha256", s->sweep->model_sha256);
     ll_row_weights(row, s->sweep->options->weights, s->sweep->options->group);
+    const ll_model_options wanted = ll_cmd_model_options(s->sweep->options, s->sweep->options->weights);
+    ll_row_text(row, "kv", ll_kv_name(ll_kv_type_of(&wanted)));
     ll_row_text(row, "data_sha256", s->sweep->text.sha256);
     ll_row_text(row, "recipe", LL_QUALITY_RECIPE);
     ll_row_int(row, "window", p->window);
@@ -57,7 +60,7 @@ static ll_status measure(stage *s, const ll_sweep_task *task, ll_row *row) {
     ll_row_real(row, "top1_stderr", q.top1_stderr, 4);
     ll_row_int(row, "tokens", q.tokens);
     ll_row_text(row, "data_file", ll_file_name(sweep->options->text));
-    ll_run_info_fill(row, sweep->model, sweep->options->seed);
+    ll_run_info_fill(row, sweep->model, sweep->model_name, sweep->options->seed);
     return LL_OK;
 }
 

@@ -1,26 +1,42 @@
+#include "cmd.h"
 #include "rows.h"
 #include "run_info.h"
 #include "sweep_private.h"
 
 #include <string.h>
 
-/* One step of ll_speed_run: a prefill and the decode tokens, each of which costs about ten of a prefill. */
+/* One step of ll_speed_run: what it prefills and decodes; a decoded token costs about ten of a prefill. */
 static double step_work(const ll_sweep *sweep) {
     const ll_speed_spec *spec = &sweep->protocol->speed;
     const size_t decoded = spec->exact ? spec->generate : 2 * LL_DECODE_STEPS;
-    return (double)spec->prompt + 10 * (double)decoded;
+    const size_t prefilled = spec->exact                           ? spec->batch * spec->prompt
+                             : spec->prompt >= LL_ESTIMATED_PROMPT ? 2 * LL_CHUNK
+                                                                   : spec->prompt;
+    return (double)prefilled + 10 * (double)decoded;
 }
 
 double ll_sweep_speed_work(const ll_sweep *sweep) {
     return (double)ll_speed_steps(&sweep->protocol->speed) * step_work(sweep);
 }
 
+/* What speed.csv and samples.csv begin with. */
+static void fill_model(ll_row *row, const ll_sweep *sweep) {
+    char resident[48];
+    const size_t layers = sweep->config.layers, kept = sweep->options->resident;
+    const ll_model_options wanted = ll_cmd_model_options(sweep->options, sweep->options->weights);
+    snprintf(resident, sizeof resident, "%zu/%zu", kept ? kept : layers, layers);
+    ll_row_text(row, "model_sha256", sweep->model_sha256);
+    ll_row_weights(row, sweep->options->weights, sweep->options->group);
+    ll_row_text(row, "kv", ll_kv_name(ll_kv_type_of(&wanted)));
+    ll_row_text(row, "resident", resident);
+    ll_row_int(row, "batch", sweep->protocol->speed.batch);
+}
+
 static void fill_key(ll_row *row, const ll_sweep *sweep, const ll_sweep_task *task) {
     const ll_speed_spec *spec = &sweep->protocol->speed;
     char isa[LL_CSV_CELL];
     ll_row_begin(row, &ll_speed_schema);
-    ll_row_text(row, "model_sha256", sweep->model_sha256);
-    ll_row_weights(row, sweep->options->weights, sweep->options->group);
+    fill_model(row, sweep);
     ll_row_text(row, "cpu", sweep->machine.cpu);
     ll_isa_text(&sweep->kernels, isa, sizeof isa);
     ll_row_text(row, "isa", isa);
@@ -58,6 +74,7 @@ static void fill_values(ll_row *row, const ll_speed *speed) {
     ll_row_real(row, "int8_share", speed->int8_share, 4);
     ll_row_real(row, "bandwidth_share", speed->bandwidth_share, 4);
     ll_row_real(row, "peak_gops", speed->limits.ops_per_s / 1e9, 5);
+    ll_row_real(row, "f32_peak_gops", speed->limits.f32_ops_per_s / 1e9, 5);
     ll_row_real(row, "bandwidth_gbs", speed->limits.bytes_per_s / 1e9, 5);
 }
 
@@ -67,7 +84,7 @@ static ll_status append_samples(ll_sweep *sweep, ll_csv *csv, const ll_sweep_tas
     for (size_t i = 0; i < speed->sample_count; i++) {
         const ll_speed_sample *sample = &speed->samples[i];
         ll_row_begin(&row, &ll_samples_schema);
-        ll_row_weights(&row, sweep->options->weights, sweep->options->group);
+        fill_model(&row, sweep);
         ll_row_int(&row, "prompt", sweep->protocol->speed.prompt);
         ll_row_int(&row, "generate", sweep->protocol->speed.generate);
         ll_row_text(&row, "kind", task->kind);
@@ -92,7 +109,8 @@ static ll_status measure(ll_sweep *sweep, const ll_sweep_task *task, ll_csv *sam
     LL_TRY(ll_speed_run(&speed, sweep->model, &task->mask, &sweep->protocol->speed, &sweep->progress,
                         sweep->error));
     fill_values(row, &speed);
-    ll_run_info_fill(row, sweep->model, sweep->options->seed);
+    ll_row_int(row, "weight_bytes", ll_model_weight_bytes(sweep->model));
+    ll_run_info_fill(row, sweep->model, sweep->model_name, sweep->options->seed);
     const ll_status status = append_samples(sweep, samples, task, &speed, row->cell[row->schema->count - 1]);
     ll_speed_free(&speed);
     return status;

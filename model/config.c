@@ -102,15 +102,13 @@ uint64_t ll_config_other_params(const ll_config *c) {
     return (c->tied ? 1 : 2) * embedding + c->hidden;
 }
 
-/* Llama 3.1's three bands by wavelength: short ones kept, long ones over factor, a linear blend between. */
+/* Llama 3.1's three bands by wavelength: short ones kept, long ones over factor, a blend between. The divisor is rounded
+ * to the f32 that GGUF files hold it in, so that both forms of a model give the same bits. */
 static double llama3_frequency(const ll_rope_scaling *r, double frequency) {
     const double pi = 3.14159265358979323846, turns = r->original_context * frequency / (2 * pi);
-    if (turns < r->low_factor)
-        return frequency / r->factor;
-    if (turns > r->high_factor)
-        return frequency;
-    const double kept = (turns - r->low_factor) / (r->high_factor - r->low_factor);
-    return (1 - kept) * frequency / r->factor + kept * frequency;
+    const double kept = fmin(1, fmax(0, (turns - r->low_factor) / (r->high_factor - r->low_factor)));
+    const double divisor = 1 / ((1 - kept) / r->factor + kept);
+    return frequency / (double)(float)divisor;
 }
 
 void ll_config_rope_frequencies(const ll_config *c, double *out) {

@@ -75,7 +75,10 @@ void ll_model_measure_limits(const ll_model *model, ll_limits *out);
 
 /* ---- sessions: sequences, each with a KV-cache for the kept attention layers ---- */
 typedef struct ll_session ll_session;
-enum { LL_MAX_BATCH = 4096 };
+enum {
+    LL_MAX_BATCH = 4096,
+    LL_CHUNK = 512, /* tokens of a prefill that go through the layers together */
+};
 
 /* capacity: positions, 1 .. config.context. LL_NO_RESOURCE when memory does not suffice. */
 ll_status ll_session_create(ll_session **out, const ll_model *model, const ll_mask *mask, size_t capacity,
@@ -83,8 +86,10 @@ ll_status ll_session_create(ll_session **out, const ll_model *model, const ll_ma
 /* batch sequences of capacity positions each. */
 ll_status ll_session_create_batch(ll_session **out, const ll_model *model, const ll_mask *mask, size_t batch,
                                   size_t capacity, ll_error *error);
-/* Bytes that such a session takes, buffers included. */
-uint64_t ll_session_bytes(const ll_model *model, const ll_mask *mask, size_t batch, size_t capacity);
+/* Bytes that such a session of the full model takes, buffers included, from the shape alone. UINT64_MAX: no memory to find
+ * out. */
+uint64_t ll_config_session_bytes(const ll_config *config, const ll_model_options *options, size_t batch,
+                                 size_t capacity);
 void ll_session_destroy(ll_session *session); /* NULL is fine */
 /* The sequence (0 at first) that reset, depth, forward and skip_to are about. */
 void ll_session_select(ll_session *session, size_t sequence);

@@ -117,12 +117,23 @@ static ll_status begin(ll_session **out, const ll_model *model, const ll_mask *m
     return LL_OK;
 }
 
-uint64_t ll_session_bytes(const ll_model *model, const ll_mask *mask, size_t batch, size_t capacity) {
-    ll_session *s;
-    if (begin(&s, model, mask, batch, capacity, NULL) != LL_OK)
-        return UINT64_MAX;
-    const uint64_t bytes = s->arena.used;
+uint64_t ll_config_session_bytes(const ll_config *config, const ll_model_options *options, size_t batch,
+                                 size_t capacity) {
+    const ll_mask full = {0};
+    uint64_t bytes = UINT64_MAX;
+    ll_session *s = NULL;
+    ll_machine machine;
+    ll_model *model = calloc(1, sizeof *model);
+    if (model && ll_model_select_kernels(&model->kernels, options->isa, NULL) == LL_OK &&
+        ll_machine_probe(&machine, "", NULL) == LL_OK) {
+        model->config = *config;
+        model->options = *options;
+        model->options.threads = options->threads ? options->threads : machine.threads;
+        if (begin(&s, model, &full, batch, capacity, NULL) == LL_OK)
+            bytes = s->arena.used;
+    }
     ll_session_destroy(s);
+    free(model);
     return bytes;
 }
 

@@ -13,10 +13,7 @@ struct ll_model {
     ll_weights weights;
 };
 
-enum {
-    LL_CHUNK = 512,    /* tokens that go through the layers together */
-    LL_ROW_BLOCK = 32, /* query rows of one attention task */
-};
+enum { LL_ROW_BLOCK = 32 }; /* query rows of one attention task */
 
 struct ll_session {
     const ll_model *model;

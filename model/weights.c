@@ -66,6 +66,15 @@ static size_t resident_layers(const ll_weights_source *source) {
     return asked && asked < layers ? asked : layers;
 }
 
+/* Dropped modules have no weights, but where other blocks run on them. */
+static bool keeps_attention(const ll_weights_source *source, size_t layer) {
+    return !source->config->dropped.attn[layer] || resident_layers(source) < source->config->layers;
+}
+
+static bool keeps_mlp(const ll_weights_source *source, size_t layer) {
+    return !source->config->dropped.mlp[layer] || resident_layers(source) < source->config->layers;
+}
+
 /* Synthetic embeddings are what a downloaded model's are. */
 static void embedding_form(const ll_weights_source *source, ll_weights *w) {
     const ll_tensor *embedding =
@@ -81,9 +90,9 @@ static void lay_out(const ll_weights_source *source, ll_weights *w) {
     const size_t resident = resident_layers(source);
     for (size_t i = 0; i < c->layers; i++) {
         w->layer[i] = i < resident ? (ll_layer_weights){0} : w->layer[i % resident];
-        if (i < resident && !c->dropped.attn[i])
+        if (i < resident && keeps_attention(source, i))
             take_attention(source, &w->arena, &w->layer[i]);
-        if (i < resident && !c->dropped.mlp[i])
+        if (i < resident && keeps_mlp(source, i))
             take_mlp(source, &w->arena, &w->layer[i]);
     }
     w->final_norm = ll_arena_take(&w->arena, c->hidden * sizeof(float));
@@ -170,15 +179,14 @@ static ll_status pack_matrix(const ll_weights_source *source, ll_matrix matrix, 
 }
 
 static ll_status pack_all(const ll_weights_source *source, const ll_weights *w) {
-    const ll_config *c = source->config;
     const size_t resident = resident_layers(source);
     for (size_t i = 0; i < resident; i++) {
         const ll_layer_weights *layer = &w->layer[i];
-        if (!c->dropped.attn[i]) {
+        if (keeps_attention(source, i)) {
             LL_TRY(pack_matrix(source, LL_MATRIX_QKV, i, &layer->qkv));
             LL_TRY(pack_matrix(source, LL_MATRIX_O, i, &layer->o));
         }
-        if (!c->dropped.mlp[i]) {
+        if (keeps_mlp(source, i)) {
             LL_TRY(pack_matrix(source, LL_MATRIX_GATE_UP, i, &layer->gate_up));
             LL_TRY(pack_matrix(source, LL_MATRIX_DOWN, i, &layer->down));
         }

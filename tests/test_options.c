@@ -179,7 +179,7 @@ static void test_names(void) {
     refused("quality m --windw 8", "did you mean --window?");
     refused("quality m --qqqqqqqqqqqq", "quality --help lists them");
     refused("quality m -x", "has no option -x");
-    refused("plan m --drop attn:1", "plan takes no --drop (info, generate, quality, speed: yes)");
+    refused("plan m --drop attn:1", "plan takes no --drop (info, generate, quality, speed, export: yes)");
     refused("tokenize m --isa ref", "takes no --isa");
     refused("report d --seed 1", "takes no --seed");
 }

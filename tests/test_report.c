@@ -62,6 +62,7 @@ static void add_quality(const quality_row *q) {
     ll_row_begin(&row, &ll_quality_schema);
     fill_run(&row, "2026-01-02T03:04:05Z");
     ll_row_text(&row, "weights", q->weights);
+    ll_row_text(&row, "kv", strcmp(q->weights, "f32") == 0 ? "f32" : "bf16");
     if (strcmp(q->weights, "int8") == 0)
         ll_row_int(&row, "group", 128);
     ll_row_text(&row, "data_file", "text.txt");
@@ -80,12 +81,19 @@ static void add_quality(const quality_row *q) {
     append(&ll_quality_schema, &row);
 }
 
+static const char *speed_model = "NA", *speed_source = "real";
+
 static void add_speed(const speed_row *s) {
     ll_row row;
     ll_row_begin(&row, &ll_speed_schema);
     fill_run(&row, "2026-01-03T00:00:00Z");
     ll_row_text(&row, "weights", "int8");
     ll_row_int(&row, "group", 128);
+    ll_row_text(&row, "kv", "bf16");
+    ll_row_int(&row, "batch", 4);
+    ll_row_text(&row, "resident", "6/6");
+    ll_row_text(&row, "model", speed_model);
+    ll_row_text(&row, "source", speed_source);
     ll_row_int(&row, "prompt", 512);
     ll_row_int(&row, "generate", 64);
     ll_row_text(&row, "method", "estimated");
@@ -235,7 +243,9 @@ static void test_header(void) {
         "| model | model 001122334455 (SHA-256 " SHA ") |\n",
         "| weights | int8 in groups of 128 |\n",
         "| quality | text.txt (SHA-256 NA): whole-windows of 512 tokens, 8 from window 3; 4088 tokens",
-        "| speed | prompt of 512 tokens, then 64 generated; estimated; 5 pairs of runs |\n",
+        "| speed | prompt of 512 tokens, then 64 generated; batch 4; bf16 KV-cache; estimated; 5 pairs of "
+        "runs; blocks with "
+        "weights of their own: 6/6 |\n",
         "| calibration | c4.jsonl (SHA-256 NA): 16 documents of up to 256 tokens; NA tokens |\n",
         "| CPU | Some CPU \\| 2 GHz |\n",
         "| ISA | ref |\n",
@@ -303,7 +313,25 @@ static void test_parts(void) {
     CHECK_MSG(ll_report_write(folder, out, NULL, &error) == LL_OK, "%s", error.text);
     CHECK(has_plot("speedup") && !has_plot("quality"));
     text = read_report();
-    CHECK_CONTAINS(text, "| attn | 1 | NA | NA | NA | 1.500 | 1.510 | 1.490 | NA | 1.0 KiB (50%) | NA |\n");
+    CHECK_CONTAINS(text, "| attn | 1 | 1.500 | 1.510 | 1.490 | NA | 1.0 KiB (50%) |\n");
+    free(text);
+
+    begin("synthetic");
+    speed_model = "llama2-13b";
+    speed_source = "synthetic";
+    add_speed(&(speed_row){"none", 0, "none", 1, 1, 1, 1, 2048});
+    add_speed(&(speed_row){"attn", 8, "attn:1-8", 1.25, NAN, NAN, 1.2, 1024});
+    add_speed(&(speed_row){"attn", 9, "attn:1-9", 1.5, NAN, NAN, 1.2, 1024});
+    speed_model = "NA";
+    speed_source = "real";
+    CHECK_MSG(ll_report_write(folder, out, NULL, &error) == LL_OK, "%s", error.text);
+    text = read_report();
+    CHECK_CONTAINS(text, "# Dropping layers of llama2-13b, synthetic weights\n");
+    CHECK_CONTAINS(text, "synthetic: random numbers of the true shape |\n");
+    CHECK_CONTAINS(text, "| kind | dropped | speedup | prefill | decode | predicted | paper | KV-cache |\n");
+    CHECK_CONTAINS(text, "| attn | 8 | 1.250 | 1.260 | 1.240 | 1.200 | 1.13 | 1.0 KiB (50%) |\n");
+    CHECK_CONTAINS(text, "| attn | 9 | 1.500 | 1.510 | 1.490 | 1.200 | NA | 1.0 KiB (50%) |\n");
+    CHECK(!strstr(text, "perplexity") && !strstr(text, "lowest importance"));
     free(text);
 
     begin("full-model-only");

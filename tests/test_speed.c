@@ -24,15 +24,19 @@ static void test_spread(void) {
     CHECK(s.median == 7 && s.q1 == 7 && s.q3 == 7);
 }
 
-static ll_model *load(ll_weights_kind weights) {
+static ll_model *load_toy(const ll_toy *toy, ll_weights_kind weights) {
     char path[256];
-    const ll_toy toy = ll_toy_default();
     ll_model *model = NULL;
     snprintf(path, sizeof path, "%s/toy.gguf", ll_test_folder());
     const ll_model_options options = {.weights = weights, .group = 128, .threads = 2};
-    if (ll_toy_write(path, &toy, NULL) && ll_model_load(&model, path, &options, &error) != LL_OK)
+    if (ll_toy_write(path, toy, NULL) && ll_model_load(&model, path, &options, &error) != LL_OK)
         ll_test_fail(__FILE__, __LINE__, "%s", error.text);
     return model;
+}
+
+static ll_model *load(ll_weights_kind weights) {
+    const ll_toy toy = ll_toy_default();
+    return load_toy(&toy, weights);
 }
 
 static ll_speed measure(const ll_model *model, const char *drop, const ll_speed_spec *spec) {
@@ -49,7 +53,7 @@ static ll_speed measure(const ll_model *model, const char *drop, const ll_speed_
 static void test_alone(void) {
     ll_model *model = load(LL_WEIGHTS_INT8);
     REQUIRE(model);
-    const ll_speed_spec spec = {.prompt = 20, .generate = 100, .repetitions = 3};
+    const ll_speed_spec spec = {.prompt = 20, .generate = 100, .repetitions = 3, .batch = 1};
     ll_speed speed = measure(model, "none", &spec);
     CHECK(speed.speedup.median == 1 && speed.speedup.q1 == 1 && speed.speedup_decode.q3 == 1 &&
           speed.predicted == 1);
@@ -65,7 +69,7 @@ static void test_alone(void) {
 static void test_pairs(void) {
     ll_model *model = load(LL_WEIGHTS_INT8);
     REQUIRE(model);
-    const ll_speed_spec spec = {.prompt = 10, .generate = 9, .repetitions = 2, .exact = true};
+    const ll_speed_spec spec = {.prompt = 10, .generate = 9, .repetitions = 2, .batch = 1, .exact = true};
     ll_speed speed = measure(model, "attn:1", &spec);
     CHECK(speed.sample_count == 8);
     for (size_t i = 0; i < speed.sample_count; i++) {
@@ -79,14 +83,58 @@ static void test_pairs(void) {
     const ll_cost a = ll_model_cost(model, &full), b = ll_model_cost(model, &mask);
     const double bytes_a = a.weight_bytes + 15 * a.kv_bytes, bytes_b = b.weight_bytes + 15 * b.kv_bytes;
     CHECK(near(speed.predicted_decode, bytes_a / bytes_b) && near(speed.bytes_per_token, bytes_b));
-    const double ops_a = (a.linear_ops - a.head_ops) * 10 + a.head_ops + a.attention_ops * 55;
-    const double ops_b = (b.linear_ops - b.head_ops) * 10 + b.head_ops + b.attention_ops * 55;
-    CHECK(near(speed.predicted_prefill, ops_a / ops_b));
-    const double peak = speed.limits.ops_per_s, bandwidth = speed.limits.bytes_per_s;
-    CHECK(near(speed.predicted,
-               (ops_a / peak + 9 * bytes_a / bandwidth) / (ops_b / peak + 9 * bytes_b / bandwidth)));
+    const double peak = speed.limits.ops_per_s, f32_peak = speed.limits.f32_ops_per_s,
+                 bandwidth = speed.limits.bytes_per_s;
+    const double linear_a = (a.linear_ops - a.head_ops) * 10 + a.head_ops,
+                 linear_b = (b.linear_ops - b.head_ops) * 10 + b.head_ops;
+    const double prefill_a = linear_a / peak + a.attention_ops * 55 / f32_peak,
+                 prefill_b = linear_b / peak + b.attention_ops * 55 / f32_peak;
+    CHECK(near(speed.predicted_prefill, prefill_a / prefill_b));
+    CHECK(
+        near(speed.predicted, (prefill_a + 9 * bytes_a / bandwidth) / (prefill_b + 9 * bytes_b / bandwidth)));
     CHECK(speed.kv_bytes ==
           2 * 2 * 32 * 2 * 8 * 2); /* two layers of K and V, 32 positions, 2 heads of 8, bf16 */
+    ll_speed_free(&speed);
+    ll_model_destroy(model);
+}
+
+/* Three sequences: prefills in turn, decode together; a step reads the weights once and three caches. */
+static void test_batch(void) {
+    ll_model *model = load(LL_WEIGHTS_INT8);
+    REQUIRE(model);
+    const ll_speed_spec exact = {.prompt = 10, .generate = 9, .repetitions = 1, .batch = 3, .exact = true};
+    ll_speed speed = measure(model, "none", &exact);
+    CHECK(speed.sample_count == 4 && strcmp(speed.samples[2].phase, "prefill") == 0 &&
+          strcmp(speed.samples[3].phase, "decode") == 0 && speed.samples[3].tokens == 9);
+    const ll_mask full = {0};
+    const ll_cost cost = ll_model_cost(model, &full);
+    CHECK(near(speed.bytes_per_token, cost.weight_bytes / 3 + 15 * cost.kv_bytes));
+    CHECK(speed.kv_bytes == 3 * 3 * 2 * 32 * 2 * 8 * 2);
+    const double prefill = speed.samples[0].seconds + speed.samples[1].seconds + speed.samples[2].seconds;
+    CHECK(near(speed.prefill_tokens_per_s, 30 / prefill));
+    CHECK(near(speed.decode_tokens_per_s, 27 / speed.samples[3].seconds));
+    ll_speed_free(&speed);
+    const ll_speed_spec estimated = {.prompt = 10, .generate = 9, .repetitions = 1, .batch = 3};
+    speed = measure(model, "none", &estimated);
+    CHECK(speed.sample_count == 2 && near(speed.prefill_tokens_per_s, 10 / speed.samples[0].seconds));
+    ll_speed_free(&speed);
+    ll_model_destroy(model);
+}
+
+/* Of a long prompt the first and the last chunk are timed, and a token's mean time is the mean of theirs. */
+static void test_long_prompt(void) {
+    ll_toy toy = ll_toy_default();
+    toy.context = LL_ESTIMATED_PROMPT + 100;
+    ll_model *model = load_toy(&toy, LL_WEIGHTS_INT8);
+    REQUIRE(model);
+    const ll_speed_spec spec = {
+        .prompt = LL_ESTIMATED_PROMPT + 50, .generate = 5, .repetitions = 1, .batch = 1};
+    ll_speed speed = measure(model, "none", &spec);
+    CHECK(speed.sample_count == 3);
+    const ll_speed_sample *s = speed.samples;
+    CHECK(s[0].depth == 0 && s[1].depth == spec.prompt - LL_CHUNK && s[0].tokens == LL_CHUNK &&
+          s[1].tokens == LL_CHUNK);
+    CHECK(near(speed.prefill_tokens_per_s, 2 * LL_CHUNK / (s[0].seconds + s[1].seconds)));
     ll_speed_free(&speed);
     ll_model_destroy(model);
 }
@@ -94,10 +142,10 @@ static void test_pairs(void) {
 static void test_f32(void) {
     ll_model *model = load(LL_WEIGHTS_F32);
     REQUIRE(model);
-    const ll_speed_spec spec = {.prompt = 5, .generate = 3, .repetitions = 1},
-                        none = {.prompt = 5, .generate = 3};
+    const ll_speed_spec spec = {.prompt = 5, .generate = 3, .repetitions = 1, .batch = 1},
+                        none = {.prompt = 5, .generate = 3, .batch = 1};
     ll_speed speed = measure(model, "mlp:0", &spec);
-    CHECK(isnan(speed.int8_share) && isnan(speed.predicted) && speed.predicted_decode > 1);
+    CHECK(isnan(speed.int8_share) && speed.predicted > 1 && speed.predicted_decode > 1);
     ll_speed_free(&speed);
     const ll_mask full = {0};
     CHECK(ll_speed_run(&speed, model, &full, &none, NULL, &error) == LL_BAD_USAGE);
@@ -109,6 +157,8 @@ int main(int argc, char **argv) {
     ll_test_run("speed/median and quartiles", test_spread);
     ll_test_run("speed/the full model alone", test_alone);
     ll_test_run("speed/pairs and predictions", test_pairs);
+    ll_test_run("speed/three sequences", test_batch);
+    ll_test_run("speed/a long prompt from two chunks", test_long_prompt);
     ll_test_run("speed/f32 has no int8 share", test_f32);
     return ll_test_end();
 }

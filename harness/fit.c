@@ -1,0 +1,111 @@
+#include "fit.h"
+#include "cmd.h"
+#include "needs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static uint64_t sum(uint64_t a, uint64_t b) {
+    uint64_t total;
+    return __builtin_add_overflow(a, b, &total) ? UINT64_MAX : total;
+}
+
+static uint64_t weights_of(const ll_fit_request *r, size_t resident) {
+    ll_model_options options = *r->options;
+    options.resident = resident;
+    return ll_config_weight_bytes(r->shape, &options);
+}
+
+static uint64_t sessions_of(const ll_fit_request *r, size_t batch) {
+    const uint64_t one = ll_config_session_bytes(r->shape, r->options, batch, r->capacity);
+    uint64_t all;
+    return __builtin_mul_overflow(one, (uint64_t)r->arms, &all) ? UINT64_MAX : all;
+}
+
+static bool fits(const ll_fit *fit) {
+    return sum(sum(fit->weights, fit->sessions), LL_NEEDS_RESERVE) <= fit->available;
+}
+
+/* The most blocks whose weights fit beside the sessions. */
+static void shrink_weights(ll_fit *fit, const ll_fit_request *r) {
+    while (!fits(fit) && fit->resident > LL_NEEDS_RESIDENT_MIN && fit->sessions < fit->available) {
+        fit->resident--;
+        fit->weights = weights_of(r, fit->resident);
+    }
+}
+
+static void grow_batch(ll_fit *fit, const ll_fit_request *r) {
+    size_t good = 1, bad = LL_MAX_BATCH + 1;
+    while (bad - good > 1) {
+        ll_fit tried = *fit;
+        tried.batch = good + (bad - good) / 2;
+        tried.sessions = sessions_of(r, tried.batch);
+        if (fits(&tried)) {
+            good = tried.batch;
+            *fit = tried;
+        } else {
+            bad = tried.batch;
+        }
+    }
+}
+
+static ll_status refuse(const ll_fit *fit, const ll_fit_request *r, ll_error *error) {
+    char weights[LL_BYTES_TEXT], sessions[LL_BYTES_TEXT], reserve[LL_BYTES_TEXT], available[LL_BYTES_TEXT];
+    ll_cmd_bytes_text(fit->weights, weights);
+    ll_cmd_bytes_text(fit->sessions, sessions);
+    ll_cmd_bytes_text(LL_NEEDS_RESERVE, reserve);
+    ll_cmd_bytes_text(fit->available, available);
+    return ll_fail(error, LL_NO_RESOURCE,
+                   "needs %s of weights%s, %s of KV-cache and buffers (%zu positions, batch %zu, %zu "
+                   "model%s) and %s beside; "
+                   "%s are available: ask for fewer tokens, a smaller --batch%s",
+                   weights, fit->resident < r->shape->layers ? " though only some blocks are kept" : "",
+                   sessions, r->capacity, fit->batch, r->arms, r->arms > 1 ? "s: full and dropped" : "",
+                   reserve, available,
+                   r->synthetic ? " or --kv int8" : ", --kv int8, or --synthetic --resident for speed alone");
+}
+
+ll_status ll_fit_find(ll_fit *out, const ll_fit_request *r, ll_error *error) {
+    ll_machine machine;
+    LL_TRY(ll_machine_probe(&machine, "", error));
+    const size_t asked = r->options->resident, layers = r->shape->layers;
+    *out = (ll_fit){.available = machine.available,
+                    .resident = asked && asked < layers ? asked : layers,
+                    .batch = r->batch == LL_BATCH_MAX ? 1 : r->batch};
+    out->weights = weights_of(r, out->resident);
+    out->sessions = sessions_of(r, out->batch);
+    if (r->synthetic && !asked)
+        shrink_weights(out, r);
+    if (r->batch == LL_BATCH_MAX && fits(out))
+        grow_batch(out, r);
+    return fits(out) ? LL_OK : refuse(out, r, error);
+}
+
+void ll_fit_say(const ll_fit *fit, const ll_fit_request *r) {
+    char weights[LL_BYTES_TEXT], sessions[LL_BYTES_TEXT], available[LL_BYTES_TEXT];
+    ll_cmd_bytes_text(fit->weights, weights);
+    ll_cmd_bytes_text(fit->sessions, sessions);
+    ll_cmd_bytes_text(fit->available, available);
+    fprintf(stderr, "needs %s of weights and %s of KV-cache and buffers; %s are available", weights, sessions,
+            available);
+    if (r->batch == LL_BATCH_MAX)
+        fprintf(stderr, "; the largest batch that fits is %zu", fit->batch);
+    if (fit->resident < r->shape->layers)
+        fprintf(stderr,
+                "; resident=%zu/%zu: the weights of %zu blocks are kept, the others run on them in turn",
+                fit->resident, r->shape->layers, fit->resident);
+    fputc('\n', stderr);
+}
+
+uint64_t ll_peak_memory(void) {
+    char line[256];
+    uint64_t kib = 0;
+    FILE *file = fopen("/proc/self/status", "re");
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            (void)sscanf(line + 6, "%" SCNu64, &kib);
+    if (file)
+        fclose(file);
+    return kib * 1024;
+}

@@ -1,0 +1,118 @@
+#include "protocol.h"
+#include "paper.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define EACH_KIND(...)                                                                                       \
+    {                                                                                                        \
+        [LL_ATTN] = {__VA_ARGS__}, [LL_MLP] = {__VA_ARGS__}, [LL_BLOCK] = {__VA_ARGS__}, [LL_JOINT] = {      \
+            __VA_ARGS__                                                                                      \
+        }                                                                                                    \
+    }
+
+static const ll_protocol quick = {
+    .name = "quick",
+    .samples = 32,
+    .length = 512,
+    .max_windows = 8,
+    .counts = EACH_KIND({4, 8, 12}, 3),
+    .speed = {.prompt = 512, .generate = 512, .repetitions = 3},
+};
+
+static const ll_protocol full = {
+    .name = "full",
+    .samples = 256,
+    .length = 2048,
+    .max_windows = 64,
+    .counts = EACH_KIND({2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24}, 12),
+    .speed = {.prompt = 2048, .generate = 2048, .repetitions = 5},
+};
+
+/* Of a model that takes minutes for what a small one does in seconds: the paper's generation; counts come from its tables. */
+static const ll_protocol paper = {
+    .name = "paper",
+    .samples = 32,
+    .length = 512,
+    .max_windows = 8,
+    .speed = {.prompt = 2048, .generate = 2048, .repetitions = 3},
+};
+
+/* The same in minutes: one number that all of its tables have. */
+static const ll_protocol paper_quick = {
+    .name = "quick",
+    .samples = 8,
+    .length = 256,
+    .max_windows = 2,
+    .counts = {[LL_ATTN] = {{8}, 1}, [LL_MLP] = {{8}, 1}, [LL_BLOCK] = {{8}, 1}},
+    .speed = {.prompt = 512, .generate = 512, .repetitions = 2},
+};
+
+static int by_size(const void *a, const void *b) {
+    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Counts of the paper's tables for the model; false: it has none. */
+static bool paper_counts(const ll_paper *tables, const char *model, ll_counts counts[LL_DROP_KINDS]) {
+    size_t total = 0;
+    for (int kind = 0; kind < LL_DROP_KINDS; kind++) {
+        counts[kind].total =
+            ll_paper_counts(tables, model, (ll_drop_kind)kind, counts[kind].count, LL_MAX_COUNTS);
+        total += counts[kind].total;
+    }
+    return total > 0;
+}
+
+static ll_status choose(ll_protocol *out, const ll_options *options, ll_error *error) {
+    if (options->full) {
+        *out = full;
+        return LL_OK;
+    }
+    ll_paper *tables = malloc(sizeof *tables);
+    if (!tables)
+        return ll_fail(error, LL_NO_RESOURCE, "no memory for the paper's tables");
+    ll_protocol of_paper = paper;
+    const ll_status status = ll_paper_load(tables, NULL, error);
+    const bool published = status == LL_OK && paper_counts(tables, options->model, of_paper.counts);
+    free(tables);
+    *out = !published ? quick : options->quick ? paper_quick : of_paper;
+    return status;
+}
+
+static void take_counts(ll_protocol *p, const ll_options *options) {
+    for (int kind = 0; options->count_total && kind < LL_DROP_KINDS; kind++) {
+        p->counts[kind].total = options->count_total;
+        memcpy(p->counts[kind].count, options->counts, sizeof options->counts);
+        qsort(p->counts[kind].count, options->count_total, sizeof *options->counts, by_size);
+    }
+}
+
+static size_t either(size_t asked, size_t standard) {
+    return asked ? asked : standard;
+}
+
+ll_status ll_protocol_of(ll_protocol *out, const ll_options *options, ll_error *error) {
+    if (options->full && options->quick)
+        return ll_fail(error, LL_BAD_USAGE, "--quick and --full are two protocols; choose one");
+    LL_TRY(choose(out, options, error));
+    out->samples = either(options->samples, out->samples);
+    out->length = either(options->length, out->length);
+    out->window = options->window;
+    out->first_window = options->first_window;
+    out->max_windows = either(options->max_windows, out->max_windows);
+    out->speed.prompt = either(options->prompt, out->speed.prompt);
+    out->speed.generate = either(either(options->generate, options->prompt), out->speed.generate);
+    out->speed.repetitions = either(options->repetitions, out->speed.repetitions);
+    out->speed.batch = options->batch;
+    out->speed.exact = options->exact;
+    take_counts(out, options);
+    return LL_OK;
+}
+
+size_t ll_protocol_rows(const ll_protocol *protocol) {
+    size_t rows = 1;
+    for (int kind = 0; kind < LL_DROP_KINDS; kind++)
+        rows += protocol->counts[kind].total;
+    return rows;
+}

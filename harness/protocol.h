@@ -1,0 +1,25 @@
+/* What a sweep measures: texts, numbers of dropped modules, timings. */
+#ifndef LL_PROTOCOL_H
+#define LL_PROTOCOL_H
+#include "options.h"
+#include "speed.h"
+
+typedef struct {
+    size_t count[LL_MAX_COUNTS]; /* modules dropped, ascending */
+    size_t total;
+} ll_counts;
+
+typedef struct {
+    const char *name;       /* "quick", "full", "paper" */
+    size_t samples, length; /* calibration documents, tokens of one */
+    size_t window, first_window, max_windows;
+    ll_counts counts[LL_DROP_KINDS]; /* of each kind; the full model is always run */
+    ll_speed_spec speed;
+} ll_protocol;
+
+/* The protocol that the options name, with what they say otherwise. Without a name: of a model that the paper has tables of,
+ * the paper's numbers of modules and its generation of 2,048 + 2,048 tokens; else the quick one. */
+ll_status ll_protocol_of(ll_protocol *out, const ll_options *options, ll_error *error);
+/* Rows of quality or of speed: the full model's and every drop's. */
+size_t ll_protocol_rows(const ll_protocol *protocol);
+#endif
