@@ -212,6 +212,12 @@ static ll_status read_file(reader *r) {
 static ll_status check_kind(const reader *r) {
     static const char *const names[] = {"0", "unigram", "BPE", "word", "char"};
     enum { BPE = 2 };
+    if (!r->count)
+        return ll_fail(
+            r->error, LL_BAD_INPUT,
+            "%s: holds no pieces, so it is no SentencePiece model (a list of ranks, as of Llama 3, is "
+            "another format); put the model's tokenizer.json beside it",
+            r->name);
     if (r->model_type != BPE)
         return ll_fail(r->error, LL_BAD_INPUT,
                        "%s: its model_type is %s, expected BPE; take a model with such a tokenizer", r->name,
