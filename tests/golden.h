@@ -23,8 +23,8 @@ typedef struct {
 } ll_golden_tokens;
 
 bool ll_golden_tokens_load(ll_golden_tokens *out); /* by the default model's vocabulary */
-/* By the small vocabulary in tests/golden/vocab-<pre>.gguf (no embedding to speak of); pre is gpt-2 or
- * llama-bpe. */
+/* By a tokenizer of tests/golden/README.md: pre is gpt-2 or llama-bpe (vocab-<pre>.gguf, no embedding to speak of), a small
+ * one's name (tokenizer-<pre>/) or a published one's (tokenizers.list). */
 bool ll_golden_tokens_load_pre(ll_golden_tokens *out, const char *pre);
 void ll_golden_tokens_free(ll_golden_tokens *tokens);
 
