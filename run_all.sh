@@ -6,14 +6,20 @@ cd "$(dirname "$0")" || exit 3
 
 usage() {
     cat <<'END'
-usage: ./run_all.sh [MODEL] [--full] [--out DIR]
+usage: ./run_all.sh [MODEL] [--quick | --full] [--synthetic] [--out DIR] [-- SWEEP OPTIONS]
 
 Drops attention layers, MLP layers and blocks out of MODEL and measures what that costs in quality and gains in speed.
 Prints the table, and where its CSV and plots lie. Run again, it does only what is missing.
 
-  MODEL      a name of model/models.def (tools/fetch_model.sh --list) or the path of a .gguf file; default: smollm2-135m
-  --full     the full protocol (more texts, more plans; hours) instead of the quick one (minutes)
-  --out DIR  where results go; default: out/MODEL/quick or out/MODEL/full
+  MODEL        a name of model/models.def (tools/fetch_model.sh --list), the path of a .gguf file, or a folder in Hugging
+               Face form; default: smollm2-135m
+  --quick      minutes: the default but for models of the paper's tables
+  --full       hours: more texts, more plans
+               (without either, a model of the paper's tables gets the paper's numbers of modules and 2,048 + 2,048 tokens)
+  --synthetic  random weights of MODEL's true shape: speed and memory, no quality. What happens anyway for a listed model
+               whose weights are neither here nor in any package
+  --out DIR    where results go; default: out/MODEL/PROTOCOL
+  --           what follows goes to the sweep as it is: --exact, --batch 4, --kv int8, --counts 8,16 (layerlab sweep --help)
 
 Exit: 0 done; 1 bad input; 2 bad usage; 3 something is missing here (memory, disk, network, packages).
 END
@@ -24,21 +30,26 @@ misuse() {
 }
 
 model=
-protocol=quick
 out=
+options=()
 while [ $# -gt 0 ]; do
     case "$1" in
     -h | --help)
         usage
         exit 0
         ;;
-    --full) protocol=full ;;
+    --quick | --full | --synthetic) options+=("$1") ;;
     --out)
         [ -n "${2:-}" ] || misuse "--out needs a folder"
         out=$2
         shift
         ;;
     --out=?*) out=${1#--out=} ;;
+    --)
+        shift
+        options+=("$@")
+        break
+        ;;
     -*) misuse "unknown option $1 (see --help)" ;;
     *)
         [ -z "$model" ] || misuse "one model at a time: $model, $1"
@@ -50,30 +61,31 @@ done
 
 # Paths are the caller's, wherever this script lies.
 absolute() { case "$1" in /*) echo "$1" ;; *) echo "$from/$1" ;; esac; }
-[ -z "$out" ] || out=$(absolute "$out")
+[ -z "$out" ] || options+=(--out "$(absolute "$out")")
 
 names=$(tools/fetch_model.sh --list)
 [ -n "$model" ] || model=${names%% *}
-case "$model" in
-*/* | *.gguf)
+fetch=
+if [[ " $names " == *" $model "* ]]; then
+    [[ " ${options[*]-} " == *" --synthetic "* ]] || fetch=$model
+elif [ -e "$(absolute "$model")" ]; then
     model=$(absolute "$model")
-    [ -f "$model" ] || { echo "run_all.sh: no file $model" >&2; exit 1; }
+elif [[ "$model" == */* || "$model" == *.gguf ]]; then
+    echo "run_all.sh: nothing at $model" >&2
+    exit 1
+else
+    misuse "no model named '$model'; models: $names (or the path of a .gguf file or a folder)"
+fi
+
+# What a package cannot bring is measured without weights; the first line says so.
+if [ -n "$fetch" ] && ! said=$(tools/fetch_model.sh --check "$fetch" 2>&1); then
+    echo "run_all.sh: SYNTHETIC weights: speed and memory of $model's true shape, no quality. For all of it: ${said#fetch_model: }"
     fetch=
-    ;;
-*)
-    [[ " $names " == *" $model "* ]] || misuse "no model named '$model'; models: $names (or the path of a .gguf file)"
-    fetch=$model
-    ;;
-esac
-if [ -z "$out" ]; then
-    name=${model##*/}
-    out=out/${name%.gguf}/$protocol
+    options+=(--synthetic)
 fi
 
 tools/deps.sh || exit
 # A newer compiler's new warnings are no reason to stop a newcomer.
 make WERROR= layerlab || { echo "run_all.sh: the build failed (above)" >&2; exit 3; }
 [ -z "$fetch" ] || tools/fetch_model.sh "$fetch" || exit
-options=()
-[ "$protocol" = quick ] || options=(--full)
-exec build/layerlab sweep "$model" --out "$out" "${options[@]}"
+exec build/layerlab sweep "$model" "${options[@]}"

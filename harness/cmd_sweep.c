@@ -33,8 +33,10 @@ ll_status ll_cmd_sweep(const ll_options *options, ll_error *error) {
     char standard[LL_CMD_PATH];
     ll_protocol protocol;
     LL_TRY(ll_protocol_of(&protocol, options, error));
-    snprintf(standard, sizeof standard, "out/%s/%s%s", ll_file_name(options->model),
-             options->synthetic ? "synthetic-" : "", protocol.name);
+    char label[LL_CSV_CELL];
+    ll_model_label(options->model, label);
+    snprintf(standard, sizeof standard, "out/%s/%s%s", label, options->synthetic ? "synthetic-" : "",
+             protocol.name);
     const char *folder = options->out ? options->out : standard;
     size_t computed = 0;
     LL_TRY(ll_sweep_run(options, &protocol, folder, &computed, error));

