@@ -187,11 +187,24 @@ static void test_gguf_types(void) {
         ll_toy toy = ll_toy_default();
         char path[PATH];
         toy.type = TYPES[i];
+        toy.vocab = 257;                     /* of the packed formats, no multiple of the alignment */
         toy.extra_tensor = "something.else"; /* that no role uses; it stays */
         snprintf(path, sizeof path, "%s", new_path(".gguf"));
         REQUIRE(ll_toy_write(path, &toy, NULL));
         check_export(path, ".gguf", "block:0+mlp:2", toy.layers);
     }
+}
+
+/* More bytes than are written at a time. */
+static void test_large_tensor(void) {
+    ll_toy toy = ll_toy_default();
+    char source[PATH];
+    ll_export_result result;
+    toy.vocab = 40001;
+    snprintf(source, sizeof source, "%s", new_path(".gguf"));
+    REQUIRE(ll_toy_write(source, &toy, NULL));
+    export_to(source, new_path(".gguf"), "mlp:1", &result);
+    CHECK(result.bytes > 5000000);
 }
 
 /* ---- what an export says ---- */
@@ -320,6 +333,7 @@ int main(int argc, char **argv) {
     ll_test_run("export/hf", test_hf);
     ll_test_run("export/hf shards", test_hf_shards);
     ll_test_run("export/gguf types", test_gguf_types);
+    ll_test_run("export/large tensor", test_large_tensor);
     ll_test_run("export/arrays of one item a block", test_per_layer_arrays);
     ll_test_run("export/alignment", test_alignment);
     ll_test_run("export/twice", test_twice);
