@@ -5,6 +5,7 @@ repository's top folder, after tools/fetch_tokenizers.sh:
     python tests/golden/make_tokenizers.py [small|published ...]
 """
 
+import base64
 import hashlib
 import io
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import sentencepiece
+import tiktoken
 from gguf import GGUFWriter
 from sentencepiece import sentencepiece_model_pb2
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
@@ -109,6 +111,22 @@ def by_sentencepiece(path):
         return [model.piece_to_id(f"<0x{byte:02X}>")]  # the unknown one where there are no bytes
 
     return model.encode, byte_id
+
+
+# Llama 3.1's, in the order of their ids.
+LLAMA3_SPECIAL = [
+    "<|begin_of_text|>", "<|end_of_text|>", "<|reserved_special_token_0|>", "<|reserved_special_token_1|>", "<|finetune_right_pad_id|>",
+    "<|step_id|>", "<|start_header_id|>", "<|end_header_id|>", "<|eom_id|>", "<|eot_id|>", "<|python_tag|>",
+]  # fmt: skip
+
+
+def by_tiktoken(path):
+    """Of a list of ranks, as Llama 3 is published by its makers."""
+    rows = (line.split() for line in path.read_bytes().splitlines())
+    ranks = {base64.b64decode(token): int(rank) for token, rank in rows}
+    special = {name: len(ranks) + i for i, name in enumerate(LLAMA3_SPECIAL)}
+    model = tiktoken.Encoding("llama3", pat_str=LLAMA3, mergeable_ranks=ranks, special_tokens=special)
+    return lambda text: model.encode(text, allowed_special="all"), lambda byte: [ranks[bytes([byte])]]
 
 
 # ---- small ones, trained here ------------------------------------------------------------------------------------------
@@ -287,10 +305,16 @@ def published():
             yield name, path
 
 
+READERS = {
+    "tokenizer.json": lambda path: by_tokenizers(Tokenizer.from_file(str(path))),
+    "tokenizer.model": by_sentencepiece,
+    "ranks.txt": by_tiktoken,
+}
+
+
 def make_published():
     for name, path in published():
-        is_json = path.suffix == ".json"
-        write_tokens(name, *(by_tokenizers(Tokenizer.from_file(str(path))) if is_json else by_sentencepiece(path)))
+        write_tokens(name, *READERS[path.name](path))
 
 
 PARTS = {"small": make_small, "published": make_published}
