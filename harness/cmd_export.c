@@ -4,6 +4,7 @@
 #include "progress.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,10 +37,25 @@ static ll_status check_name(const ll_options *options, const ll_checkpoint *sour
     return ll_fail(error, LL_BAD_USAGE, "--out %s: expected a name that ends in .gguf", options->out);
 }
 
-static void show_progress(void *context, uint64_t bytes, uint64_t total) {
+/* Ctrl-C: what is written in part is removed before the program ends. */
+static volatile sig_atomic_t stopped;
+
+static void note_signal(int number) {
+    stopped = number;
+}
+
+/* Once: whoever asks twice does not want to wait. */
+static void catch_signals(void) {
+    struct sigaction action = {.sa_handler = note_signal, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static bool show_progress(void *context, uint64_t bytes, uint64_t total) {
     ll_progress *progress = context;
     progress->total = (double)total;
     ll_progress_step(progress, (double)bytes - progress->done);
+    return !stopped;
 }
 
 static ll_status write_export(const ll_options *options, const ll_checkpoint *source, bool lists_only,
@@ -53,8 +69,11 @@ static ll_status write_export(const ll_options *options, const ll_checkpoint *so
                                       .replace = options->force,
                                       .progress = show_progress,
                                       .context = &progress};
+    catch_signals();
     const ll_status status = ll_export(result, source, options->out, &wanted, error);
     ll_progress_end(&progress);
+    if (stopped)
+        raise(stopped);
     return status;
 }
 

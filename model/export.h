@@ -8,8 +8,8 @@ typedef struct {
     const ll_mask *drop; /* besides what the source drops itself; NULL: nothing */
     bool lists_only;     /* write the drop lists, as a config.json, and no weights */
     bool replace;        /* what is at the path may be an earlier export, and goes */
-    /* Called while tensors are written: their bytes so far, and in all. NULL: not told. */
-    void (*progress)(void *context, uint64_t bytes, uint64_t total);
+    /* Called while tensors are written: their bytes so far, and in all. False: stop, which is a failure. NULL: not told. */
+    bool (*progress)(void *context, uint64_t bytes, uint64_t total);
     void *context;
 } ll_export_options;
 

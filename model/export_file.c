@@ -55,8 +55,10 @@ ll_status ll_export_put_tensor(ll_export_file *file, const ll_tensor *tensor, ui
         count = step < rows - first ? step : rows - first;
         LL_TRY(ll_export_put(file, (const uint8_t *)tensor->data + first * row, count * row));
         ll_checkpoint_release(tensor, (size_t)first, (size_t)count);
-        if (options->progress)
-            options->progress(options->context, before + (first + count) * row, file->job->bytes);
+        if (options->progress &&
+            !options->progress(options->context, before + (first + count) * row, file->job->bytes))
+            return ll_fail(file->job->error, LL_NO_RESOURCE, "%s: stopped; nothing is kept of it",
+                           file->job->path);
     }
     return LL_OK;
 }

@@ -291,6 +291,24 @@ static void test_failing_writes(void) {
     CHECK(entries(in_base("old")) == files);
 }
 
+static bool stop_halfway(void *context, uint64_t bytes, uint64_t total) {
+    size_t *calls = context;
+    CHECK(bytes <= total);
+    ++*calls;
+    return bytes < total / 2;
+}
+
+static void test_stopped(void) {
+    size_t calls = 0;
+    const ll_export_options options = {.progress = stop_halfway, .context = &calls};
+    new_base();
+    make_gguf("source.gguf");
+    make_hf("source", 2);
+    refused("source.gguf", "out.gguf", "attn:1", options, LL_NO_RESOURCE, "stopped");
+    refused("source", "out", "attn:1", options, LL_NO_RESOURCE, "stopped");
+    CHECK(calls > 2);
+}
+
 /* Widens the only shard by one tensor of as many bytes as the disk has. */
 static void add_huge_tensor(const char *name) {
     struct statvfs system;
@@ -335,6 +353,7 @@ int main(int argc, char **argv) {
     ll_test_run("export/source is target", test_source_is_target);
     ll_test_run("export/taken", test_taken);
     ll_test_run("export/failing writes", test_failing_writes);
+    ll_test_run("export/stopped", test_stopped);
     ll_test_run("export/no room", test_no_room);
     return ll_test_end();
 }
