@@ -117,6 +117,58 @@ static void test_unknown(void) {
     ll_tokenizer_destroy(whole);
 }
 
+/* ---- splitting ---- */
+
+#define DIGITS "{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[0-9]\"},\"behavior\":\""
+#define INVERTED                                                                                             \
+    "{\"pre_tokenizer\":{\"type\":\"Split\",\"invert\":true,\"pattern\":{\"Regex\":\"[0-9]\"},\"behavior\":" \
+    "\""
+#define PAIRS                                                                                                \
+    "\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"1\":1,\"a1\":2,\"1a\":3,\"11\":4,\"aa\":5},"       \
+    "\"merges\":["                                                                                           \
+    "\"a 1\",\"1 a\",\"1 1\",\"a a\"]}}"
+
+/* Where a split falls, nothing merges. */
+static void test_behaviors(void) {
+    static const char *const cases[][2] = {
+        {DIGITS "Isolated" PAIRS, "0 1 1 5 1"},
+        {DIGITS "Removed" PAIRS, "0 5"},
+        {DIGITS "MergedWithPrevious" PAIRS, "2 1 0 2"},
+        {DIGITS "MergedWithNext" PAIRS, "0 1 3 0 1"},
+        {DIGITS "Contiguous" PAIRS, "0 4 5 1"},
+        {INVERTED "Removed" PAIRS, "1 1 1"},
+        {INVERTED "MergedWithPrevious" PAIRS, "0 1 3 0 1"},
+        {INVERTED "MergedWithNext" PAIRS, "2 1 0 2"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ll_tokenizer *tokenizer = sound(cases[i][0]);
+        CHECK_IDS(tokenizer, "a11aa1", cases[i][1]);
+        ll_tokenizer_destroy(tokenizer);
+    }
+}
+
+/* A script is a character's own: U+0342 is used in Greek, but inherits its script. U+180E is no white space. */
+static void test_patterns(void) {
+#define MARKS                                                                                                \
+    "\"\xCE\xB1\":0,\"\xCD\x82\":1,\"\xCE\xB1\xCD\x82\":2,\"\xE1\xA0\x8E\":3,\" \":4,\" \xE1\xA0\x8E\":5"
+#define MARKED(pattern)                                                                                      \
+    "{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" pattern                               \
+    "\"},\"behavior\":\"Isolated\"},"                                                                        \
+    "\"model\":{\"type\":\"BPE\",\"vocab\":{" MARKS                                                          \
+    "},\"merges\":[[\"\xCE\xB1\",\"\xCD\x82\"],[\" \",\"\xE1\xA0\x8E\"]]}}"
+    ll_tokenizer *script = sound(MARKED("\\\\p{Greek}+")), *category = sound(MARKED("[\\\\p{L}\\\\p{Mn}]+")),
+                 *space = sound(MARKED("\\\\s+")), *point = sound(MARKED("\\\\u0342|\\\\x{20}"));
+    CHECK_IDS(script, "\xCE\xB1\xCD\x82", "0 1");
+    CHECK_IDS(category, "\xCE\xB1\xCD\x82", "2");
+    CHECK_IDS(space, "\xCE\xB1\xCD\x82 \xE1\xA0\x8E", "2 4 3");
+    CHECK_IDS(point, "\xCE\xB1\xCD\x82 \xE1\xA0\x8E", "0 1 4 3");
+    CHECK_IDS(category, " \xE1\xA0\x8E", "5");
+    ll_tokenizer_destroy(script);
+    ll_tokenizer_destroy(category);
+    ll_tokenizer_destroy(space);
+    ll_tokenizer_destroy(point);
+}
+
 /* ---- rows ---- */
 
 static void test_rows(void) {
@@ -339,6 +391,8 @@ int main(int argc, char **argv) {
     ll_test_run("tokenizer.json/lowest rank, then leftmost", test_merge_order);
     ll_test_run("tokenizer.json/merges as texts and as pairs", test_merge_forms);
     ll_test_run("tokenizer.json/unknown characters and bytes", test_unknown);
+    ll_test_run("tokenizer.json/behaviors of a split", test_behaviors);
+    ll_test_run("tokenizer.json/patterns as Oniguruma reads them", test_patterns);
     ll_test_run("tokenizer.json/rows of the embedding", test_rows);
     ll_test_run("tokenizer.json/refusals", test_refusals);
     ll_test_run("tokenizer.json/damaged files", test_damaged);

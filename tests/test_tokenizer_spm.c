@@ -127,6 +127,13 @@ static void test_score_order(void) {
     CHECK_IDS(tokenizer, "", "");
     CHECK(tokenizer && ll_tokenizer_bos(tokenizer) == -1 && !ll_tokenizer_adds_bos(tokenizer));
     ll_tokenizer_destroy(tokenizer);
+    static const piece equals[] = {
+        UNK, {"bc", -1, 0}, {"ab", -1, 0}, {"c", -2, 0}, {"a", -2, 0}, {"aa", -1, 0}, END};
+    ll_tokenizer *equal = sound(&(model){.pieces = equals, .no_prefix = true});
+    CHECK_IDS(equal, "abc", "2 3");
+    CHECK_IDS(equal, "aaa", "5 4");
+    CHECK_IDS(equal, "aabc", "5 1");
+    ll_tokenizer_destroy(equal);
 }
 
 static void test_bytes(void) {
