@@ -126,7 +126,7 @@ static void test_unknown(void) {
 #define PAIRS                                                                                                \
     "\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"1\":1,\"a1\":2,\"1a\":3,\"11\":4,\"aa\":5},"       \
     "\"merges\":["                                                                                           \
-    "\"a 1\",\"1 a\",\"1 1\",\"a a\"]}}"
+    "\"1 1\",\"a 1\",\"1 a\",\"a a\"]}}"
 
 /* Where a split falls, nothing merges. */
 static void test_behaviors(void) {
