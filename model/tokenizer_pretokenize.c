@@ -110,14 +110,25 @@ static size_t character_after(const char *piece, size_t length, size_t at) {
     return at + (step > 0 ? (size_t)step : 1);
 }
 
+/* The next match at or after search: what pcre2_match returns. */
+static int match(const ll_encoding *encoding, size_t index, const char *piece, size_t length, size_t search) {
+    const pcre2_code *pattern = encoding->tokenizer->pre[index].pattern;
+    const int found = pcre2_match(pattern, (PCRE2_SPTR)piece, length, search, PCRE2_NO_UTF_CHECK,
+                                  encoding->match[index], encoding->limits);
+    /* Compiled code has a small stack of its own; the interpreter takes the heap. */
+    return found == PCRE2_ERROR_JIT_STACKLIMIT
+               ? pcre2_match(pattern, (PCRE2_SPTR)piece, length, search, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT,
+                             encoding->match[index], encoding->limits)
+               : found;
+}
+
 static ll_status split(ll_encoding *encoding, size_t index, const char *piece, size_t length, bool at_start) {
     const ll_pre_step *step = &encoding->tokenizer->pre[index];
     cutter c = {.encoding = encoding, .index = index, .piece = piece, .at_start = at_start};
     size_t search = 0, done = 0;
     bool any = false;
     while (search <= length) {
-        const int found = pcre2_match(step->pattern, (PCRE2_SPTR)piece, length, search, PCRE2_NO_UTF_CHECK,
-                                      encoding->match[index], encoding->limits);
+        const int found = match(encoding, index, piece, length, search);
         if (found == PCRE2_ERROR_NOMATCH)
             break;
         if (found < 0)

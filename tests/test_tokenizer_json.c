@@ -357,6 +357,22 @@ static void test_bombs(void) {
     ll_tokenizer_destroy(growing);
 }
 
+/* A word that the compiled pattern has no stack for. */
+static void test_deep(void) {
+    enum { LENGTH = 200000 };
+    char *text = malloc(LENGTH);
+    ll_tokenizer *tokenizer = sound(REGEX("(?:a|b)+"));
+    ll_ids ids = {0};
+    ll_error error = {{0}};
+    REQUIRE(text && tokenizer);
+    memset(text, 'a', LENGTH);
+    CHECK_MSG(ll_tokenizer_encode(tokenizer, text, LENGTH, &ids, &error) == LL_OK, "%s", error.text);
+    CHECK(ids.count == LENGTH);
+    ll_ids_free(&ids);
+    ll_tokenizer_destroy(tokenizer);
+    free(text);
+}
+
 /* A megabyte that is one word, or one mistake, takes no more than a moment. */
 static void test_long(void) {
     enum { LENGTH = 1 << 20 };
@@ -397,6 +413,7 @@ int main(int argc, char **argv) {
     ll_test_run("tokenizer.json/refusals", test_refusals);
     ll_test_run("tokenizer.json/damaged files", test_damaged);
     ll_test_run("tokenizer.json/hostile patterns and normalizers", test_bombs);
+    ll_test_run("tokenizer.json/a pattern that needs a large stack", test_deep);
     ll_test_run("tokenizer.json/a megabyte without end", test_long);
     return ll_test_end();
 }
