@@ -1,44 +1,9 @@
 #include "gguf_reader.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { MAGIC_BYTES = 4, OLDEST_VERSION = 2, NEWEST_VERSION = 3 };
-
-/* Maps the whole file read-only. Opened without blocking: a pipe in a model's place must not hang the
- * program. */
-static ll_status map_file(ll_gguf *gguf, ll_error *error) {
-    const int file = open(gguf->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat info;
-    if (file < 0 || fstat(file, &info) != 0) {
-        const int reason = errno;
-        if (file >= 0)
-            close(file);
-        return ll_fail(error, LL_BAD_INPUT, "%s: cannot be opened: %s", gguf->path, strerror(reason));
-    }
-    ll_status status = LL_OK;
-    if (!S_ISREG(info.st_mode)) {
-        status = ll_fail(error, LL_BAD_INPUT, "%s: is not a file", gguf->path);
-    } else if (info.st_size == 0) {
-        status = ll_fail(error, LL_BAD_INPUT, "%s: is empty; fetch it again", gguf->path);
-    } else {
-        void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, file, 0);
-        if (data == MAP_FAILED) {
-            status = ll_fail(error, LL_NO_RESOURCE, "%s: its %jd bytes cannot be mapped: %s", gguf->path,
-                             (intmax_t)info.st_size, strerror(errno));
-        } else {
-            gguf->data = data;
-            gguf->bytes = (uint64_t)info.st_size;
-        }
-    }
-    close(file);
-    return status;
-}
 
 static bool starts_with(const ll_gguf *gguf, const char *text) {
     const size_t length = strlen(text);
@@ -48,10 +13,6 @@ static bool starts_with(const ll_gguf *gguf, const char *text) {
 /* Says what a file without the magic probably is, so that the user knows what to do. */
 static ll_status refuse_format(const ll_gguf *gguf, ll_error *error) {
     const char *file = gguf->path;
-    if (starts_with(gguf, "version https://git-lfs"))
-        return ll_fail(error, LL_BAD_INPUT,
-                       "%s: is a Git LFS pointer of %" PRIu64 " bytes, not the model; run git lfs pull", file,
-                       gguf->bytes);
     if (gguf->bytes < MAGIC_BYTES)
         return ll_fail(error, LL_BAD_INPUT,
                        "%s: has %" PRIu64 " bytes, too few for a GGUF file; it is cut, fetch it again", file,
@@ -96,22 +57,49 @@ static ll_status read_header(ll_gguf *gguf, ll_error *error) {
     return ll_gguf_read_tensors(gguf, &reader, tensors);
 }
 
+/* NULL: no memory. */
+static ll_gguf *make(const char *path) {
+    ll_gguf *gguf = calloc(1, sizeof *gguf);
+    if (gguf && !(gguf->path = strdup(path))) {
+        free(gguf);
+        return NULL;
+    }
+    return gguf;
+}
+
+static ll_status finish(ll_gguf **out, ll_gguf *gguf, ll_error *error) {
+    const ll_status status = read_header(gguf, error);
+    if (status == LL_OK)
+        *out = gguf;
+    else
+        ll_gguf_close(gguf);
+    return status;
+}
+
 ll_status ll_gguf_open(ll_gguf **out, const char *path, ll_error *error) {
     *out = NULL;
-    ll_gguf *gguf = calloc(1, sizeof *gguf);
-    if (!gguf || !(gguf->path = strdup(path))) {
-        free(gguf);
+    ll_gguf *gguf = make(path);
+    if (!gguf)
         return ll_fail(error, LL_NO_RESOURCE, "%s: no memory to open it", path);
-    }
-    ll_status status = map_file(gguf, error);
-    if (status == LL_OK)
-        status = read_header(gguf, error);
+    const ll_status status = ll_mapping_open(&gguf->map, path, error);
     if (status != LL_OK) {
         ll_gguf_close(gguf);
         return status;
     }
-    *out = gguf;
-    return LL_OK;
+    gguf->data = gguf->map.data;
+    gguf->bytes = gguf->map.bytes;
+    return finish(out, gguf, error);
+}
+
+ll_status ll_gguf_from_memory(ll_gguf **out, const void *data, size_t length, const char *name,
+                              ll_error *error) {
+    *out = NULL;
+    ll_gguf *gguf = make(name);
+    if (!gguf)
+        return ll_fail(error, LL_NO_RESOURCE, "%s: no memory to open it", name);
+    gguf->data = data;
+    gguf->bytes = length;
+    return finish(out, gguf, error);
 }
 
 void ll_gguf_close(ll_gguf *gguf) {
@@ -122,8 +110,7 @@ void ll_gguf_close(ll_gguf *gguf) {
     free(gguf->tensors);
     free(gguf->by_name);
     free(gguf->entries);
-    if (gguf->data)
-        munmap((void *)(uintptr_t)gguf->data, (size_t)gguf->bytes);
+    ll_mapping_close(&gguf->map);
     free(gguf->path);
     free(gguf);
 }

@@ -10,6 +10,9 @@ typedef struct ll_gguf ll_gguf;
 /* Opens and checks the whole header. Recognises a Git LFS pointer, another file format, a cut file, and says
  * so. */
 ll_status ll_gguf_open(ll_gguf **out, const char *path, ll_error *error);
+/* One whole file that lies in memory, which must outlive the result; name stands for it in sentences. */
+ll_status ll_gguf_from_memory(ll_gguf **out, const void *data, size_t length, const char *name,
+                              ll_error *error);
 void ll_gguf_close(ll_gguf *gguf); /* NULL is fine */
 
 const char *ll_gguf_path(const ll_gguf *gguf);

@@ -2,6 +2,7 @@
 #ifndef LL_GGUF_READER_H
 #define LL_GGUF_READER_H
 #include "gguf.h"
+#include "mapping.h"
 
 /* Kinds of metadata values (values of the file format). */
 typedef enum {
@@ -34,7 +35,8 @@ typedef struct {
 
 struct ll_gguf {
     char *path;
-    const uint8_t *data; /* the mapped file; NULL: not mapped */
+    ll_mapping map;      /* nothing where the bytes are the caller's */
+    const uint8_t *data; /* the whole file */
     uint64_t bytes;
     ll_gguf_entry *entries; /* sorted by key */
     size_t entry_count;
