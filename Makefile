@@ -18,7 +18,7 @@ Q := $(if $(V),,@)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all layerlab tests test check asan lint fmt clean help deps install FORCE
+.PHONY: all layerlab tests test check asan fuzz fuzzers lint fmt clean help deps install FORCE
 
 # ---- flags -----------------------------------------------------------------------------------------------------------
 MODULES := hwloc jansson libpcre2-8 libcrypto libxxhash libutf8proc
@@ -55,8 +55,9 @@ MODEL   := $(wildcard model/*.c)
 HARNESS := $(filter-out harness/main.c,$(wildcard harness/*.c))
 TESTS   := $(wildcard tests/test_*.c)
 CHECKS  := $(filter-out tests/check.c tests/check_selftest.c,$(wildcard tests/check_*.c))
-SUPPORT := $(filter-out tests/test_%.c tests/check.c tests/check_%.c,$(wildcard tests/*.c))
+SUPPORT := $(filter-out tests/test_%.c tests/check.c tests/check_%.c,$(wildcard tests/*.c)) $(wildcard tests/fuzz/fuzz*.c)
 SCRIPTS := $(wildcard tests/test_*.sh)
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzzers/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 LIBKERNELS := $(BUILD)/libllkernels.a
 LIBMODEL   := $(BUILD)/libllmodel.a
@@ -87,6 +88,12 @@ check: $(CHECK_PROGRAMS) ## Every ISA of this machine against ref
 asan: ## The tests under address, leak and undefined-behaviour sanitizers, in $(BUILD)/asan
 	@$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined test
 
+FUZZ_SECONDS ?= 60
+fuzz: ## libFuzzer (clang) on every reader of files, FUZZ_SECONDS each (T=substring: those readers), in $(BUILD)/fuzz
+	@MAKE='$(MAKE)' BUILD='$(BUILD)/fuzz' SECONDS_EACH='$(FUZZ_SECONDS)' T='$(T)' tests/fuzz/run.sh
+
+fuzzers: $(FUZZERS)
+
 lint: $(LIBKERNELS) $(BUILD)/libllkernels.so ## Format, symbols, globals, ISA names, lengths
 	@tests/lint.sh $^
 
@@ -113,7 +120,7 @@ clean: ## Removes $(BUILD)
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
-	@echo 'Variables: BUILD CC CFLAGS WERROR SANITIZE PREFIX DESTDIR T V=1'
+	@echo 'Variables: BUILD CC CFLAGS WERROR SANITIZE FUZZ_SECONDS PREFIX DESTDIR T V=1'
 
 # ---- objects ---------------------------------------------------------------------------------------------------------
 # Rebuilt only when the text changes, so that other flags mean other objects and the same flags mean none.
@@ -183,5 +190,8 @@ $(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(ARCHIVES)
 	$(link)
 $(CHECK_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(call object,$(CHECKS)) $(ARCHIVES)
 	$(link)
+$(FUZZERS): $(BUILD)/fuzzers/%: tests/fuzz/entry.c tests/fuzz/fuzz.h $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_FLAGS) -fsanitize=fuzzer $(WARNINGS) $(WERROR) $(INCLUDES) -DLL_FUZZ_TARGET=$* -o $@ $< $(filter %.a,$^) $(LIBS)
 
 -include $(wildcard $(addprefix $(BUILD)/,*/*.d */*/*.d))
