@@ -113,7 +113,8 @@ static ll_status print_result(const ll_options *options, const ll_checkpoint *so
         return LL_OK;
     ll_cmd_bytes_text(r->source_bytes, before);
     ll_cmd_bytes_text(r->bytes, after);
-    printf("%-12s%zu of %zu\n", "blocks", r->layers, layers);
+    if (r->layers < layers)
+        printf("%-12s%zu of %zu, numbered anew\n", "blocks", r->layers, layers);
     printf("%-12s%zu of %zu\n", "tensors", r->tensors, r->source_tensors);
     printf("%-12s%s of %s\n", "weights", after, before);
     return LL_OK;

@@ -30,6 +30,7 @@ run 2 "is the source itself" "$program" export "$model" --drop block:1 --out "$m
 check "nothing was written" "err out" "$(cd "$folder" && echo *)"
 
 run 0 "dropped     block:2,26" "$program" export "$model" --drop block:2,26 --out "$folder/blocks.gguf"
+check "says how many blocks are left" "28 of 30, numbered anew" "$(sed -n 's/^blocks *//p' "$folder/out")"
 check "a block drop needs no note" "" "$(cat "$folder/err")"
 check "blocks: the same perplexity" "$(perplexity "$model" --drop block:2,26)" "$(perplexity "$folder/blocks.gguf")"
 run 1 "is there already" "$program" export "$model" --drop attn:20-27 --out "$folder/blocks.gguf"
