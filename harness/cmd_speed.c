@@ -1,5 +1,6 @@
 #include "cmd.h"
 #include "fit.h"
+#include "pace.h"
 #include "rows.h"
 #include "speed.h"
 
@@ -125,6 +126,23 @@ static ll_status run(const ll_options *options, const ll_model *model, const ll_
     return status;
 }
 
+/* Worth a probe only where it may be long. */
+static ll_status say_time(const ll_options *options, const ll_config *shape, ll_error *error) {
+    const double LONG_BYTES = 1e9;
+    const ll_model_options wanted = ll_cmd_model_options(options, options->weights);
+    const ll_speed_spec spec = spec_of(options);
+    ll_limits limits;
+    ll_pace pace;
+    char time[LL_TIME_TEXT];
+    if (options->quiet || (double)ll_config_weight_bytes(shape, &wanted) < LONG_BYTES)
+        return LL_OK;
+    LL_TRY(ll_machine_measure_limits(&wanted, &limits, error));
+    LL_TRY(ll_pace_find(&pace, shape, &wanted, &limits, error));
+    ll_time_text((double)ll_speed_steps(&spec) * ll_pace_speed_step(&pace, &spec), time);
+    fprintf(stderr, "timings take about %s, after the weights\n", time);
+    return LL_OK;
+}
+
 /* The shape, the drop and what fits: known before any weight is read or made. */
 static ll_status look(ll_options *options, ll_mask *mask, ll_error *error) {
     ll_config shape;
@@ -148,7 +166,7 @@ static ll_status look(ll_options *options, ll_mask *mask, ll_error *error) {
         ll_fit_say(&fit, &request);
     options->resident = options->synthetic && fit.resident < shape.layers ? fit.resident : 0;
     options->batch = fit.batch;
-    return LL_OK;
+    return say_time(options, &shape, error);
 }
 
 ll_status ll_cmd_speed(const ll_options *options, ll_error *error) {

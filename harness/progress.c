@@ -1,4 +1,5 @@
 #include "progress.h"
+#include "pace.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,24 +28,13 @@ void ll_progress_begin(ll_progress *progress, const char *what, double total, bo
     progress->quiet = quiet;
 }
 
-/* "3 s", "4 min 05 s", "2 h 10 min" */
-static void format_time(double seconds, char *out, size_t capacity) {
-    const unsigned long s = seconds < 1e9 ? (unsigned long)(seconds + 0.5) : 1000000000UL;
-    if (s < 60)
-        snprintf(out, capacity, "%lu s", s);
-    else if (s < 3600)
-        snprintf(out, capacity, "%lu min %02lu s", s / 60, s % 60);
-    else
-        snprintf(out, capacity, "%lu h %02lu min", s / 3600, s % 3600 / 60);
-}
-
 static void show(ll_progress *progress, double now) {
     double share = progress->total > 0 ? progress->done / progress->total : 0;
     share = share < 0 ? 0 : share > 1 ? 1 : share;
     char left[48] = "";
     if (share > 0 && share < 1) {
-        char time[32];
-        format_time((now - progress->began) * (1 - share) / share, time, sizeof time);
+        char time[LL_TIME_TEXT];
+        ll_time_text((now - progress->began) * (1 - share) / share, time);
         snprintf(left, sizeof left, ", %s left", time);
     }
     fprintf(stderr, "%s%s: %3.0f%%%s%s", progress->terminal ? "\r" : "", progress->what, 100 * share, left,

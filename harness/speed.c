@@ -299,12 +299,11 @@ static void fill_ids(bench *b) {
 }
 
 static ll_status begin(bench *b, const ll_mask *mask) {
-    const double LARGE_BYTES = 4e9;
     const ll_config *c = ll_model_config(b->model);
     const size_t n = b->spec->repetitions, layers = c->layers, batch = b->spec->batch;
     const size_t rows = b->spec->prompt > batch ? b->spec->prompt : batch;
     const ll_mask full = {0};
-    b->large = ll_model_cost(b->model, &full).weight_bytes > LARGE_BYTES;
+    b->large = ll_model_cost(b->model, &full).weight_bytes > LL_SPEED_LARGE_BYTES;
     b->paired = ll_mask_count(mask->attn, layers) + ll_mask_count(mask->mlp, layers) > 0;
     b->ids = malloc(b->spec->prompt * sizeof *b->ids);
     b->next = calloc(batch, sizeof *b->next);

@@ -21,6 +21,8 @@ enum {
     LL_DECODE_STEPS_LARGE = 4,
     LL_ESTIMATED_PROMPT = 4 * LL_CHUNK,
 };
+/* A model is large from this many bytes of weights read for a token. */
+#define LL_SPEED_LARGE_BYTES 4e9
 
 typedef struct {
     double median, q1, q3;

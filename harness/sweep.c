@@ -225,6 +225,15 @@ static ll_status check_protocol(const ll_sweep *sweep) {
     return LL_OK;
 }
 
+static ll_status find_pace(ll_sweep *sweep) {
+    ll_limits limits;
+    ll_model_options options = ll_cmd_model_options(sweep->options, sweep->options->weights);
+    LL_TRY(ll_machine_measure_limits(&options, &limits, sweep->error));
+    LL_TRY(ll_pace_find(&sweep->pace, &sweep->config, &options, &limits, sweep->error));
+    options.weights = sweep->importance_weights;
+    return ll_pace_find(&sweep->importance_pace, &sweep->config, &options, &limits, sweep->error);
+}
+
 static double total_work(const ll_sweep *sweep) {
     const double rows = (double)ll_protocol_rows(sweep->protocol);
     if (sweep->options->synthetic)
@@ -233,11 +242,21 @@ static double total_work(const ll_sweep *sweep) {
            rows * (ll_sweep_quality_work(sweep) + ll_sweep_speed_work(sweep));
 }
 
+static void say_time(const ll_sweep *sweep) {
+    char time[LL_TIME_TEXT];
+    ll_time_text(total_work(sweep), time);
+    fprintf(stderr, "%s, protocol %s: about %s from the start; rows that are there are not measured again\n",
+            sweep->model_name, sweep->protocol->name, time);
+}
+
 static ll_status run_stages(ll_sweep *sweep, ll_options *options, ll_protocol *protocol) {
     LL_TRY(look(sweep));
     LL_TRY(check_protocol(sweep));
     LL_TRY(fit(sweep, options, protocol));
     LL_TRY(open_all(sweep));
+    LL_TRY(find_pace(sweep));
+    if (!options->quiet)
+        say_time(sweep);
     const bool real = !options->synthetic;
     ll_progress_begin(&sweep->progress, real ? "importance" : "speed", total_work(sweep), options->quiet);
     LL_TRY(real ? ll_sweep_importance(sweep) : plan_by_depth(sweep));

@@ -7,11 +7,12 @@
 #include <math.h>
 #include <string.h>
 
-enum { F32_COST = 4, TYPICAL_TOKENS = 400 };
+enum { TYPICAL_TOKENS = 400 };
 
 static double document_work(const ll_sweep *sweep) {
     const size_t length = sweep->protocol->length;
-    return F32_COST * (double)(length < TYPICAL_TOKENS ? length : TYPICAL_TOKENS);
+    return ll_pace_prefill(&sweep->importance_pace,
+                           (double)(length < TYPICAL_TOKENS ? length : TYPICAL_TOKENS), false);
 }
 
 double ll_sweep_importance_work(const ll_sweep *sweep) {

@@ -3,6 +3,7 @@
 #define LL_SWEEP_PRIVATE_H
 #include "csv.h"
 #include "documents.h"
+#include "pace.h"
 #include "plan.h"
 #include "progress.h"
 #include "quality.h"
@@ -31,6 +32,7 @@ typedef struct {
     ll_machine machine;
     ll_kernels kernels;
     size_t threads;
+    ll_pace pace, importance_pace; /* with the sweep's weights, with those of importance */
     ll_documents calib, text;
     ll_windows windows;                             /* of text */
     ll_csv *importance, *quality, *speed, *samples; /* open, and so locked, for the whole sweep */
@@ -43,7 +45,7 @@ typedef struct {
     ll_error *error;
 } ll_sweep;
 
-/* Work in units of one token's int8 prefill, roughly: only the time left depends on it. */
+/* Work in seconds, roughly: only the time left depends on it. */
 double ll_sweep_importance_work(const ll_sweep *sweep);
 double ll_sweep_quality_work(const ll_sweep *sweep);
 double ll_sweep_speed_work(const ll_sweep *sweep);

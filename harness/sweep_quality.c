@@ -6,7 +6,9 @@
 
 /* A window's layers, its head, and the full model's head for KL. */
 static double window_work(const ll_sweep *sweep) {
-    return 2 * (double)sweep->protocol->window;
+    const double window = (double)sweep->protocol->window;
+    return ll_pace_prefill(&sweep->pace, window, true) +
+           sweep->pace.cost.head_ops * window / sweep->pace.linear_rate;
 }
 
 double ll_sweep_quality_work(const ll_sweep *sweep) {

@@ -5,14 +5,8 @@
 
 #include <string.h>
 
-/* One step of ll_speed_run: what it prefills and decodes; a decoded token costs about ten of a prefill. */
 static double step_work(const ll_sweep *sweep) {
-    const ll_speed_spec *spec = &sweep->protocol->speed;
-    const size_t decoded = spec->exact ? spec->generate : 2 * LL_DECODE_STEPS;
-    const size_t prefilled = spec->exact                           ? spec->batch * spec->prompt
-                             : spec->prompt >= LL_ESTIMATED_PROMPT ? 2 * LL_CHUNK
-                                                                   : spec->prompt;
-    return (double)prefilled + 10 * (double)decoded;
+    return ll_pace_speed_step(&sweep->pace, &sweep->protocol->speed);
 }
 
 double ll_sweep_speed_work(const ll_sweep *sweep) {

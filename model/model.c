@@ -162,32 +162,41 @@ uint64_t ll_config_kv_bytes(const ll_config *c, ll_kv_type type, const ll_mask *
     return bytes;
 }
 
-static double matrix_bytes(const ll_model *model, const ll_packed *w) {
-    return (double)ll_packed_bytes(&model->kernels, model->options.weights, w->n, w->k, w->group);
+/* ---- what a pass costs ---- */
+
+typedef struct {
+    const ll_model_options *options;
+    const ll_kernels *kernels;
+    ll_cost *cost;
+} counting;
+
+static void count_matrix(const counting *c, size_t n, size_t k, size_t group) {
+    c->cost->linear_ops += 2.0 * (double)n * (double)k;
+    c->cost->weight_bytes += (double)ll_packed_bytes(c->kernels, c->options->weights, n, k, group);
 }
 
-static double matrix_ops(const ll_packed *w) {
-    return 2.0 * (double)w->n * (double)w->k;
-}
-
-ll_cost ll_model_cost(const ll_model *model, const ll_mask *mask) {
-    const ll_config *c = &model->config;
-    const ll_packed *head = &model->weights.head;
-    ll_cost cost = {.head_ops = matrix_ops(head), .weight_bytes = matrix_bytes(model, head)};
-    cost.linear_ops = cost.head_ops;
-    cost.kv_bytes =
-        (double)ll_config_kv_bytes(c, ll_kv_type_of(&model->options), mask, LL_KV_BLOCK) / LL_KV_BLOCK;
+ll_cost ll_config_cost(const ll_config *c, const ll_model_options *options, const ll_kernels *kernels,
+                       const ll_mask *mask) {
+    const size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
+    ll_cost cost = {.kv_bytes = (double)ll_config_kv_bytes(c, ll_kv_type_of(options), mask, LL_KV_BLOCK) /
+                                LL_KV_BLOCK};
+    const counting count = {options, kernels, &cost};
+    count_matrix(&count, c->vocab, c->hidden, ll_head_group(c->hidden));
+    cost.head_ops = cost.linear_ops;
     for (size_t i = 0; i < c->layers; i++) {
-        const ll_layer_weights *w = &model->weights.layer[i];
         if (!mask->attn[i] && !c->dropped.attn[i]) {
-            cost.linear_ops += matrix_ops(&w->qkv) + matrix_ops(&w->o);
-            cost.weight_bytes += matrix_bytes(model, &w->qkv) + matrix_bytes(model, &w->o);
-            cost.attention_ops += 4.0 * (double)(c->heads * c->head_dim); /* q.K and p.V */
+            count_matrix(&count, q + 2 * kv, c->hidden, ll_group_of(options, c->hidden));
+            count_matrix(&count, c->hidden, q, ll_group_of(options, q));
+            cost.attention_ops += 4.0 * (double)q; /* q.K and p.V */
         }
         if (!mask->mlp[i] && !c->dropped.mlp[i]) {
-            cost.linear_ops += matrix_ops(&w->gate_up) + matrix_ops(&w->down);
-            cost.weight_bytes += matrix_bytes(model, &w->gate_up) + matrix_bytes(model, &w->down);
+            count_matrix(&count, 2 * c->mlp, c->hidden, ll_group_of(options, c->hidden));
+            count_matrix(&count, c->hidden, c->mlp, ll_group_of(options, c->mlp));
         }
     }
     return cost;
+}
+
+ll_cost ll_model_cost(const ll_model *model, const ll_mask *mask) {
+    return ll_config_cost(&model->config, &model->options, &model->kernels, mask);
 }

@@ -63,6 +63,9 @@ typedef struct {
                              times this */
 } ll_cost;
 ll_cost ll_model_cost(const ll_model *model, const ll_mask *mask);
+/* The same from the shape alone, with the packed layout of kernels. */
+ll_cost ll_config_cost(const ll_config *config, const ll_model_options *options, const ll_kernels *kernels,
+                       const ll_mask *mask);
 
 /* ---- the machine's limits, measured now on the model's own threads and weights ---- */
 typedef struct {
@@ -72,6 +75,8 @@ typedef struct {
                            repeats */
 } ll_limits;
 void ll_model_measure_limits(const ll_model *model, ll_limits *out);
+/* The same with memory of its own, before there is a model. */
+ll_status ll_machine_measure_limits(const ll_model_options *options, ll_limits *out, ll_error *error);
 
 /* ---- sessions: sequences, each with a KV-cache for the kept attention layers ---- */
 typedef struct ll_session ll_session;

@@ -1,0 +1,22 @@
+/* How long things will take, roughly: from bytes and operations at this machine's limits. */
+#ifndef LL_PACE_H
+#define LL_PACE_H
+#include "speed.h"
+
+typedef struct {
+    ll_cost cost;                       /* of the full model */
+    double linear_rate, attention_rate; /* operations a second that a prefill does */
+    double byte_rate;                   /* bytes a second that a decode step reads */
+} ll_pace;
+
+/* limits: as measured (ll_machine_measure_limits). */
+ll_status ll_pace_find(ll_pace *out, const ll_config *config, const ll_model_options *options,
+                       const ll_limits *limits, ll_error *error);
+/* Seconds of a prefill of tokens tokens; with every position's logits where all_logits. */
+double ll_pace_prefill(const ll_pace *pace, double tokens, bool all_logits);
+/* Seconds of one step (ll_speed_steps) of ll_speed_run. */
+double ll_pace_speed_step(const ll_pace *pace, const ll_speed_spec *spec);
+/* "41 min" */
+enum { LL_TIME_TEXT = 32 };
+void ll_time_text(double seconds, char out[LL_TIME_TEXT]);
+#endif
