@@ -144,25 +144,26 @@ static ll_status open_file(ll_gguf_parts *out, const char *path, ll_error *error
     return open_split(out, path, prefix, count, error);
 }
 
-/* The one model of a folder: the .gguf file or the parts that it holds. */
+/* The one model of a folder: the .gguf file or the parts that it holds. Where parts lie without their first one, any of them:
+ * it tells which are missing. */
 static ll_status find_in_folder(const char *folder, char out[PATH_MAX], ll_error *error) {
     DIR *entries = opendir(folder);
     if (!entries)
         return ll_fail(error, LL_BAD_INPUT, "%s: the folder cannot be read", folder);
-    size_t models = 0;
+    size_t models = 0, others = 0;
     const struct dirent *entry;
     while ((entry = readdir(entries))) {
         size_t prefix, number, count;
         const size_t length = strlen(entry->d_name);
         if (length < 5 || strcmp(entry->d_name + length - 5, ".gguf") != 0)
             continue;
-        if (is_part_name(entry->d_name, &prefix, &number, &count) && number != 1)
-            continue;
-        models++;
-        snprintf(out, PATH_MAX, "%s/%s", folder, entry->d_name);
+        const bool other = is_part_name(entry->d_name, &prefix, &number, &count) && number != 1;
+        *(other ? &others : &models) += 1;
+        if (!other || models == 0)
+            snprintf(out, PATH_MAX, "%s/%s", folder, entry->d_name);
     }
     closedir(entries);
-    if (models == 1)
+    if (models == 1 || (models == 0 && others > 0))
         return LL_OK;
     return ll_fail(
         error, LL_BAD_INPUT,

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { KIND_TEXT = 8, KIND_ARRAY = 9, KIND_U64 = 10 };
 
@@ -380,20 +379,19 @@ static void test_alignment(void) {
 /* ---- every prefix, and random damage ---- */
 
 static void test_every_prefix(void) {
-    ll_bytes file = small_file();
-    const char *path = test_path("prefix.gguf");
-    ll_test_write(path, file.data, file.length);
-    free(file.data);
+    const ll_bytes file = small_file();
     for (size_t length = file.length; length-- > 0;) {
-        REQUIRE(truncate(path, (off_t)length) == 0);
+        uint8_t *prefix = malloc(length); /* so that a sanitizer sees a byte read behind it */
+        REQUIRE(prefix || length == 0);
+        memcpy(prefix, file.data, length);
         ll_gguf *gguf;
         ll_error error = {""};
-        const ll_status status = ll_gguf_open(&gguf, path, &error);
+        const ll_status status = ll_gguf_from_memory(&gguf, prefix, length, "prefix.gguf", &error);
         CHECK_MSG(status == LL_BAD_INPUT && !gguf, "cut to %zu bytes: status %d", length, status);
         CHECK_CONTAINS(error.text, "prefix.gguf: ");
-        if (ll_test_failed())
-            return;
+        free(prefix);
     }
+    free(file.data);
 }
 
 /* Uses all that the file offers, so that a sanitizer sees any access outside it. Returns a sum over what was
