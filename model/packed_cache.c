@@ -93,6 +93,8 @@ static bool write_at(int file, const void *data, size_t bytes, uint64_t offset) 
         const ssize_t put = pwrite(file, (const uint8_t *)data + done, bytes - done, (off_t)(offset + done));
         if (put < 0 && errno == EINTR)
             continue;
+        if (put == 0)
+            errno = ENOSPC; /* no reason is given */
         if (put <= 0)
             return false;
         done += (size_t)put;
@@ -148,9 +150,14 @@ static bool read_file(const ll_weights_source *source, int file, ll_weights *w, 
 static ll_status check_room(const ll_weights_source *source, const ll_weights *w) {
     const char *folder = source->options->cache;
     struct statvfs disk;
+    struct stat info;
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         return ll_fail(source->error, LL_BAD_INPUT, "%s: the folder of packed weights cannot be made: %s",
                        folder, strerror(errno));
+    if (stat(folder, &info) == 0 && !S_ISDIR(info.st_mode))
+        return ll_fail(
+            source->error, LL_BAD_INPUT,
+            "%s: is not a folder, so packed weights cannot be kept there; set LAYERLAB_CACHE to one", folder);
     if (access(folder, W_OK | X_OK) != 0 || statvfs(folder, &disk) != 0)
         return ll_fail(source->error, LL_BAD_INPUT, "%s: packed weights cannot be kept there: %s", folder,
                        strerror(errno));
@@ -183,7 +190,7 @@ ll_status ll_packed_cache_load(const ll_weights_source *source, ll_weights *w, b
 static bool write_chunks(const ll_weights_source *source, int file, const uint8_t *base, uint64_t bytes,
                          uint64_t *hashes) {
     const size_t count = chunk_count(bytes);
-    bool good = true;
+    int reason = 0;
 #pragma omp parallel for num_threads((int)source->options->threads) schedule(static)
     for (size_t i = 0; i < count; i++) {
         const uint8_t *from = base + (uint64_t)i * CHUNK;
@@ -191,10 +198,11 @@ static bool write_chunks(const ll_weights_source *source, int file, const uint8_
         hashes[i] = XXH3_64bits(from, size);
         if (!write_at(file, from, size, data_offset(bytes) + (uint64_t)i * CHUNK)) {
 #pragma omp atomic write
-            good = false;
+            reason = errno;
         }
     }
-    return good;
+    errno = reason; /* every thread has its own */
+    return reason == 0;
 }
 
 static bool write_file(const ll_weights_source *source, int file, const ll_weights *w, const char *key) {
@@ -228,6 +236,8 @@ ll_status ll_packed_cache_save(const ll_weights_source *source, const ll_weights
         return ll_fail(source->error, LL_BAD_INPUT, "%s: cannot be written: %s", path, strerror(errno));
     bool good = write_file(source, file, w, key);
     int reason = errno;
+    if (good)
+        (void)rmdir(path); /* an empty folder in its place; a full one is someone's, and rename says so */
     if (close(file) != 0 || (good && rename(beside, path) != 0)) {
         reason = errno;
         good = false;
