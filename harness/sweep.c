@@ -22,11 +22,16 @@ static ll_status open_rows(ll_sweep *sweep, const ll_csv_schema *schema, ll_csv 
     return LL_OK;
 }
 
-ll_status ll_sweep_need_model(ll_sweep *sweep) {
-    if (sweep->model)
-        return LL_OK;
+ll_status ll_sweep_load(ll_sweep *sweep, ll_weights_kind weights, ll_model **out) {
     char path[LL_CMD_PATH];
-    return ll_cmd_load(sweep->options, sweep->options->weights, &sweep->model, path, sweep->error);
+    const double began = ll_seconds();
+    LL_TRY(ll_cmd_load(sweep->options, weights, out, path, sweep->error));
+    sweep->progress.began += ll_seconds() - began; /* of no measure for the work that is left */
+    return LL_OK;
+}
+
+ll_status ll_sweep_need_model(ll_sweep *sweep) {
+    return sweep->model ? LL_OK : ll_sweep_load(sweep, sweep->options->weights, &sweep->model);
 }
 
 void ll_sweep_skip(ll_sweep *sweep, double work) {
@@ -119,7 +124,6 @@ static ll_status plan_by_depth(ll_sweep *sweep) {
 /* What the files' headers tell, and the text in windows: all that can be known without reading weights. */
 static ll_status read_header(ll_sweep *sweep, const ll_checkpoint *checkpoint) {
     const ll_protocol *p = sweep->protocol;
-    const uint64_t LONG_BYTES = 4000000000u;
     sweep->config = *ll_checkpoint_config(checkpoint);
     ll_tokenizer *tokenizer;
     LL_TRY(ll_checkpoint_tokenizer(&tokenizer, checkpoint, sweep->error));
@@ -128,10 +132,7 @@ static ll_status read_header(ll_sweep *sweep, const ll_checkpoint *checkpoint) {
     if (status != LL_OK)
         status = ll_fail_in(sweep->error, status, "%s", sweep->options->text);
     ll_tokenizer_destroy(tokenizer);
-    if (!sweep->options->quiet && ll_checkpoint_bytes(checkpoint) > LONG_BYTES)
-        fprintf(stderr, "%s: hashing %.1f GB, so that rows say which weights they are of\n",
-                sweep->model_path, (double)ll_checkpoint_bytes(checkpoint) / 1e9);
-    return status == LL_OK ? ll_checkpoint_sha256(checkpoint, sweep->model_sha256, sweep->error) : status;
+    return status;
 }
 
 static ll_status look_at_files(ll_sweep *sweep) {
@@ -163,6 +164,20 @@ static ll_status look(ll_sweep *sweep) {
     LL_TRY(ll_machine_probe(&sweep->machine, "", sweep->error));
     sweep->threads = sweep->options->threads ? sweep->options->threads : sweep->machine.threads;
     return ll_model_select_kernels(&sweep->kernels, sweep->options->isa, sweep->error);
+}
+
+/* Which weights the rows are of: read whole, so after all that can be refused without. */
+static ll_status hash_weights(ll_sweep *sweep) {
+    const uint64_t LONG_BYTES = 4000000000u;
+    ll_checkpoint *checkpoint;
+    LL_TRY(ll_checkpoint_open(&checkpoint, sweep->model_path, sweep->error));
+    const uint64_t bytes = ll_checkpoint_bytes(checkpoint);
+    if (!sweep->options->quiet && bytes > LONG_BYTES)
+        fprintf(stderr, "%s: hashing %.1f GB, so that rows say which weights they are of\n",
+                sweep->model_path, (double)bytes / 1e9);
+    const ll_status status = ll_checkpoint_sha256(checkpoint, sweep->model_sha256, sweep->error);
+    ll_checkpoint_close(checkpoint);
+    return status;
 }
 
 /* What fits, asked before any work; importance in float32 where this machine could ever hold it, so that a resumed sweep
@@ -253,6 +268,8 @@ static ll_status run_stages(ll_sweep *sweep, ll_options *options, ll_protocol *p
     LL_TRY(look(sweep));
     LL_TRY(check_protocol(sweep));
     LL_TRY(fit(sweep, options, protocol));
+    if (!options->synthetic)
+        LL_TRY(hash_weights(sweep));
     LL_TRY(open_all(sweep));
     LL_TRY(find_pace(sweep));
     if (!options->quiet)

@@ -96,12 +96,11 @@ static ll_status measure_with(ll_sweep *sweep, const ll_model *model) {
  * sweep has anyway. */
 static ll_status measure(ll_sweep *sweep) {
     ll_model *model;
-    char path[LL_CMD_PATH];
     if (sweep->importance_weights == sweep->options->weights) {
         LL_TRY(ll_sweep_need_model(sweep));
         return measure_with(sweep, sweep->model);
     }
-    LL_TRY(ll_cmd_load(sweep->options, sweep->importance_weights, &model, path, sweep->error));
+    LL_TRY(ll_sweep_load(sweep, sweep->importance_weights, &model));
     const ll_status status = measure_with(sweep, model);
     ll_model_destroy(model);
     return status;

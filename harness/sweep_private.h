@@ -55,6 +55,8 @@ ll_status ll_sweep_importance(ll_sweep *sweep);
 ll_status ll_sweep_quality(ll_sweep *sweep);
 ll_status ll_sweep_speed(ll_sweep *sweep);
 
+/* The time it takes does not count into the progress. */
+ll_status ll_sweep_load(ll_sweep *sweep, ll_weights_kind weights, ll_model **out);
 ll_status ll_sweep_need_model(ll_sweep *sweep);
 /* Takes work that is not needed out of the total. */
 void ll_sweep_skip(ll_sweep *sweep, double work);
