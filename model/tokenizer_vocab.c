@@ -57,8 +57,6 @@ static ll_status bad_token(const builder *b, size_t id, const char *what) {
 
 static ll_status add_special(builder *b, size_t id) {
     const ll_text text = b->source->texts[id];
-    if (!is_utf8(text))
-        return bad_token(b, id, "is not UTF-8");
     if (text.length > LL_SPECIAL_MAX)
         return ll_fail(b->error, LL_BAD_INPUT,
                        "%s: %s[%zu] \"%.*s\" is a special token of %zu bytes, expected at most %d; %s",
@@ -131,6 +129,9 @@ static ll_status read_token(builder *b, size_t id) {
         return LL_OK;
     if (!text.length)
         return bad_token(b, id, "is empty");
+    /* It is looked for in texts, and would cut a character in two. */
+    if (is_special(type) && !is_utf8(text))
+        return bad_token(b, id, "is not UTF-8");
     const int32_t twin = ll_vocab_find_any(tokenizer, text.data, text.length);
     if (twin >= 0)
         return ll_fail(b->error, LL_BAD_INPUT,

@@ -240,6 +240,7 @@ static const refusal refusals[] = {
      ROWS,
      "pieces[2] \"b c\"",
      "holds a space"},
+    {{PIECES({"\x81", 0, LL_TOKEN_USER_DEFINED})}, ROWS, "pieces[2]", "is not UTF-8"}, /* the end of a mark */
 };
 
 static void test_refusals(void) {

@@ -39,7 +39,7 @@ fuzz() {
         -artifact_prefix="$build/crashes/$name-" "$corpus" "tests/fuzz/seeds/$name" >"$log" 2>&1; then
         echo "ok   fuzz/$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs"
     else
-        tail -n 40 "$log"
+        tail -n 60 "$log"
         echo "  repeat it: $build/fuzzers/$name $limits $(grep -o "$build/crashes/[^ ]*" "$log" | tail -n 1)"
         echo "FAIL fuzz/$name ($log)"
     fi
