@@ -6,18 +6,19 @@
 #include "tokenizer.h"
 
 /* name, then the most memory that an input of n bytes may hold at once: kilobytes + times * n. times is what the
- * densest input costs: a JSON value of two or three bytes ("{}," and the like) is a struct of jansson and its hash
- * table; a GGUF entry of 13 bytes is a struct of 56. kilobytes are tables that every input pays for (byte alphabets,
- * compiled patterns, matching). */
+ * densest inputs cost, and half as much again: a list of empty JSON objects is 71 bytes of jansson's structs for each
+ * byte, a table of keys that grows up to 104; GGUF's keys and tensors, and a vocabulary's tables, are up to 35.
+ * kilobytes are what every input pays for: byte alphabets, compiled patterns, matching. */
 #define LL_FUZZ_TARGETS(TARGET)                                                                              \
-    TARGET(safetensors, 64, 160)                                                                             \
-    TARGET(gguf, 512, 64)                                                                                    \
-    TARGET(config, 64, 160)                                                                                  \
-    TARGET(tokenizer_json, 512, 200)                                                                         \
-    TARGET(tokenizer_model, 512, 64)                                                                         \
-    TARGET(drop, 64, 16)                                                                                     \
-    TARGET(plan, 256, 160)                                                                                   \
-    TARGET(csv, 64, 64)
+    TARGET(safetensors, 16, 160)                                                                             \
+    TARGET(gguf, 32, 48)                                                                                     \
+    TARGET(config, 16, 160)                                                                                  \
+    TARGET(folder, 64, 160)                                                                                  \
+    TARGET(tokenizer_json, 64, 160)                                                                          \
+    TARGET(tokenizer_model, 64, 64)                                                                          \
+    TARGET(drop, 4, 4)                                                                                       \
+    TARGET(plan, 16, 160)                                                                                    \
+    TARGET(csv, 16, 64)
 
 #define LL_FUZZ_DECLARE(name, kilobytes, times) void ll_fuzz_##name(const uint8_t *data, size_t length);
 LL_FUZZ_TARGETS(LL_FUZZ_DECLARE)
