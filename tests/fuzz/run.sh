@@ -25,7 +25,7 @@ echo '#include <stddef.h>
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t length);
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t length) { return data && length ? 0 : 0; }' |
     clang -fsanitize=fuzzer,address,undefined -x c -o "$build/probe" - 2>/dev/null ||
-    skip "this clang has no libFuzzer (Debian: libclang-rt-dev); tools/deps.sh --dev installs one that has"
+    skip "this clang has no libFuzzer; tools/deps.sh --dev installs it (libclang-rt-dev)"
 
 $MAKE --no-print-directory CC=clang CFLAGS='-O1 -g -Wno-pass-failed' SANITIZE=fuzzer-no-link,address,undefined BUILD="$build" fuzzers || exit 1
 
