@@ -5,6 +5,19 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What a quick sweep is the beginning of. */
+static void say_next(const ll_options *options) {
+    ll_options longer = *options;
+    ll_protocol protocol;
+    longer.quick = false;
+    if (ll_protocol_of(&protocol, &longer, NULL) != LL_OK)
+        return;
+    const bool paper = strcmp(protocol.name, "paper") == 0;
+    printf("This was the quick protocol. %s: ./run_all.sh %s%s\n",
+           paper ? "The paper's numbers of modules and tokens" : "The full one, of the committed results",
+           options->model, paper ? "" : " --full");
+}
+
 static void say_where(const ll_options *options, const ll_protocol *protocol, const char *folder,
                       size_t computed) {
     if (options->synthetic)
@@ -16,10 +29,7 @@ static void say_where(const ll_options *options, const ll_protocol *protocol, co
     if (!computed)
         printf("Nothing was missing: every row was there already.\n");
     if (strcmp(protocol->name, "quick") == 0)
-        printf("This was the quick protocol. %s: ./run_all.sh %s%s\n",
-               options->synthetic ? "The paper's numbers and lengths"
-                                  : "The full one, of the committed results",
-               options->model, options->synthetic ? "" : " --full");
+        say_next(options);
 }
 
 static ll_status print_json(const ll_protocol *protocol, const char *folder, size_t computed,
