@@ -36,15 +36,25 @@ static ll_status load_table(ll_paper *out, const char *folder, const ll_csv_sche
     snprintf(path, sizeof path, "%s/%s.csv", folder, schema->name);
     ll_csv *csv;
     LL_TRY(ll_csv_read(&csv, path, schema, error));
-    for (size_t i = 0; i < ll_csv_rows(csv) && out->count < LL_PAPER_ROWS; i++) {
+    ll_status status = LL_OK;
+    for (size_t i = 0; i < ll_csv_rows(csv) && status == LL_OK && out->count < LL_PAPER_ROWS; i++) {
         ll_paper_row row;
+        const char *method = ll_csv_cell(csv, i, "method");
+        if (strcmp(method, "baseline") == 0)
+            continue;
         row.speedup = ll_csv_number(csv, i, "speedup");
         snprintf(row.model, sizeof row.model, "%s", ll_csv_cell(csv, i, "model"));
-        if (parse_method(ll_csv_cell(csv, i, "method"), &row) && isfinite(row.speedup))
+        if (parse_method(method, &row) && isfinite(row.speedup))
             out->rows[out->count++] = row;
+        else
+            status =
+                ll_fail(error, LL_BAD_INPUT,
+                        "%s: line %zu: method %s with speedup %s; expected baseline, or a kind of drop with "
+                        "a number (attn-8) and a number; restore the file",
+                        path, i + 2, method, ll_csv_cell(csv, i, "speedup"));
     }
     ll_csv_close(csv);
-    return LL_OK;
+    return status;
 }
 
 ll_status ll_paper_load(ll_paper *out, const char *folder, ll_error *error) {
