@@ -138,6 +138,21 @@ static ll_status translate(translator *t) {
     return LL_OK;
 }
 
+/* Nested repetitions are written out when compiled: 41 bytes can become 49,000, and more as machine code. Patterns of
+ * published tokenizers stay below 4 times their length and 200 bytes. */
+static ll_status check_size(pcre2_code *pattern, ll_text text, const char *place, ll_error *error) {
+    enum { TIMES = 16, ALWAYS = 1024 };
+    size_t bytes = 0;
+    (void)pcre2_pattern_info(pattern, PCRE2_INFO_SIZE, &bytes);
+    if (bytes <= TIMES * text.length + ALWAYS)
+        return LL_OK;
+    return ll_fail(
+        error, LL_BAD_INPUT,
+        "%s: the pattern \"%.*s\" has %zu bytes and becomes %zu when compiled, expected at most %zu; "
+        "take another tokenizer",
+        place, LL_QUOTED(text), text.length, bytes, TIMES * text.length + ALWAYS);
+}
+
 static ll_status compile(pcre2_code **out, ll_text pattern, uint32_t options, const char *place,
                          ll_error *error) {
     int code;
@@ -154,6 +169,7 @@ static ll_status compile(pcre2_code **out, ll_text pattern, uint32_t options, co
         return ll_fail(error, LL_BAD_INPUT, "%s: PCRE2 cannot compile the pattern \"%.*s\": %s (at %zu)",
                        place, LL_QUOTED(pattern), (const char *)why, offset);
     }
+    LL_TRY(check_size(*out, pattern, place, error));
     /* Where the system forbids just-in-time code, PCRE2 interprets: slower, with the same result. */
     (void)pcre2_jit_compile(*out, PCRE2_JIT_COMPLETE);
     return LL_OK;

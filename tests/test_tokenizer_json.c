@@ -347,6 +347,9 @@ static void test_bombs(void) {
     CHECK(ll_tokenizer_encode(slow, text, strlen(text), &ids, &error) == LL_NO_RESOURCE && !ids.count);
     CHECK_CONTAINS(error.text, "cannot be split");
     ll_tokenizer_destroy(slow);
+    ll_tokenizer *large = NULL;
+    CHECK(load(&large, REGEX("(?:(?:(?:a{99}){9}){9}){9}"), ROWS, &error) == LL_BAD_INPUT && !large);
+    CHECK_CONTAINS(error.text, "has 26 bytes and becomes");
 #define DOUBLE "{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"aaaaaaaaaaaaaaaa\"}"
     ll_tokenizer *growing = sound(
         NORMAL("{\"type\":\"Sequence\",\"normalizers\":[" DOUBLE "," DOUBLE "," DOUBLE "," DOUBLE "]}"));

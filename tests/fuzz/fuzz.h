@@ -8,13 +8,14 @@
 /* name, then the most memory that an input of n bytes may hold at once: kilobytes + times * n. times is what the
  * densest inputs cost, and half as much again: a list of empty JSON objects is 71 bytes of jansson's structs for each
  * byte, a table of keys that grows up to 104; GGUF's keys and tensors, and a vocabulary's tables, are up to 35.
- * kilobytes are what every input pays for: byte alphabets, compiled patterns, matching. */
+ * kilobytes are what every input pays for: byte alphabets, compiled patterns (PCRE2 refuses those beyond
+ * 64 kB), matching. */
 #define LL_FUZZ_TARGETS(TARGET)                                                                              \
     TARGET(safetensors, 16, 160)                                                                             \
     TARGET(gguf, 32, 48)                                                                                     \
     TARGET(config, 16, 160)                                                                                  \
     TARGET(folder, 64, 160)                                                                                  \
-    TARGET(tokenizer_json, 64, 160)                                                                          \
+    TARGET(tokenizer_json, 192, 160)                                                                         \
     TARGET(tokenizer_model, 64, 64)                                                                          \
     TARGET(drop, 4, 4)                                                                                       \
     TARGET(plan, 16, 160)                                                                                    \
