@@ -180,20 +180,30 @@ static bool ends_with(const char *text, const char *end) {
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-/* Users give the file that they see: of a folder in Hugging Face form that may be any of its own. */
-static ll_status hf_folder_of(ll_checkpoint *c, ll_error *error) {
-    static const char *const FILES[] = {".safetensors", ".safetensors.index.json", "/config.json"};
-    for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
-        char *slash = strrchr(c->path, '/');
-        if (is_folder(c->path) || !ends_with(c->path, FILES[i]) || !slash)
-            continue;
-        *slash = 0;
-        if (is_there(c->path, "config.json"))
-            return LL_OK;
-        return ll_fail(error, LL_BAD_INPUT, "%s: has no config.json beside %s, which tells the model's shape",
-                       c->path, slash + 1);
-    }
-    return LL_OK;
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* Users give the file that they see: of a folder in Hugging Face form that may be any of its own, and *path (malloc'd)
+ * becomes the folder's. */
+static ll_status hf_folder_of(char **path, ll_error *error) {
+    const char *name = base_name(*path);
+    const bool in_hf = ends_with(name, ".safetensors") || ends_with(name, ".safetensors.index.json") ||
+                       strcmp(name, "config.json") == 0;
+    if (!in_hf || is_folder(*path))
+        return LL_OK;
+    const size_t length = (size_t)(name - *path); /* with its slash; 0: the present folder */
+    char *folder = length ? strndup(*path, length > 1 ? length - 1 : length) : strdup(".");
+    if (!folder)
+        return ll_fail(error, LL_NO_RESOURCE, "%s: no memory to open it", *path);
+    ll_status status = LL_OK;
+    if (!is_there(folder, "config.json"))
+        status = ll_fail(error, LL_BAD_INPUT,
+                         "%s: has no config.json beside %s, which tells the model's shape", folder, name);
+    free(*path);
+    *path = folder;
+    return status;
 }
 
 static ll_status open_hf(ll_checkpoint *c, ll_error *error) {
@@ -207,7 +217,7 @@ static ll_status open_hf(ll_checkpoint *c, ll_error *error) {
 }
 
 static ll_status open_any(ll_checkpoint *c, ll_error *error) {
-    LL_TRY(hf_folder_of(c, error));
+    LL_TRY(hf_folder_of(&c->path, error));
     if (is_folder(c->path) && (is_there(c->path, "config.json") || is_there(c->path, "model.safetensors") ||
                                is_there(c->path, "model.safetensors.index.json"))) {
         LL_TRY(open_hf(c, error));
@@ -254,8 +264,7 @@ ll_status ll_checkpoint_tokenizer(ll_tokenizer **out, const ll_checkpoint *c, ll
                                        : ll_tokenizer_from_folder(out, c->path, c->config.vocab, error);
 }
 
-ll_status ll_tokenizer_open(ll_tokenizer **out, const char *path, ll_error *error) {
-    *out = NULL;
+static ll_status open_tokenizer(ll_tokenizer **out, const char *path, ll_error *error) {
     ll_config config;
     if (is_folder(path) && is_there(path, "config.json")) {
         LL_TRY(ll_config_from_hf(&config, path, error));
@@ -267,6 +276,18 @@ ll_status ll_tokenizer_open(ll_tokenizer **out, const char *path, ll_error *erro
     if (status == LL_OK)
         status = ll_tokenizer_from_gguf(out, parts.part[0], config.vocab, error);
     ll_gguf_parts_close(&parts);
+    return status;
+}
+
+ll_status ll_tokenizer_open(ll_tokenizer **out, const char *path, ll_error *error) {
+    *out = NULL;
+    char *place = strdup(path);
+    if (!place)
+        return ll_fail(error, LL_NO_RESOURCE, "%s: no memory to open it", path);
+    ll_status status = hf_folder_of(&place, error);
+    if (status == LL_OK)
+        status = open_tokenizer(out, place, error);
+    free(place);
     return status;
 }
 
@@ -324,11 +345,6 @@ void ll_checkpoint_release(const ll_tensor *tensor, size_t first, size_t rows) {
 }
 
 /* ---- hashes ---- */
-
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
 
 ll_status ll_checkpoint_sha256(const ll_checkpoint *c, char hex[LL_SHA256_TEXT], ll_error *error) {
     const size_t count = ll_checkpoint_file_count(c);
