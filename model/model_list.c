@@ -43,6 +43,17 @@ const ll_model_entry *ll_model_list_find(const char *name) {
     return NULL;
 }
 
+const ll_model_entry *ll_model_list_of_shape(const ll_config *shape) {
+    for (size_t i = 0; ll_model_list_at(i); i++) {
+        const ll_config *listed = &ll_model_list_at(i)->shape;
+        if (listed->layers == shape->layers && listed->hidden == shape->hidden &&
+            listed->heads == shape->heads && listed->kv_heads == shape->kv_heads &&
+            listed->head_dim == shape->head_dim && listed->mlp == shape->mlp && listed->vocab == shape->vocab)
+            return ll_model_list_at(i);
+    }
+    return NULL;
+}
+
 static ll_status put_path(char *path, size_t capacity, const char *folder, const char *name,
                           const char *ending, ll_error *error) {
     if ((size_t)snprintf(path, capacity, "%s/%s%s", folder, name, ending) < capacity)

@@ -19,6 +19,9 @@ typedef struct {
 
 const ll_model_entry *ll_model_list_at(size_t index); /* NULL past the end */
 const ll_model_entry *ll_model_list_find(const char *name);
+/* The first entry of that shape: what a user's copy at some path is a copy of, or was trained from. Names are not told apart by
+ * it: vicuna-13b has the shape of llama2-13b, which comes first. NULL: none has it. */
+const ll_model_entry *ll_model_list_of_shape(const ll_config *shape);
 
 /* Where the weights of a listed model lie: its file; for a model without one the folder NAME (in Hugging Face form
  * or holding the parts of a GGUF model), else NAME.gguf. In models_dir when not NULL, else $LAYERLAB_MODELS, else

@@ -49,6 +49,26 @@ static void test_shapes(void) {
     CHECK(ll_model_list_find("mistral-7b")->shape.window == 4096);
 }
 
+/* A copy at any path is known by its shape alone; one of another size in any way is not. */
+static void test_of_shape(void) {
+    for (size_t i = 0; ll_model_list_at(i); i++) {
+        const ll_model_entry *entry = ll_model_list_at(i);
+        const bool shared = strcmp(entry->name, "vicuna-13b") == 0;
+        const ll_model_entry *expected = shared ? ll_model_list_find("llama2-13b") : entry;
+        ll_config shape = entry->shape;
+        shape.context *= 2; /* what a shape is not */
+        shape.eps = 1;
+        CHECK_MSG(ll_model_list_of_shape(&shape) == expected, "%s", entry->name);
+        size_t *const sizes[] = {&shape.layers,   &shape.hidden, &shape.heads, &shape.kv_heads,
+                                 &shape.head_dim, &shape.mlp,    &shape.vocab};
+        for (size_t size = 0; size < sizeof sizes / sizeof *sizes; size++) {
+            *sizes[size] += 1;
+            CHECK_MSG(ll_model_list_of_shape(&shape) == NULL, "%s, size %zu", entry->name, size);
+            *sizes[size] -= 1;
+        }
+    }
+}
+
 /* ---- locating ---- */
 
 static ll_status locate(const char *name, const char *folder, char path[512], ll_error *error) {
@@ -207,6 +227,7 @@ int main(int argc, char **argv) {
     ll_test_run("models/paths", test_paths);
     ll_test_run("models/listed file", test_listed_file);
     ll_test_run("models/shapes", test_shapes);
+    ll_test_run("models/of a shape", test_of_shape);
     ll_test_run("models/own weights", test_own_weights);
     ll_test_run("models/folder", test_folder);
     ll_test_run("models/default model", test_default_model);
