@@ -14,10 +14,12 @@
         .head_dim = (head_dim_), .mlp = (mlp_), .vocab = (vocab_), .context = (context_),                    \
         .window = (window_), .rope_theta = (theta_), .eps = (eps_), .tied = (tied_)                          \
     }
-#define MODEL(name_, family_, source_, licence_, gated_, file_, wheel_, bytes_, sha256_, is_default_, ...)   \
+#define MODEL(name_, family_, source_, form_, licence_, gated_, file_, wheel_, bytes_, sha256_, is_default_, \
+              ...)                                                                                           \
     {.name = (name_),                                                                                        \
      .family = (family_),                                                                                    \
      .source = (source_),                                                                                    \
+     .form = (form_),                                                                                        \
      .licence = (licence_),                                                                                  \
      .gated = (gated_),                                                                                      \
      .file = (file_),                                                                                        \
@@ -92,9 +94,19 @@ void ll_model_source(const ll_model_entry *entry, char out[LL_MODEL_TEXT]) {
 void ll_model_advice(const ll_model_entry *entry, const char *path, char out[LL_MODEL_TEXT]) {
     if (*entry->file)
         snprintf(out, LL_MODEL_TEXT, "run tools/fetch_model.sh %s", entry->name);
-    else
-        snprintf(out, LL_MODEL_TEXT, "hf download %s --local-dir %s (or put a GGUF at %s.gguf)",
+    else if (strcmp(entry->form, "bin") == 0)
+        snprintf(out, LL_MODEL_TEXT,
+                 "they are PyTorch files, which python3 with transformers, torch and sentencepiece converts: "
+                 "python3 -c 'import transformers as t; n, to = \"%s\", \"%s\"; "
+                 "t.AutoModelForCausalLM.from_pretrained(n, torch_dtype=\"auto\").save_pretrained(to); "
+                 "t.AutoTokenizer.from_pretrained(n).save_pretrained(to)' (or put a GGUF at %s.gguf)",
                  entry->source, path, path);
+    else
+        snprintf(
+            out, LL_MODEL_TEXT,
+            "hf download %s --exclude \"*.[bp]*\" --local-dir %s (without the PyTorch files, .bin and .pth, "
+            "which hold the same weights again; or put a GGUF at %s.gguf)",
+            entry->source, path, path);
 }
 
 /* A file that the list knows the bytes of. */

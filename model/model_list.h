@@ -7,6 +7,7 @@ typedef struct {
     const char *name;   /* "llama2-13b" */
     const char *family; /* "llama2" */
     const char *source; /* the Hugging Face repository that publishes the weights */
+    const char *form;   /* in which it does so: "safetensors", or "bin", which has to be converted */
     const char *licence;
     bool gated;         /* the licence must be accepted there before a download */
     const char *file;   /* of the model that wheel carries, in the models folder; "": none does */
@@ -29,8 +30,9 @@ const ll_model_entry *ll_model_list_of_shape(const ll_config *shape);
 ll_status ll_model_place(const ll_model_entry *entry, const char *models_dir, char *path, size_t capacity,
                          bool *here, ll_error *error);
 
-enum { LL_MODEL_TEXT = 512 };
-/* Where its weights come from and under what licence; what a user does to have them at path (ll_model_place). */
+enum { LL_MODEL_TEXT = 768 };
+/* Where its weights come from and under what licence; what a user does to have them at path (ll_model_place),
+ * as tools/fetch_model.sh says it too. */
 void ll_model_source(const ll_model_entry *entry, char out[LL_MODEL_TEXT]);
 void ll_model_advice(const ll_model_entry *entry, const char *path, char out[LL_MODEL_TEXT]);
 

