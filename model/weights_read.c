@@ -4,6 +4,8 @@
 #include "quantize.h"
 #include "weights.h"
 
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* One packed matrix is made of up to three tensors, one below the other. */
@@ -100,20 +102,17 @@ static ll_status read_vector(const ll_weights_source *source, ll_role role, size
 /* A bias of Q or K is permuted as its matrix is. */
 static ll_status read_rotated_bias(const ll_weights_source *source, ll_role role, size_t layer, float *out) {
     const ll_tensor *tensor = ll_checkpoint_tensor(source->checkpoint, role, layer);
-    LL_TRY(read_vector(source, role, layer, out));
     if (ll_checkpoint_format(source->checkpoint) != LL_FORMAT_GGUF)
-        return LL_OK;
-    const uint64_t bytes =
-        tensor->bytes / tensor->values; /* a vector's type has blocks of one value, or this is 0 */
-    if (!bytes)
-        return ll_fail(source->error, LL_BAD_INPUT, "%s: tensor %s has type %s; a bias is F32, F16 or BF16",
-                       ll_checkpoint_file_of(source->checkpoint, tensor), tensor->name,
-                       ll_tensor_type_find(tensor->type)->name);
-    for (size_t i = 0; i < tensor->values; i++)
-        ll_dequant(tensor->type,
-                   (const uint8_t *)tensor->data + source_row(source->config->head_dim, i) * bytes, 1,
-                   out + i);
-    return LL_OK;
+        return read_vector(source, role, layer, out);
+    float *stored = malloc((size_t)tensor->values * sizeof *stored);
+    if (!stored)
+        return ll_fail(source->error, LL_NO_RESOURCE, "%s: no memory for the %" PRIu64 " values of tensor %s",
+                       ll_checkpoint_file_of(source->checkpoint, tensor), tensor->values, tensor->name);
+    const ll_status status = read_vector(source, role, layer, stored);
+    for (size_t i = 0; status == LL_OK && i < tensor->values; i++)
+        out[i] = stored[source_row(source->config->head_dim, i)];
+    free(stored);
+    return status;
 }
 
 static ll_status read_attention(const ll_weights_source *source, size_t i, ll_layer_weights *layer) {

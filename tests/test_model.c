@@ -24,6 +24,12 @@ static void project(double *y, const double *x, const float *w, size_t rows, siz
     }
 }
 
+/* Of a model without biases there is nothing to add. */
+static void add_bias(double *y, const float *bias, size_t rows) {
+    for (size_t r = 0; bias && r < rows; r++)
+        y[r] += (double)bias[r];
+}
+
 static void normed(double *y, const double *x, const float *w, size_t n, double eps) {
     double sum = 0;
     for (size_t i = 0; i < n; i++)
@@ -72,6 +78,9 @@ static void naive_attention(naive *n, size_t layer) {
         project(qs + i * q, h, ll_toy_find(n->weights, "blk.%zu.attn_q.weight", layer), q, t->hidden);
         project(ks + i * kv, h, ll_toy_find(n->weights, "blk.%zu.attn_k.weight", layer), kv, t->hidden);
         project(vs + i * kv, h, ll_toy_find(n->weights, "blk.%zu.attn_v.weight", layer), kv, t->hidden);
+        add_bias(qs + i * q, ll_toy_find(n->weights, "blk.%zu.attn_q.bias", layer), q);
+        add_bias(ks + i * kv, ll_toy_find(n->weights, "blk.%zu.attn_k.bias", layer), kv);
+        add_bias(vs + i * kv, ll_toy_find(n->weights, "blk.%zu.attn_v.bias", layer), kv);
         for (size_t head = 0; head < t->heads; head++)
             rotate(qs + i * q + head * t->head_dim, t->head_dim, i, t->theta);
         for (size_t head = 0; head < t->kv_heads; head++)
@@ -255,6 +264,18 @@ static void test_shapes(void) {
     check_toy(&toy, "no grouping, theta 5e5, eps 0.1");
 }
 
+/* Biases of every type, of which those of Q and K are permuted by single values, also out of blocks of 32. */
+static void test_biases(void) {
+    const uint32_t types[] = {LL_TYPE_F32, LL_TYPE_F16, LL_TYPE_BF16, LL_TYPE_Q8_0, LL_TYPE_Q4_1};
+    ll_toy toy = ll_toy_default();
+    toy.kv_heads = 4; /* so that K's bias is a whole block too */
+    toy.biases = true;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        toy.bias_type = types[i];
+        check_toy(&toy, ll_tensor_type_find(types[i])->name);
+    }
+}
+
 /* ---- numbers at the edge ---- */
 static const char *edited; /* the tensor that edit_tensor changes */
 static float factor;
@@ -414,6 +435,7 @@ static void test_observer(void) {
 int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
     ll_test_run("model/toys of every shape equal a naive pass", test_shapes);
+    ll_test_run("model/biases of every type", test_biases);
     ll_test_run("model/zero, tiny and huge weights", test_edges);
     ll_test_run("model/numbers that are not finite are named", test_not_finite);
     ll_test_run("model/missing, extra and misshapen tensors", test_tensors_refused);

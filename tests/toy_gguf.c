@@ -252,6 +252,11 @@ static void add_layer(const ll_toy *t, ll_toy_weights *weights, uint64_t *state,
         snprintf(name, sizeof name, "blk.%zu.%s.weight", layer, parts[i].suffix);
         add_random(t, weights, state, name, parts[i].rows, parts[i].cols);
     }
+    for (size_t i = 1; t->biases && i <= 3; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "blk.%zu.%s.bias", layer, parts[i].suffix);
+        add_random(t, weights, state, name, 1, parts[i].rows);
+    }
 }
 
 static ll_toy_weights make_weights(const ll_toy *toy) {
@@ -332,11 +337,13 @@ static void put_row(ll_bytes *bytes, uint32_t type, const float *values, size_t 
 /* ---- the file ---- */
 
 static uint32_t type_of(const ll_toy *toy, const ll_toy_tensor *tensor) {
+    if (strstr(tensor->name, ".bias"))
+        return toy->bias_type;
     return tensor->rows == 1 ? LL_TYPE_F32 : toy->type;
 }
 
 static bool is_permuted(const ll_toy_tensor *tensor) {
-    return strstr(tensor->name, ".attn_q.weight") || strstr(tensor->name, ".attn_k.weight");
+    return strstr(tensor->name, ".attn_q.") || strstr(tensor->name, ".attn_k.");
 }
 
 /* Which row of the model is written as row r: of a head's two halves, rows are taken in turn. */
@@ -345,7 +352,24 @@ static size_t model_row(const ll_toy *toy, const ll_toy_tensor *tensor, size_t r
         return r;
     const size_t head = r / toy->head_dim, within = r % toy->head_dim;
     const size_t row = head * toy->head_dim + within % 2 * (toy->head_dim / 2) + within / 2;
-    return row < tensor->rows ? row : r;
+    return row < (tensor->rows == 1 ? tensor->cols : tensor->rows) ? row : r;
+}
+
+/* As put_tensor_data: of a vector, its values are permuted. */
+static void put_vector(ll_bytes *data, const ll_toy *toy, ll_toy_tensor *tensor) {
+    const size_t start = data->length;
+    float *written = calloc(tensor->cols, sizeof *written);
+    if (!written) {
+        perror("toy_gguf");
+        exit(1);
+    }
+    for (size_t i = 0; i < tensor->cols; i++)
+        written[i] = tensor->values[model_row(toy, tensor, i)];
+    put_row(data, type_of(toy, tensor), written, tensor->cols);
+    ll_dequant(type_of(toy, tensor), data->data + start, tensor->cols, written);
+    for (size_t i = 0; i < tensor->cols; i++)
+        tensor->values[model_row(toy, tensor, i)] = written[i];
+    free(written);
 }
 
 /* Appends the tensor's data; its values become what a reader gets. */
@@ -392,7 +416,7 @@ static void put_file(ll_bytes *file, const ll_toy *toy, ll_toy_weights *weights)
     for (size_t i = 0; i < weights->count; i++) {
         align(&data);
         put_tensor_info(file, toy, &weights->tensors[i], data.length);
-        put_tensor_data(&data, toy, &weights->tensors[i]);
+        (weights->tensors[i].rows == 1 ? put_vector : put_tensor_data)(&data, toy, &weights->tensors[i]);
     }
     align(file);
     align(&data);

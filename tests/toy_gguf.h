@@ -37,6 +37,8 @@ typedef struct {
     float eps;
     bool tied;
     uint32_t type; /* of the matrices: F32, F16, BF16, Q8_0 or Q4_1 (rows of 32 n); norms are F32 */
+    bool biases;   /* Q, K and V have biases */
+    uint32_t bias_type;
     uint64_t seed;
 
     /* Called for every tensor before it is written; values is [rows][cols], Q and K not permuted. NULL: none.
