@@ -175,6 +175,8 @@ static ll_status pack_matrix(const ll_weights_source *source, ll_matrix matrix, 
     if (bad)
         return ll_fail(source->error, LL_BAD_INPUT, "%s: tensor %s holds a weight that is not finite",
                        ll_checkpoint_file_of(source->checkpoint, bad), bad->name);
+    if (source->checkpoint)
+        ll_weights_release_permuted(source, matrix, layer);
     return LL_OK;
 }
 

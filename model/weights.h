@@ -63,6 +63,8 @@ ll_status ll_weights_read_vectors(const ll_weights_source *source, ll_weights *w
 /* Fills the panel with the matrix's rows [n0, n1); false: *bad is the tensor that holds a weight that is not finite. */
 bool ll_weights_read_panel(const ll_weights_source *source, ll_matrix matrix, size_t layer,
                            const ll_packed *w, size_t n0, size_t n1, ll_panel *panel, const ll_tensor **bad);
+/* Lets go of what read_panel cannot, once every panel of the matrix was read. */
+void ll_weights_release_permuted(const ll_weights_source *source, ll_matrix matrix, size_t layer);
 void ll_synthetic_vectors(const ll_weights_source *source, ll_weights *weights);
 void ll_synthetic_panel(const ll_weights_source *source, ll_matrix matrix, size_t layer, const ll_packed *w,
                         size_t n0, size_t n1, ll_panel *panel);

@@ -58,9 +58,15 @@ static void release_rows(const part *parts, size_t n0, size_t n1) {
         const size_t end = n1 - first < parts->rows ? n1 - first : parts->rows;
         if (!parts->head_dim && begin < end)
             ll_checkpoint_release(parts->tensor, begin, end - begin);
-        else if (parts->head_dim && end == parts->rows)
-            ll_checkpoint_release(parts->tensor, 0, parts->rows);
     }
+}
+
+void ll_weights_release_permuted(const ll_weights_source *source, ll_matrix matrix, size_t layer) {
+    part parts[MAX_PARTS] = {{0}};
+    find_parts(source, matrix, layer, parts);
+    for (size_t i = 0; i < MAX_PARTS; i++)
+        if (parts[i].head_dim)
+            ll_checkpoint_release(parts[i].tensor, 0, parts[i].rows);
 }
 
 bool ll_weights_read_panel(const ll_weights_source *source, ll_matrix matrix, size_t layer,
