@@ -29,6 +29,29 @@ misuse() {
     exit 2
 }
 
+# Paths are the caller's, wherever this script lies.
+absolute() { case "$1" in /*) echo "$1" ;; *) echo "$from/$1" ;; esac; }
+# own_paths OPTION...: the sweep's options, as it will be told them.
+own_paths() {
+    while [ $# -gt 0 ]; do
+        case "$1" in
+        --text=?* | --calib=?* | --out=?*) options+=("${1%%=*}=$(absolute "${1#*=}")") ;;
+        --text | --calib | --out)
+            options+=("$1")
+            if [ -n "${2:-}" ]; then
+                options+=("$(absolute "$2")")
+                shift
+            fi
+            ;;
+        *) options+=("$1") ;;
+        esac
+        shift
+    done
+}
+for name in LAYERLAB_MODELS LAYERLAB_CACHE; do
+    [ -z "${!name:-}" ] || export "$name=$(absolute "${!name}")"
+done
+
 model=
 out=
 options=()
@@ -47,7 +70,7 @@ while [ $# -gt 0 ]; do
     --out=?*) out=${1#--out=} ;;
     --)
         shift
-        options+=("$@")
+        own_paths "$@"
         break
         ;;
     -*) misuse "unknown option $1 (see --help)" ;;
@@ -59,8 +82,6 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-# Paths are the caller's, wherever this script lies.
-absolute() { case "$1" in /*) echo "$1" ;; *) echo "$from/$1" ;; esac; }
 [ -z "$out" ] || options+=(--out "$(absolute "$out")")
 
 names=$(tools/fetch_model.sh --list)

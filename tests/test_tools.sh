@@ -105,6 +105,37 @@ run 2 "one model at a time" ./run_all.sh smollm2-135m smollm2-135m
 run 1 "nothing at $folder/none.gguf" ./run_all.sh "$folder/none.gguf"
 run 2 "usage: tools/deps.sh" tools/deps.sh --all
 
+# A tree whose program says what it is told.
+mkdir -p "$tree/build" "$tree/models" "$folder/here"
+cp run_all.sh "$tree"
+printf '#!/bin/bash\n' >"$tree/tools/deps.sh"
+printf 'layerlab:\n' >"$tree/Makefile"
+cat >"$tree/build/layerlab" <<'END'
+#!/bin/bash
+echo "from $PWD: $*; models ${LAYERLAB_MODELS-unset}, cache ${LAYERLAB_CACHE-unset}"
+END
+chmod +x "$tree/tools/deps.sh" "$tree/build/layerlab"
+# from_here STATUS PART COMMAND...: as run, by a caller who is elsewhere.
+from_here() {
+    local status=$1 part=$2
+    shift 2
+    cd "$folder/here" || exit
+    run "$status" "$part" "$@"
+    cd "$OLDPWD" || exit
+}
+cp "$folder/pack/inside/tiny.gguf" "$folder/here/tiny.gguf"
+all=../tree/run_all.sh here=$folder/here
+from_here 0 "from $tree: sweep $here/tiny.gguf --quick --out $here/o; models unset, cache unset" \
+    $all tiny.gguf --quick --out o
+from_here 0 "sweep $here/tiny.gguf --text $here/a.txt --exact --calib $here/b c.jsonl --out=$here/o" \
+    $all tiny.gguf -- --text a.txt --exact --calib "b c.jsonl" --out=o
+from_here 0 "sweep $here/tiny.gguf --text=/a.txt --calib=$here/b --batch 4 --text /c --text;" \
+    $all tiny.gguf -- --text=/a.txt --calib=b --batch 4 --text /c --text
+from_here 0 "tiny.gguf --text= --calib ;" $all tiny.gguf -- --text= --calib ""
+LAYERLAB_MODELS=. LAYERLAB_CACHE=kept from_here 0 "sweep tiny; models $here/., cache $here/kept" $all tiny
+LAYERLAB_MODELS=/m LAYERLAB_CACHE='' from_here 0 "; models /m, cache " $all ./tiny.gguf
+from_here 1 "nothing at nowhere/tiny.gguf" $all nowhere/tiny.gguf
+
 # program NAME TEXT: a test program of that text.
 program() {
     printf '#!/bin/bash\n%s\n' "$2" >"$folder/$1"
