@@ -50,7 +50,7 @@ static void print_listed(const ll_model_entry *entry, const ll_options *options,
 }
 
 static void print_list(const ll_facts *info, const ll_options *options) {
-    printf("%-22s%-12s%-9s%s\n", "models", "parameters", "bf16", "int8");
+    printf("%-22s%-12s%-9s%s\n", "models", "parameters", "16 bits", "int8");
     for (size_t i = 0; ll_model_list_at(i); i++)
         print_listed(ll_model_list_at(i), options, info->machine.available);
 }

@@ -152,7 +152,7 @@ static void print_needs(const ll_info_model *model) {
     printf("%-31s full%s%s\n", head, model->has_drop ? "      " : "", model->has_drop ? drop : "");
     if (s->group)
         snprintf(int8, sizeof int8, "weights int8, groups of %zu", s->group);
-    print_row(model, "weights bf16, on disk", full->published, dropped->published, "");
+    print_row(model, "weights at 16 bits each", full->published, dropped->published, "");
     print_row(model, "weights f32", full->weights[LL_WEIGHTS_F32], dropped->weights[LL_WEIGHTS_F32], "");
     print_row(model, int8, full->weights[LL_WEIGHTS_INT8], dropped->weights[LL_WEIGHTS_INT8], "");
     print_row(model, "KV-cache f32", full->kv[LL_KV_F32], dropped->kv[LL_KV_F32], "");

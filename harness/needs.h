@@ -21,7 +21,7 @@ typedef struct {
 } ll_needs_setting;
 
 typedef struct {
-    uint64_t published;                   /* weights on disk at 16 bits each */
+    uint64_t published;                   /* weights at 16 bits each, as they are published */
     uint64_t weights[LL_WEIGHTS_F32 + 1]; /* by ll_weights_kind: packed, with embedding and norms */
     uint64_t kv[LL_KV_I8 + 1];            /* by ll_kv_type: of all sequences */
     uint64_t total[LL_HELD_COUNT];        /* weights and KV-cache */

@@ -221,6 +221,8 @@ info_model() {
     works info "$model"
     holds "134515008"
     holds "memory at 4096 tokens, batch 1"
+    holds "file size             98.4 MB"
+    holds "weights at 16 bits each       269 MB"
     works info "$model" --group channel --json
     for key in layers hidden heads kv_heads head_dim mlp vocab context file_bytes weight_bytes kv_bytes threads isa \
         available_bytes; do holds "\"$key\":"; done
