@@ -1,6 +1,7 @@
 #include "checkpoint.h"
 #include "config_hf.h"
 #include "gguf_parts.h"
+#include "path.h"
 #include "safetensors.h"
 
 #include <errno.h>
@@ -164,41 +165,20 @@ static ll_status find_tensors(ll_checkpoint *c, ll_error *error) {
 
 /* ---- opening ---- */
 
-static bool is_folder(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
-static bool is_there(const char *folder, const char *name) {
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return access(path, F_OK) == 0;
-}
-
-static bool ends_with(const char *text, const char *end) {
-    const size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 /* Users give the file that they see: of a folder in Hugging Face form that may be any of its own, and *path (malloc'd)
  * becomes the folder's. */
 static ll_status hf_folder_of(char **path, ll_error *error) {
-    const char *name = base_name(*path);
-    const bool in_hf = ends_with(name, ".safetensors") || ends_with(name, ".safetensors.index.json") ||
-                       strcmp(name, "config.json") == 0;
-    if (!in_hf || is_folder(*path))
+    const char *name = ll_path_base(*path);
+    const bool in_hf = ll_path_ends_with(name, ".safetensors") ||
+                       ll_path_ends_with(name, ".safetensors.index.json") || strcmp(name, "config.json") == 0;
+    if (!in_hf || ll_path_is_folder(*path))
         return LL_OK;
     const size_t length = (size_t)(name - *path); /* with its slash; 0: the present folder */
     char *folder = length ? strndup(*path, length > 1 ? length - 1 : length) : strdup(".");
     if (!folder)
         return ll_fail(error, LL_NO_RESOURCE, "%s: no memory to open it", *path);
     ll_status status = LL_OK;
-    if (!is_there(folder, "config.json"))
+    if (!ll_path_is_there(folder, "config.json"))
         status = ll_fail(error, LL_BAD_INPUT,
                          "%s: has no config.json beside %s, which tells the model's shape", folder, name);
     free(*path);
@@ -218,8 +198,9 @@ static ll_status open_hf(ll_checkpoint *c, ll_error *error) {
 
 static ll_status open_any(ll_checkpoint *c, ll_error *error) {
     LL_TRY(hf_folder_of(&c->path, error));
-    if (is_folder(c->path) && (is_there(c->path, "config.json") || is_there(c->path, "model.safetensors") ||
-                               is_there(c->path, "model.safetensors.index.json"))) {
+    if (ll_path_is_folder(c->path) &&
+        (ll_path_is_there(c->path, "config.json") || ll_path_is_there(c->path, "model.safetensors") ||
+         ll_path_is_there(c->path, "model.safetensors.index.json"))) {
         LL_TRY(open_hf(c, error));
     } else {
         c->format = LL_FORMAT_GGUF;
@@ -266,7 +247,7 @@ ll_status ll_checkpoint_tokenizer(ll_tokenizer **out, const ll_checkpoint *c, ll
 
 static ll_status open_tokenizer(ll_tokenizer **out, const char *path, ll_error *error) {
     ll_config config;
-    if (is_folder(path) && is_there(path, "config.json")) {
+    if (ll_path_is_folder(path) && ll_path_is_there(path, "config.json")) {
         LL_TRY(ll_config_from_hf(&config, path, error));
         return ll_tokenizer_from_folder(out, path, config.vocab, error);
     }
@@ -358,7 +339,7 @@ ll_status ll_checkpoint_sha256(const ll_checkpoint *c, char hex[LL_SHA256_TEXT],
     ll_status status = LL_OK;
     for (size_t i = 0; i < count && status == LL_OK; i++) {
         status = ll_sha256_file(ll_checkpoint_file(c, i), hex, error);
-        fprintf(stream, "%s %s\n", hex, base_name(ll_checkpoint_file(c, i)));
+        fprintf(stream, "%s %s\n", hex, ll_path_base(ll_checkpoint_file(c, i)));
     }
     if (fclose(stream) != 0 && status == LL_OK)
         status = ll_fail(error, LL_NO_RESOURCE, "%s: no memory for the hashes of %zu files", c->path, count);

@@ -1,6 +1,7 @@
 /* A folder in Hugging Face form without dropped modules. */
 #include "export_parts.h"
 #include "gguf_reader.h"
+#include "path.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,16 +13,7 @@
 static const char WHOLE[] = "model.safetensors", INDEX[] = "model.safetensors.index.json";
 static const uint64_t SHARD_BYTES = 5000000000; /* as transformers writes them */
 
-static const char *base_name(const char *path) {
-    return strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-}
-
 /* ---- what goes with the weights ---- */
-
-static bool ends_with(const char *text, const char *end) {
-    const size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && strcmp(text + length - tail, end) == 0;
-}
 
 /* Of the tokenizer, of generation, and the code that a config may name. */
 static bool is_companion(const char *name) {
@@ -40,7 +32,7 @@ static bool is_companion(const char *name) {
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if (strcmp(name, NAMES[i]) == 0)
             return true;
-    return ends_with(name, ".py");
+    return ll_path_ends_with(name, ".py");
 }
 
 static ll_status copy_stream(ll_export_file *to, FILE *from, const char *path) {
@@ -218,7 +210,7 @@ static ll_status put_shards(const ll_export_job *job) {
 }
 
 static ll_status put_weights(const ll_export_job *job) {
-    const char *first = base_name(ll_safetensors_file_path(job->files, 0));
+    const char *first = ll_path_base(ll_safetensors_file_path(job->files, 0));
     if (strcmp(first, WHOLE) != 0)
         return put_shards(job);
     const shard all = next_shard(job, 0, true);

@@ -1,4 +1,5 @@
 #include "gguf_parts.h"
+#include "path.h"
 #include <dirent.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -154,8 +155,7 @@ static ll_status find_in_folder(const char *folder, char out[PATH_MAX], ll_error
     const struct dirent *entry;
     while ((entry = readdir(entries))) {
         size_t prefix, number, count;
-        const size_t length = strlen(entry->d_name);
-        if (length < 5 || strcmp(entry->d_name + length - 5, ".gguf") != 0)
+        if (!ll_path_ends_with(entry->d_name, ".gguf"))
             continue;
         const bool other = is_part_name(entry->d_name, &prefix, &number, &count) && number != 1;
         *(other ? &others : &models) += 1;
@@ -174,8 +174,7 @@ static ll_status find_in_folder(const char *folder, char out[PATH_MAX], ll_error
 ll_status ll_gguf_parts_open(ll_gguf_parts *out, const char *path, ll_error *error) {
     *out = (ll_gguf_parts){0};
     char file[PATH_MAX];
-    struct stat info;
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+    if (ll_path_is_folder(path)) {
         LL_TRY(find_in_folder(path, file, error));
         path = file;
     }

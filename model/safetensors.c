@@ -1,11 +1,12 @@
+#include "path.h"
 #include "safetensors_parts.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const char WHOLE[] = "model.safetensors", INDEX[] = "model.safetensors.index.json";
 
@@ -28,20 +29,6 @@ static void list_add(name_list *list, const char *name) {
 static void list_end(name_list *list) {
     if (list->shown < list->total)
         snprintf(list->text + list->used, MORE_ROOM, " and %zu more", list->total - list->shown);
-}
-
-/* "folder/name", malloc'd; NULL without memory. */
-static char *path_in(const char *folder, const char *name) {
-    char *path;
-    return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
-}
-
-static bool is_there(const char *folder, const char *name) {
-    char *path = path_in(folder, name);
-    struct stat info;
-    const bool there = path && stat(path, &info) == 0;
-    free(path);
-    return there;
 }
 
 static ll_status no_memory(const char *folder, ll_error *error) {
@@ -71,7 +58,7 @@ static ll_status index_tensors(ll_safetensors *files, ll_error *error) {
 
 static ll_status open_file(ll_safetensors *files, const char *folder, const char *name, ll_error *error) {
     ll_safetensors_file *file = &files->files[files->file_count++];
-    if (!(file->path = path_in(folder, name)))
+    if (!(file->path = ll_path_in(folder, name)))
         return no_memory(folder, error);
     LL_TRY(ll_mapping_open(&file->map, file->path, error));
     return ll_safetensors_read_header(files, file, error);
@@ -87,7 +74,7 @@ static ll_status room_for_files(ll_safetensors *files, size_t count, const char 
 static ll_status find_shards(const ll_safetensors_index *index, const char *folder, ll_error *error) {
     name_list missing = {.total = 0};
     for (size_t i = 0; i < index->count; i++)
-        if (!is_there(folder, index->names[i]))
+        if (!ll_path_is_there(folder, index->names[i]))
             list_add(&missing, index->names[i]);
     list_end(&missing);
     if (missing.total)
@@ -108,7 +95,7 @@ static ll_status check_index(const ll_safetensors *files, const ll_safetensors_i
             continue;
         const ll_tensor *tensor = ll_safetensors_find(files, name);
         const char *path = tensor ? ll_safetensors_file_of(files, tensor) : NULL;
-        if (path && strcmp(strrchr(path, '/') + 1, json_string_value(shard)) == 0)
+        if (path && strcmp(ll_path_base(path), json_string_value(shard)) == 0)
             continue;
         char described[240];
         snprintf(described, sizeof described, "%.100s (%.100s)", name, json_string_value(shard));
@@ -133,7 +120,7 @@ static ll_status open_parsed(ll_safetensors *files, const ll_safetensors_index *
 }
 
 static ll_status open_shards(ll_safetensors *files, const char *folder, ll_error *error) {
-    char *path = path_in(folder, INDEX);
+    char *path = ll_path_in(folder, INDEX);
     ll_mapping map = {0};
     ll_safetensors_index index = {0};
     ll_status status = path ? ll_mapping_open(&map, path, error) : no_memory(folder, error);
@@ -149,18 +136,13 @@ static ll_status open_shards(ll_safetensors *files, const char *folder, ll_error
 
 /* ---- folders without a model ---- */
 
-static bool ends_with(const char *name, const char *suffix) {
-    const size_t length = strlen(name), wanted = strlen(suffix);
-    return length >= wanted && strcmp(name + length - wanted, suffix) == 0;
-}
-
 /* Names in the folder that end so; false when the folder cannot be read. */
 static bool list_folder(const char *folder, const char *suffix, name_list *found) {
     DIR *stream = opendir(folder);
     if (!stream)
         return false;
     for (const struct dirent *item; (item = readdir(stream));)
-        if (ends_with(item->d_name, suffix))
+        if (ll_path_ends_with(item->d_name, suffix))
             list_add(found, item->d_name);
     closedir(stream);
     list_end(found);
@@ -191,8 +173,9 @@ static ll_status refuse_folder(const char *folder, ll_error *error) {
 /* ---- interface ---- */
 
 static ll_status open_folder(ll_safetensors *files, const char *folder, ll_error *error) {
-    if (!is_there(folder, WHOLE))
-        return is_there(folder, INDEX) ? open_shards(files, folder, error) : refuse_folder(folder, error);
+    if (!ll_path_is_there(folder, WHOLE))
+        return ll_path_is_there(folder, INDEX) ? open_shards(files, folder, error)
+                                               : refuse_folder(folder, error);
     LL_TRY(room_for_files(files, 1, folder, error));
     LL_TRY(open_file(files, folder, WHOLE, error));
     return index_tensors(files, error);
