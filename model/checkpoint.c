@@ -186,21 +186,32 @@ static ll_status hf_folder_of(char **path, ll_error *error) {
     return status;
 }
 
+/* Whether a folder is in Hugging Face form. A config.json alone does not tell: folders of GGUF files often have one. */
+static bool is_hf_folder(const char *path) {
+    if (!ll_path_is_folder(path))
+        return false;
+    if (ll_path_is_there(path, "model.safetensors") || ll_path_is_there(path, "model.safetensors.index.json"))
+        return true;
+    return !ll_path_holds(path, ".gguf") &&
+           (ll_path_is_there(path, "config.json") || ll_path_holds(path, ".safetensors"));
+}
+
 static ll_status open_hf(ll_checkpoint *c, ll_error *error) {
     c->format = LL_FORMAT_HF;
     if (asprintf(&c->config_path, "%s/config.json", c->path) < 0) {
         c->config_path = NULL;
         return ll_fail(error, LL_NO_RESOURCE, "%s: no memory to open it", c->path);
     }
+    if (!ll_path_is_there(c->path, "config.json"))
+        return ll_fail(error, LL_BAD_INPUT, "%s: has no config.json, which tells the model's shape; fetch it",
+                       c->path);
     LL_TRY(ll_config_from_hf(&c->config, c->path, error));
     return ll_safetensors_open(&c->files, c->path, error);
 }
 
 static ll_status open_any(ll_checkpoint *c, ll_error *error) {
     LL_TRY(hf_folder_of(&c->path, error));
-    if (ll_path_is_folder(c->path) &&
-        (ll_path_is_there(c->path, "config.json") || ll_path_is_there(c->path, "model.safetensors") ||
-         ll_path_is_there(c->path, "model.safetensors.index.json"))) {
+    if (is_hf_folder(c->path)) {
         LL_TRY(open_hf(c, error));
     } else {
         c->format = LL_FORMAT_GGUF;
@@ -247,7 +258,7 @@ ll_status ll_checkpoint_tokenizer(ll_tokenizer **out, const ll_checkpoint *c, ll
 
 static ll_status open_tokenizer(ll_tokenizer **out, const char *path, ll_error *error) {
     ll_config config;
-    if (ll_path_is_folder(path) && ll_path_is_there(path, "config.json")) {
+    if (is_hf_folder(path)) {
         LL_TRY(ll_config_from_hf(&config, path, error));
         return ll_tokenizer_from_folder(out, path, config.vocab, error);
     }

@@ -127,6 +127,30 @@ static void test_file_of_a_folder(void) {
     expect_refused(folder, "config.json", folder);
 }
 
+/* Folders of GGUF files come with a config.json; folders in Hugging Face form may hold a GGUF file too. */
+static void test_mixed_folders(void) {
+    const char *folder = new_folder();
+    const ll_toy gguf = ll_toy_default();
+    ll_toy_hf hf = ll_toy_hf_default();
+    REQUIRE(ll_toy_hf_write(folder, &hf) && ll_toy_write(path_in(folder, "toy.gguf"), &gguf, NULL));
+    expect_folder(folder, folder, 2);
+    CHECK(remove(path_in(folder, "model.safetensors")) == 0);
+    const char *const paths[] = {folder, path_in(folder, "config.json")};
+    for (size_t i = 0; i < 2; i++) {
+        ll_checkpoint *checkpoint = open_sound(paths[i]);
+        CHECK(checkpoint && ll_checkpoint_format(checkpoint) == LL_FORMAT_GGUF);
+        ll_checkpoint_close(checkpoint);
+        ll_tokenizer *tokenizer = NULL;
+        CHECK_MSG(ll_tokenizer_open(&tokenizer, paths[i], &error) == LL_OK, "%s", error.text);
+        ll_tokenizer_destroy(tokenizer);
+    }
+    folder = new_folder();
+    ll_test_write(path_in(folder, "model-1.safetensors"), "x", 1);
+    expect_refused(folder, "has no config.json", folder);
+    ll_test_write(path_in(folder, "config.json"), "{}", 2);
+    expect_refused(folder, "config.json", folder);
+}
+
 /* ---- split models ---- */
 
 /* The family llama2 in three parts: the embedding and block 0; block 1 and a norm; the rest. Its folder, static storage. */
@@ -415,6 +439,7 @@ int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
     ll_test_run("checkpoint/folders of GGUF files", test_folder_of_gguf);
     ll_test_run("checkpoint/a file of a folder", test_file_of_a_folder);
+    ll_test_run("checkpoint/folders of both forms", test_mixed_folders);
     ll_test_run("checkpoint/split, through any part", test_any_part);
     ll_test_run("checkpoint/split, parts missing", test_missing_parts);
     ll_test_run("checkpoint/split, wrong keys", test_wrong_parts);
