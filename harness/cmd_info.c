@@ -106,6 +106,8 @@ ll_status ll_cmd_info(const ll_options *options, ll_error *error) {
                        options->isa);
     if (options->drop && !options->model)
         return ll_fail(error, LL_BAD_USAGE, "--drop needs a MODEL to leave something out of");
+    if (options->synthetic && !options->model)
+        return ll_fail(error, LL_BAD_USAGE, "--synthetic needs a MODEL whose shape to take");
     LL_TRY(ll_machine_probe(&info.machine, "", error));
     if (options->model)
         LL_TRY(ll_info_model_read(&info.model, options, info.machine.available, error));

@@ -11,13 +11,17 @@ enum { DEFAULT_LENGTH = 4096 }; /* the protocol's prompt and generation together
 static ll_status open_checkpoint(ll_info_model *model, const ll_options *options, ll_error *error) {
     bool here = true;
     model->entry = ll_model_list_find(options->model);
-    if (model->entry)
+    model->synthetic = options->synthetic;
+    if (model->entry && model->synthetic)
+        here = false;
+    else if (model->entry)
         LL_TRY(ll_model_place(model->entry, NULL, model->path, sizeof model->path, &here, error));
     if (here) {
         LL_TRY(ll_cmd_locate(options, model->path, error));
         LL_TRY(ll_checkpoint_open(&model->checkpoint, model->path, error));
     }
     model->config = here ? *ll_checkpoint_config(model->checkpoint) : model->entry->shape;
+    model->alike = ll_model_list_of_shape(&model->config);
     return LL_OK;
 }
 
@@ -35,8 +39,9 @@ static ll_status set_needs(ll_info_model *model, const ll_options *options, uint
                            ll_error *error) {
     const ll_config *c = &model->config;
     const size_t usual = c->context < DEFAULT_LENGTH ? c->context : DEFAULT_LENGTH;
-    const ll_tensor *embedding =
-        model->checkpoint ? ll_checkpoint_tensor(model->checkpoint, LL_ROLE_EMBEDDING, 0) : NULL;
+    const ll_tensor *embedding = model->checkpoint && !model->synthetic
+                                     ? ll_checkpoint_tensor(model->checkpoint, LL_ROLE_EMBEDDING, 0)
+                                     : NULL;
     model->setting = (ll_needs_setting){
         .config = c,
         .group = options->group,
@@ -77,7 +82,13 @@ static void print_identity(const ll_info_model *model) {
     if (entry) {
         ll_model_source(entry, text);
         printf("%-22s%s (%s)\n%-22s%s\n", "model", entry->name, entry->family, "source", text);
+    } else if (model->alike) {
+        printf("%-22sas %s\n", "shape", model->alike->name);
     }
+    if (model->synthetic)
+        printf("%-22sSYNTHETIC, random numbers of this shape\n", "weights");
+    if (!model->checkpoint && model->synthetic)
+        return;
     if (!model->checkpoint) {
         ll_model_advice(entry, model->path, text);
         printf("%-22snot here (%s); %s\n", "weights", model->path, text);
@@ -187,8 +198,12 @@ static void put_identity(json_t *out, const ll_info_model *model) {
     json_object_set_new(out, "source", entry ? json_string(entry->source) : json_null());
     json_object_set_new(out, "licence", entry ? json_string(entry->licence) : json_null());
     json_object_set_new(out, "gated", entry ? json_boolean(entry->gated) : json_null());
-    json_object_set_new(out, "file", json_string(model->path));
-    json_object_set_new(out, "here", json_boolean(model->checkpoint != NULL));
+    json_object_set_new(out, "shape_of",
+                        !entry && model->alike ? json_string(model->alike->name) : json_null());
+    json_object_set_new(out, "synthetic", json_boolean(model->synthetic));
+    const bool looked = model->checkpoint || !model->synthetic;
+    json_object_set_new(out, "file", looked ? json_string(model->path) : json_null());
+    json_object_set_new(out, "here", looked ? json_boolean(model->checkpoint != NULL) : json_null());
     json_t *unused = json_array();
     if (!model->checkpoint) {
         json_object_set_new(out, "file_bytes", json_null());

@@ -8,8 +8,10 @@
 
 typedef struct {
     const ll_model_entry *entry; /* NULL: given by its path */
-    ll_checkpoint *checkpoint;   /* NULL: its weights are not here */
-    char path[LL_CMD_PATH];      /* of the weights, or where they would be */
+    const ll_model_entry *alike; /* the listed model of this shape; NULL: none */
+    ll_checkpoint *checkpoint;   /* NULL: its weights are not here, or not looked for */
+    char path[LL_CMD_PATH];      /* of the weights, or where they would be; empty when not looked for */
+    bool synthetic;              /* random weights of this shape are meant, no file's */
     ll_config config;
     ll_needs_setting setting;
     ll_mask drop;

@@ -94,6 +94,8 @@ static const ll_option_spec options[] = {
      "keep packed int8 weights in $LAYERLAB_CACHE (default: cache/) and load them from there next time"},
     {"--synthetic", NULL, LL_VALUE_FLAG, FIELD(synthetic), LOADING | TOKENIZE, NULL, 0, 0,
      "random weights of a listed model's shape: speed and memory only, never quality"},
+    {"--synthetic", NULL, LL_VALUE_FLAG, FIELD(synthetic), INFO, NULL, 0, 0,
+     "look for no file of a listed model: what random weights of its shape need"},
     {"--resident", "R", LL_VALUE_SIZE, FIELD(resident), SPEED | SWEEP, NULL, 1, LL_MAX_LAYERS,
      "--synthetic: keep R blocks' weights, the other blocks run on them in turn (default: all that fit)"},
     {"--batch", "N|max", LL_VALUE_BATCH, FIELD(batch), SPEED | SWEEP, "1", 1, 4096,

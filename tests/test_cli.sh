@@ -134,6 +134,7 @@ usage_unknown() {
     refused 2 "did you mean --window?" quality smollm2-135m --windoww 4
     refused 2 "plan takes no --drop" plan smollm2-135m --drop none
     refused 2 "--drop needs a MODEL" info --drop none
+    refused 2 "--synthetic needs a MODEL" info --synthetic
     refused 2 "needs a MODEL" quality
     refused 2 "needs a DIR" report
     refused 2 "takes one MODEL" quality a b
@@ -229,6 +230,11 @@ info_model() {
     [ "$(number layers)" = 30 ] || complain "layers: $(number layers)"
     [ "$(number vocab)" = 49152 ] || complain "vocab: $(number vocab)"
     between parameters 134000000 135000000
+    holds '"shape_of": "smollm2-135m"'
+    works info "$model" --synthetic
+    holds "shape                 as smollm2-135m"
+    holds "weights               SYNTHETIC"
+    holds "file size             98.4 MB"
 }
 # A model of the list is known without any file.
 info_listed() {
@@ -253,6 +259,10 @@ info_listed() {
     refused 1 "tools/fetch_model.sh smollm2-135m" quality smollm2-135m
     printf 'GGUF' >"$folder/empty/llama2-7b.gguf"
     refused 1 "llama2-7b.gguf" info llama2-7b
+    works info llama2-7b --synthetic
+    holds "weights               SYNTHETIC"
+    works info llama2-7b --synthetic --json
+    for value in '"here": null' '"file": null' '"synthetic": true' '"shape_of": null' '"layers": 32'; do holds "$value"; done
     if [ -r "$model" ]; then
         cp "$model" "$folder/empty/llama2-7b.gguf"
         works info llama2-7b
