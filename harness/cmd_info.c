@@ -33,26 +33,23 @@ static void print_machine(const ll_facts *info, const ll_options *options) {
         printf("  %-20s%s\n", ll_op_name((ll_op)op), info->kernels.isa[op]);
 }
 
-/* A listed model's size on disk, and packed as the default options do. */
-static void print_listed(const ll_model_entry *entry, const ll_options *options, uint64_t available) {
-    const ll_config *shape = &entry->shape;
-    const ll_needs_setting setting = {
-        .config = shape, .group = options->group, .isa = options->isa, .length = 1, .batch = 1};
-    ll_needs needs;
-    ll_needs_compute(&needs, &setting, NULL, available);
-    char parameters[32], bf16[LL_BYTES_TEXT], int8[LL_BYTES_TEXT], source[LL_MODEL_TEXT];
-    snprintf(parameters, sizeof parameters, "%.1f M", (double)needs.published / 2e6);
-    ll_cmd_bytes_text(needs.published, bf16);
-    ll_cmd_bytes_text(needs.weights[LL_WEIGHTS_INT8], int8);
+/* A listed model's size at 16 bits a weight, and packed as the default options do. */
+static void print_listed(const ll_model_entry *entry, const ll_options *options) {
+    const ll_model_options packed = {.group = options->group, .isa = options->isa};
+    const uint64_t count = ll_needs_parameters(&entry->shape, NULL);
+    char parameters[32], published[LL_BYTES_TEXT], int8[LL_BYTES_TEXT], source[LL_MODEL_TEXT];
+    snprintf(parameters, sizeof parameters, "%.1f M", (double)count / 1e6);
+    ll_cmd_bytes_text(2 * count, published);
+    ll_cmd_bytes_text(ll_config_weight_bytes(&entry->shape, &packed), int8);
     ll_model_source(entry, source);
-    printf("  %-20s%-12s%-9s%-9s%s%s\n", entry->name, parameters, bf16, int8, source,
+    printf("  %-20s%-12s%-9s%-9s%s%s\n", entry->name, parameters, published, int8, source,
            entry->is_default ? ", the default" : "");
 }
 
-static void print_list(const ll_facts *info, const ll_options *options) {
+static void print_list(const ll_options *options) {
     printf("%-22s%-12s%-9s%s\n", "models", "parameters", "16 bits", "int8");
     for (size_t i = 0; ll_model_list_at(i); i++)
-        print_listed(ll_model_list_at(i), options, info->machine.available);
+        print_listed(ll_model_list_at(i), options);
 }
 
 /* ---- as JSON ---- */
@@ -95,7 +92,7 @@ static void print_text(const ll_facts *info, const ll_options *options) {
         ll_info_model_print(&info->model);
     print_machine(info, options);
     if (!options->model)
-        print_list(info, options);
+        print_list(options);
 }
 
 ll_status ll_cmd_info(const ll_options *options, ll_error *error) {

@@ -49,6 +49,7 @@ static ll_status set_needs(ll_info_model *model, const ll_options *options, uint
         .embedding_bytes = embedding ? embedding->bytes : 0,
         .length = options->length ? options->length : usual,
         .batch = options->batch,
+        .threads = options->threads,
     };
     LL_TRY(check_length(c, model->setting.length, error));
     model->has_drop = options->drop != NULL;
@@ -140,16 +141,32 @@ static void print_row(const ll_info_model *model, const char *label, uint64_t fu
     printf("%-*s%s\n", model->has_drop && *note ? 10 : 0, dropped_text, note);
 }
 
+enum { NOTE = 160 };
+
+/* What `speed` can do where not all of the model fits: --drop has a session of the full model and one of the dropped. */
+static void note_speed(const ll_info_model *model, ll_held held, char note[NOTE]) {
+    const size_t *resident = model->needs[0].resident[held], layers = model->config.layers;
+    const size_t used = strlen(note);
+    if (!resident[0])
+        return;
+    snprintf(note + used, NOTE - used, "%sspeed --synthetic --resident %zu of %zu blocks", used ? ": " : "",
+             resident[0], layers);
+    const size_t end = strlen(note);
+    if (resident[1])
+        snprintf(note + end, NOTE - end, ", %zu with --drop (two KV-caches)", resident[1]);
+    else
+        snprintf(note + end, NOTE - end, ", not with --drop (two KV-caches)");
+}
+
 static void print_total(const ll_info_model *model, const char *label, ll_held held) {
     const ll_needs *full = &model->needs[0], *dropped = &model->needs[1];
-    char note[128] = "";
-    if (!dropped->fits[held] && dropped->resident[held])
-        snprintf(note, sizeof note, "more than is available here: --synthetic --resident %zu of %zu blocks",
-                 dropped->resident[held], model->config.layers);
-    else if (!dropped->fits[held])
+    char note[NOTE] = "";
+    if (!dropped->fits[held])
         snprintf(note, sizeof note, "more than is available here");
     else if (!full->fits[held])
         snprintf(note, sizeof note, "only with the drop is as much available here");
+    if (full->resident[held][1] < model->config.layers)
+        note_speed(model, held, note);
     print_row(model, label, full->total[held], dropped->total[held], note);
 }
 
@@ -169,6 +186,8 @@ static void print_needs(const ll_info_model *model) {
     print_row(model, "KV-cache f32", full->kv[LL_KV_F32], dropped->kv[LL_KV_F32], "");
     print_row(model, "KV-cache bf16", full->kv[LL_KV_BF16], dropped->kv[LL_KV_BF16], "");
     print_row(model, "KV-cache int8", full->kv[LL_KV_I8], dropped->kv[LL_KV_I8], "");
+    print_row(model, "buffers, f32", full->buffers[LL_HELD_F32], dropped->buffers[LL_HELD_F32], "");
+    print_row(model, "buffers, int8", full->buffers[LL_HELD_INT8], dropped->buffers[LL_HELD_INT8], "");
     print_total(model, "in all, f32", LL_HELD_F32);
     print_total(model, "in all, int8", LL_HELD_INT8);
     print_total(model, "in all, int8 with --kv int8", LL_HELD_INT8_KV);
@@ -240,7 +259,10 @@ static void put_held(json_t *out, const char *key, const ll_needs *needs, ll_wei
     put_integer(memory, "weight_bytes", needs->weights[weights]);
     put_integer(memory, "kv_bytes", needs->kv[kv]);
     json_object_set_new(memory, "fits", json_boolean(needs->fits[held]));
-    put_integer(memory, "resident_blocks", needs->resident[held]);
+    put_integer(memory, "buffer_bytes", needs->buffers[held]);
+    put_integer(memory, "total_bytes", needs->total[held]);
+    put_integer(memory, "resident_blocks", needs->resident[held][0]);
+    put_integer(memory, "resident_blocks_with_drop", needs->resident[held][1]);
     json_object_set_new(out, key, memory);
 }
 

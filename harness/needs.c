@@ -19,59 +19,88 @@ uint64_t ll_needs_parameters(const ll_config *config, const ll_mask *drop) {
     return sum;
 }
 
-/* Saturating, so that what cannot be counted never fits. */
-static uint64_t add(uint64_t a, uint64_t b) {
-    uint64_t sum;
-    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+static const struct {
+    ll_weights_kind weights;
+    ll_kv_type kv;
+} PARTS[LL_HELD_COUNT] = {
+    [LL_HELD_F32] = {LL_WEIGHTS_F32, LL_KV_F32},
+    [LL_HELD_INT8] = {LL_WEIGHTS_INT8, LL_KV_BF16},
+    [LL_HELD_INT8_KV] = {LL_WEIGHTS_INT8, LL_KV_I8},
+};
+
+static ll_model_options options_of(const ll_needs_setting *setting, ll_held held) {
+    return (ll_model_options){.weights = PARTS[held].weights,
+                              .group = setting->group,
+                              .threads = setting->threads,
+                              .isa = setting->isa,
+                              .kv_i8 = PARTS[held].kv == LL_KV_I8};
 }
 
-static uint64_t times(uint64_t a, uint64_t b) {
-    uint64_t product;
-    return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
-}
-
-/* Weights of which resident blocks (0: all) have their own. */
-static uint64_t weight_bytes(const ll_needs_setting *setting, const ll_config *kept, ll_weights_kind kind,
-                             size_t resident) {
-    const ll_model_options options = {
-        .weights = kind, .group = setting->group, .isa = setting->isa, .resident = resident};
+/* A file's embedding may be of another type than bf16, which synthetic weights have. */
+static uint64_t weight_bytes(const ll_needs_setting *setting, const ll_config *kept, ll_held held) {
+    const ll_model_options options = options_of(setting, held);
     const uint64_t with_bf16 = ll_config_weight_bytes(kept, &options);
     const uint64_t embedding_bf16 = 2 * (uint64_t)kept->vocab * kept->hidden;
     return setting->embedding_bytes ? with_bf16 - embedding_bf16 + setting->embedding_bytes : with_bf16;
 }
 
-/* Weights and KV-cache together. The blocks that stay resident are whole ones: any of them runs in a dropped one's place. */
-static void compute_held(ll_needs *out, ll_held held, const ll_needs_setting *setting, uint64_t available) {
-    static const struct {
-        ll_weights_kind weights;
-        ll_kv_type kv;
-    } parts[LL_HELD_COUNT] = {
-        [LL_HELD_F32] = {LL_WEIGHTS_F32, LL_KV_F32},
-        [LL_HELD_INT8] = {LL_WEIGHTS_INT8, LL_KV_BF16},
-        [LL_HELD_INT8_KV] = {LL_WEIGHTS_INT8, LL_KV_I8},
-    };
-    const ll_weights_kind kind = parts[held].weights;
-    const uint64_t beside = add(out->kv[parts[held].kv], LL_NEEDS_RESERVE);
-    out->total[held] = add(out->weights[kind], out->kv[parts[held].kv]);
-    out->fits[held] = add(out->total[held], LL_NEEDS_RESERVE) <= available;
-    size_t blocks = setting->config->layers;
+static uint64_t kv_bytes(const ll_needs_setting *setting, const ll_config *kept, ll_kv_type type) {
+    return ll_product_or_max(ll_config_kv_bytes(kept, type, NULL, setting->length), setting->batch);
+}
+
+/* What a session of the full model takes, and a timing beside it. */
+static uint64_t session_bytes(const ll_needs_setting *setting, ll_held held) {
+    const ll_model_options options = options_of(setting, held);
+    return setting->batch > LL_MAX_BATCH
+               ? UINT64_MAX
+               : ll_config_session_bytes(setting->config, &options, setting->batch, setting->length);
+}
+
+/* The residual stream of a prefill, which may be as long as the sequence, and logits. */
+static uint64_t stream_bytes(const ll_needs_setting *setting) {
+    const ll_config *c = setting->config;
+    const uint64_t rows = setting->length > setting->batch ? setting->length : setting->batch;
+    const uint64_t values =
+        ll_sum_or_max(ll_product_or_max(rows, c->hidden), ll_product_or_max(setting->batch, c->vocab));
+    return ll_product_or_max(sizeof(float), values);
+}
+
+/* The blocks that stay resident are whole ones: any of them runs in a dropped one's place. */
+static size_t resident_blocks(const ll_needs_setting *setting, ll_held held, uint64_t beside,
+                              uint64_t available) {
     ll_config whole = *setting->config;
     whole.dropped = (ll_mask){{false}, {false}};
-    while (!out->fits[held] && blocks >= LL_NEEDS_RESIDENT_MIN &&
-           add(weight_bytes(setting, &whole, kind, blocks), beside) > available)
-        blocks--;
-    out->resident[held] = out->fits[held] || blocks >= LL_NEEDS_RESIDENT_MIN ? blocks : 0;
+    ll_model_options options = options_of(setting, held);
+    const size_t least = whole.layers < LL_NEEDS_RESIDENT_MIN ? whole.layers : LL_NEEDS_RESIDENT_MIN;
+    for (size_t blocks = whole.layers; blocks >= least; blocks--) {
+        options.resident = blocks;
+        if (ll_sum_or_max(ll_config_weight_bytes(&whole, &options), beside) <= available)
+            return blocks;
+    }
+    return 0;
+}
+
+static void compute_held(ll_needs *out, ll_held held, const ll_needs_setting *setting, uint64_t available) {
+    const uint64_t session = session_bytes(setting, held), stream = stream_bytes(setting);
+    const uint64_t kv = kv_bytes(setting, setting->config, PARTS[held].kv);
+    out->buffers[held] = session < UINT64_MAX ? ll_sum_or_max(session - kv, stream) : UINT64_MAX;
+    out->total[held] = ll_sum_or_max(
+        ll_sum_or_max(out->weights[PARTS[held].weights], out->kv[PARTS[held].kv]), out->buffers[held]);
+    out->fits[held] = ll_sum_or_max(out->total[held], LL_NEEDS_RESERVE) <= available;
+    for (size_t arms = 1; arms <= 2; arms++) {
+        const uint64_t beside = ll_sum_or_max(ll_product_or_max(session, arms), stream);
+        out->resident[held][arms - 1] =
+            resident_blocks(setting, held, ll_sum_or_max(beside, LL_NEEDS_RESERVE), available);
+    }
 }
 
 void ll_needs_compute(ll_needs *out, const ll_needs_setting *setting, const ll_mask *drop,
                       uint64_t available) {
     const ll_config kept = without(setting->config, drop);
     out->published = 2 * ll_needs_parameters(setting->config, drop);
-    for (int kind = 0; kind <= LL_WEIGHTS_F32; kind++)
-        out->weights[kind] = weight_bytes(setting, &kept, (ll_weights_kind)kind, 0);
-    for (int type = 0; type <= LL_KV_I8; type++)
-        out->kv[type] =
-            times(ll_config_kv_bytes(&kept, (ll_kv_type)type, NULL, setting->length), setting->batch);
-    for (int held = 0; held < LL_HELD_COUNT; held++)
+    for (int held = 0; held < LL_HELD_COUNT; held++) {
+        out->weights[PARTS[held].weights] = weight_bytes(setting, &kept, (ll_held)held);
+        out->kv[PARTS[held].kv] = kv_bytes(setting, &kept, PARTS[held].kv);
         compute_held(out, (ll_held)held, setting, available);
+    }
 }

@@ -18,17 +18,30 @@ typedef struct {
     const char *isa;          /* its packed layout; NULL: the best this CPU has */
     uint64_t embedding_bytes; /* as the file holds it; 0: in bf16 */
     size_t length, batch;     /* positions of each sequence, sequences */
+    size_t threads;           /* 0: the machine's default */
 } ll_needs_setting;
 
 typedef struct {
     uint64_t published;                   /* weights at 16 bits each, as they are published */
     uint64_t weights[LL_WEIGHTS_F32 + 1]; /* by ll_weights_kind: packed, with embedding and norms */
     uint64_t kv[LL_KV_I8 + 1];            /* by ll_kv_type: of all sequences */
-    uint64_t total[LL_HELD_COUNT];        /* weights and KV-cache */
-    size_t resident
-        [LL_HELD_COUNT]; /* blocks that can have weights of their own in the memory that there is; 0: too few */
+    uint64_t buffers[LL_HELD_COUNT];      /* of a session, and of timing it: whatever is dropped */
+    uint64_t total[LL_HELD_COUNT];        /* weights, KV-cache and buffers of one session */
     bool fits[LL_HELD_COUNT];
+    /* Blocks that can have weights of their own in the memory that there is, so that `speed --synthetic --resident` takes
+     * them; 0: too few. Beside one session of the full model, and beside two, as a timing with --drop and a sweep have. */
+    size_t resident[LL_HELD_COUNT][2];
 } ll_needs;
+
+/* Saturating, so that what cannot be counted never fits. */
+static inline uint64_t ll_sum_or_max(uint64_t a, uint64_t b) {
+    uint64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+static inline uint64_t ll_product_or_max(uint64_t a, uint64_t b) {
+    uint64_t product;
+    return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
+}
 
 /* Parameters of the modules that the mask (NULL: none dropped) keeps, and of the rest of the model. */
 uint64_t ll_needs_parameters(const ll_config *config, const ll_mask *drop);

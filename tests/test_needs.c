@@ -11,8 +11,8 @@ static const uint64_t GIB = 1ull << 30;
 static ll_needs needs_of(const char *name, size_t length, size_t batch, const ll_mask *drop,
                          uint64_t available) {
     const ll_config *shape = &ll_model_list_find(name)->shape;
-    const ll_needs_setting setting = {shape,  128,  "ref", 2 * (uint64_t)shape->vocab * shape->hidden,
-                                      length, batch};
+    const ll_needs_setting setting = {shape,  128,   "ref", 2 * (uint64_t)shape->vocab * shape->hidden,
+                                      length, batch, 1};
     ll_needs needs;
     ll_needs_compute(&needs, &setting, drop, available);
     return needs;
@@ -83,9 +83,12 @@ static void test_weights(void) {
     CHECK(full.weights[LL_WEIGHTS_F32] < 2 * full.published);  /* the embedding has 16 bits */
     CHECK(full.weights[LL_WEIGHTS_INT8] > full.published / 2); /* scales, and that embedding */
     CHECK(full.weights[LL_WEIGHTS_INT8] < full.published * 54 / 100);
-    CHECK(full.total[LL_HELD_INT8] == full.weights[LL_WEIGHTS_INT8] + full.kv[LL_KV_BF16]);
-    CHECK(full.total[LL_HELD_F32] == full.weights[LL_WEIGHTS_F32] + full.kv[LL_KV_F32]);
-    CHECK(full.total[LL_HELD_INT8_KV] == full.weights[LL_WEIGHTS_INT8] + full.kv[LL_KV_I8]);
+    CHECK(full.total[LL_HELD_INT8] ==
+          full.weights[LL_WEIGHTS_INT8] + full.kv[LL_KV_BF16] + full.buffers[LL_HELD_INT8]);
+    CHECK(full.total[LL_HELD_F32] ==
+          full.weights[LL_WEIGHTS_F32] + full.kv[LL_KV_F32] + full.buffers[LL_HELD_F32]);
+    CHECK(full.total[LL_HELD_INT8_KV] ==
+          full.weights[LL_WEIGHTS_INT8] + full.kv[LL_KV_I8] + full.buffers[LL_HELD_INT8_KV]);
     CHECK(full.kv[LL_KV_F32] == 2 * full.kv[LL_KV_BF16]);
     /* int8: a byte a value and a scale of 4 bytes a head and position, for K and for V */
     CHECK(full.kv[LL_KV_I8] == 2 * shape->layers * shape->kv_heads * (uint64_t)4096 * (shape->head_dim + 4));
@@ -113,7 +116,7 @@ static void test_mlp(void) {
 static void test_embedding(void) {
     const ll_config *shape = &ll_model_list_find("mistral-7b")->shape;
     const uint64_t values = (uint64_t)shape->vocab * shape->hidden;
-    ll_needs_setting setting = {shape, 128, "ref", 0, 1, 1};
+    ll_needs_setting setting = {shape, 128, "ref", 0, 1, 1, 1};
     ll_needs as_bf16, as_f32;
     ll_needs_compute(&as_bf16, &setting, NULL, UINT64_MAX);
     setting.embedding_bytes = 4 * values;
@@ -125,7 +128,7 @@ static void test_embedding(void) {
 static void test_already_dropped(void) {
     ll_config shape = ll_model_list_find("llama3-8b")->shape;
     const ll_mask four = drop_attention(4), eight = drop_attention(8);
-    ll_needs_setting setting = {&shape, 128, "ref", 0, 100, 1};
+    ll_needs_setting setting = {&shape, 128, "ref", 0, 100, 1, 1};
     ll_needs of_both, of_eight;
     ll_needs_compute(&of_eight, &setting, &eight, UINT64_MAX);
     shape.dropped = four;
@@ -139,8 +142,10 @@ static void test_already_dropped(void) {
     ll_needs_compute(&of_both, &setting, &eight, 5 * GIB);
     shape.dropped = (ll_mask){{false}, {false}};
     ll_needs_compute(&whole, &setting, NULL, 5 * GIB);
-    CHECK_MSG(of_both.resident[LL_HELD_INT8] == whole.resident[LL_HELD_INT8] && !of_both.fits[LL_HELD_INT8],
-              "%zu and %zu blocks", of_both.resident[LL_HELD_INT8], whole.resident[LL_HELD_INT8]);
+    const size_t blocks = of_both.resident[LL_HELD_INT8][0];
+    CHECK_MSG(blocks > 8 && blocks <= whole.resident[LL_HELD_INT8][0] + 1 &&
+                  blocks >= whole.resident[LL_HELD_INT8][0] && !of_both.fits[LL_HELD_INT8],
+              "%zu and %zu blocks", blocks, whole.resident[LL_HELD_INT8][0]);
 }
 
 /* ---- what fits ---- */
@@ -148,20 +153,48 @@ static void test_already_dropped(void) {
 static void test_fits(void) {
     const uint64_t here = 24 * GIB;
     const ll_needs small = needs_of("llama2-13b", 4096, 1, NULL, here);
-    CHECK(small.fits[LL_HELD_INT8] && small.resident[LL_HELD_INT8] == 40);
+    CHECK(small.fits[LL_HELD_INT8] && small.resident[LL_HELD_INT8][0] == 40);
     CHECK(!small.fits[LL_HELD_F32]);
     const ll_needs large = needs_of("llama2-70b", 4096, 1, NULL, here);
     CHECK(!large.fits[LL_HELD_INT8] && !large.fits[LL_HELD_INT8_KV]);
-    CHECK_MSG(large.resident[LL_HELD_INT8] > 20 && large.resident[LL_HELD_INT8] < 28, "%zu blocks",
-              large.resident[LL_HELD_INT8]);
-    CHECK(large.resident[LL_HELD_INT8_KV] >= large.resident[LL_HELD_INT8]);
-    CHECK(needs_of("llama2-70b", 4096, 64, NULL, here).resident[LL_HELD_INT8] == 0);
-    CHECK(needs_of("llama2-70b", 4096, 1, NULL, 0).resident[LL_HELD_INT8] == 0);
+    CHECK_MSG(large.resident[LL_HELD_INT8][0] > 20 && large.resident[LL_HELD_INT8][0] < 28, "%zu blocks",
+              large.resident[LL_HELD_INT8][0]);
+    CHECK(large.resident[LL_HELD_INT8_KV][0] >= large.resident[LL_HELD_INT8][0]);
+    CHECK(needs_of("llama2-70b", 4096, 64, NULL, here).resident[LL_HELD_INT8][0] == 0);
+    CHECK(needs_of("llama2-70b", 4096, 1, NULL, 0).resident[LL_HELD_INT8][0] == 0);
     /* exactly as much as is asked for, and a byte less */
     const uint64_t enough = small.total[LL_HELD_INT8] + LL_NEEDS_RESERVE;
     CHECK(needs_of("llama2-13b", 4096, 1, NULL, enough).fits[LL_HELD_INT8]);
     const ll_needs short_of = needs_of("llama2-13b", 4096, 1, NULL, enough - 1);
-    CHECK(!short_of.fits[LL_HELD_INT8] && short_of.resident[LL_HELD_INT8] == 39);
+    CHECK(!short_of.fits[LL_HELD_INT8] && short_of.resident[LL_HELD_INT8][0] == 39);
+}
+
+/* As many blocks as shown leave room for what `speed --synthetic --resident` counts; one more does not. */
+static void test_resident(void) {
+    const ll_config *shape = &ll_model_list_find("llama2-70b")->shape;
+    const uint64_t here = 24 * GIB,
+                   stream = 4 * (4096 * (uint64_t)shape->hidden + 4 * (uint64_t)shape->vocab);
+    const ll_needs needs = needs_of("llama2-70b", 4096, 4, NULL, here);
+    for (int held = 0; held < LL_HELD_COUNT; held++)
+        for (size_t arms = 1; arms <= 2; arms++) {
+            ll_model_options options = {.weights = held == LL_HELD_F32 ? LL_WEIGHTS_F32 : LL_WEIGHTS_INT8,
+                                        .group = 128,
+                                        .isa = "ref",
+                                        .threads = 1,
+                                        .kv_i8 = held == LL_HELD_INT8_KV};
+            const uint64_t session = ll_config_session_bytes(shape, &options, 4, 4096);
+            const size_t resident = needs.resident[held][arms - 1];
+            options.resident = resident ? resident : LL_NEEDS_RESIDENT_MIN - 1;
+            const uint64_t beside = arms * session + stream + LL_NEEDS_RESERVE;
+            CHECK_MSG(!resident || ll_config_weight_bytes(shape, &options) + beside <= here, "%d, %zu", held,
+                      arms);
+            options.resident++;
+            CHECK_MSG(ll_config_weight_bytes(shape, &options) + beside > here, "%d, %zu", held, arms);
+        }
+    CHECK(needs.resident[LL_HELD_INT8][1] < needs.resident[LL_HELD_INT8][0]);
+    CHECK(needs.resident[LL_HELD_F32][0] == 0); /* 8 blocks of float32 are more than that */
+    const ll_needs small = needs_of("llama2-7b", 4096, 4, NULL, here);
+    CHECK(small.resident[LL_HELD_INT8][0] == 32 && small.buffers[LL_HELD_INT8] > 4 * 4096 * 4096);
 }
 
 /* ---- against what is allocated ---- */
@@ -172,7 +205,7 @@ static void check_allocated(ll_weights_kind weights, bool kv_i8, size_t resident
     const ll_mask drop = drop_attention(3);
     const ll_model_options options = {
         .weights = weights, .group = 32, .threads = 1, .kv_i8 = kv_i8, .resident = resident};
-    const ll_needs_setting setting = {&shape, 32, NULL, 0, 100, 3};
+    const ll_needs_setting setting = {&shape, 32, NULL, 0, 100, 3, 1};
     ll_model *model;
     ll_session *session;
     ll_error error = {""};
@@ -187,9 +220,10 @@ static void check_allocated(ll_weights_kind weights, bool kv_i8, size_t resident
                   (uintmax_t)fewer.weights[weights]);
     } else { /* with exactly as much memory as was allocated, and with less */
         const ll_held held = weights == LL_WEIGHTS_F32 ? LL_HELD_F32 : kv_i8 ? LL_HELD_INT8_KV : LL_HELD_INT8;
-        const uint64_t beside = needs.total[held] - needs.weights[weights] + LL_NEEDS_RESERVE;
-        ll_needs_compute(&fewer, &setting, &drop, allocated + beside);
-        CHECK(!fewer.fits[held] && fewer.resident[held] == resident);
+        ll_needs_compute(&fewer, &setting, NULL, 0);
+        const uint64_t beside = fewer.total[held] - fewer.weights[weights] + LL_NEEDS_RESERVE;
+        ll_needs_compute(&fewer, &setting, NULL, allocated + beside);
+        CHECK(!fewer.fits[held] && fewer.resident[held][0] == resident);
     }
     if (ll_session_create_batch(&session, model, &drop, 3, 100, &error) == LL_OK) {
         CHECK(ll_session_kv_bytes(session) == needs.kv[ll_kv_type_of(&options)]);
@@ -210,8 +244,10 @@ static void test_allocated(void) {
 /* Sizes that pass 64 bits are the largest number, so that they never fit. */
 static void test_saturation(void) {
     const ll_needs needs = needs_of("llama2-70b", (size_t)1 << 30, (size_t)1 << 30, NULL, UINT64_MAX - 1);
+    CHECK(ll_sum_or_max(UINT64_MAX, 1) == UINT64_MAX && ll_sum_or_max(2, 3) == 5);
+    CHECK(ll_product_or_max((uint64_t)1 << 63, 2) == UINT64_MAX && ll_product_or_max(2, 3) == 6);
     CHECK(needs.kv[LL_KV_BF16] == UINT64_MAX && needs.total[LL_HELD_INT8] == UINT64_MAX);
-    CHECK(!needs.fits[LL_HELD_INT8] && needs.resident[LL_HELD_INT8] == 0);
+    CHECK(!needs.fits[LL_HELD_INT8] && needs.resident[LL_HELD_INT8][0] == 0);
 }
 
 int main(int argc, char **argv) {
@@ -222,6 +258,7 @@ int main(int argc, char **argv) {
     ll_test_run("needs/embedding", test_embedding);
     ll_test_run("needs/already dropped", test_already_dropped);
     ll_test_run("needs/fits", test_fits);
+    ll_test_run("needs/resident", test_resident);
     ll_test_run("needs/allocated", test_allocated);
     ll_test_run("needs/saturation", test_saturation);
     return ll_test_end();
