@@ -57,10 +57,15 @@ static ll_status check_shape(const ll_checkpoint *c, ll_role role, const ll_tens
                    tensor->dims[1] * tensor->dims[2] * tensor->dims[3], tensor->dims[0], high, row);
 }
 
+/* A head beside tied embeddings, which published checkpoints have, is nothing to the model, whatever its shape. */
+static bool is_ignored(const ll_checkpoint *c, ll_role role) {
+    return role == LL_ROLE_HEAD && c->config.tied;
+}
+
 static ll_status find_role(ll_checkpoint *c, ll_role role, size_t layer, ll_error *error) {
     char name[LL_TENSOR_NAME];
     ll_role_name(c->format, role, layer, name);
-    const ll_tensor *tensor = find_name(c, name);
+    const ll_tensor *tensor = is_ignored(c, role) ? NULL : find_name(c, name);
     if (!tensor && ll_role_needed(&c->config, role, layer))
         return ll_fail(error, LL_BAD_INPUT, "%s: tensor %s is missing; the model's configuration needs it",
                        c->path, name);
@@ -100,7 +105,7 @@ static bool block_of(const ll_checkpoint *c, const char *name, size_t *layer) {
     return *end == '.' && *layer < c->config.layers;
 }
 
-/* Whether some role is called so, needed or not. */
+/* Whether some role is called so, needed or not, but for an ignored one. */
 static bool is_known(const ll_checkpoint *c, const char *name) {
     char known[LL_TENSOR_NAME];
     size_t layer = 0;
@@ -108,21 +113,22 @@ static bool is_known(const ll_checkpoint *c, const char *name) {
     for (int role = 0; role < LL_ROLE_COUNT; role++) {
         ll_role_name(c->format, (ll_role)role, layer, known);
         if (ll_role_in_block((ll_role)role) == inside && strcmp(known, name) == 0)
-            return true;
+            return !is_ignored(c, (ll_role)role);
     }
     return false;
 }
 
-/* A head beside tied embeddings (published checkpoints have that), and biases that the configuration denies. */
+/* A bias that the configuration denies: in a block that is not dropped, since of those tensors are neither needed nor wrong. */
 static bool is_superfluous(const ll_checkpoint *c, const char *name) {
+    static const ll_role BIASES[] = {LL_ROLE_Q_BIAS,    LL_ROLE_K_BIAS,  LL_ROLE_V_BIAS,   LL_ROLE_O_BIAS,
+                                     LL_ROLE_GATE_BIAS, LL_ROLE_UP_BIAS, LL_ROLE_DOWN_BIAS};
     char known[LL_TENSOR_NAME];
     size_t layer = 0;
     block_of(c, name, &layer);
-    for (int role = LL_ROLE_Q_BIAS; role < LL_ROLE_COUNT; role++) {
-        const bool bias = (role >= LL_ROLE_Q_BIAS && role <= LL_ROLE_O_BIAS) || role >= LL_ROLE_GATE_BIAS;
-        ll_role_name(c->format, (ll_role)role, layer, known);
-        if (bias && strcmp(known, name) == 0)
-            return !ll_role_needed(&c->config, (ll_role)role, layer) && !c->config.dropped.attn[layer] &&
+    for (size_t i = 0; i < sizeof BIASES / sizeof *BIASES; i++) {
+        ll_role_name(c->format, BIASES[i], layer, known);
+        if (strcmp(known, name) == 0)
+            return !ll_role_needed(&c->config, BIASES[i], layer) && !c->config.dropped.attn[layer] &&
                    !c->config.dropped.mlp[layer];
     }
     return false;

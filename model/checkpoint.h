@@ -70,7 +70,7 @@ uint64_t ll_checkpoint_bytes(const ll_checkpoint *checkpoint); /* of its weight 
 const ll_tensor *ll_checkpoint_tensor(const ll_checkpoint *checkpoint, ll_role role, size_t layer);
 /* The path of the file that holds the tensor. */
 const char *ll_checkpoint_file_of(const ll_checkpoint *checkpoint, const ll_tensor *tensor);
-/* Names of tensors that no role uses; NULL past the end. */
+/* Names of tensors that no role uses, or a role that the model has not: a head beside tied embeddings. NULL past the end. */
 const char *ll_checkpoint_unused(const ll_checkpoint *checkpoint, size_t index);
 /* A GGUF model's first part, which holds its metadata; NULL for a folder in Hugging Face form. */
 const ll_gguf *ll_checkpoint_gguf(const ll_checkpoint *checkpoint);
