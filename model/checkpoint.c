@@ -380,8 +380,9 @@ ll_status ll_checkpoint_identity(const ll_checkpoint *c, char hex[LL_SHA256_TEXT
         if (!realpath(file, real) || stat(real, &info) != 0)
             status = ll_fail(error, LL_BAD_INPUT, "%s: cannot be looked at: %s", file, strerror(errno));
         else
-            fprintf(stream, "%s %jd %jd.%09ld\n", real, (intmax_t)info.st_size, (intmax_t)info.st_mtim.tv_sec,
-                    info.st_mtim.tv_nsec);
+            fprintf(stream, "%s %jd %jd.%09ld %ju %jd.%09ld\n", real, (intmax_t)info.st_size,
+                    (intmax_t)info.st_mtim.tv_sec, info.st_mtim.tv_nsec, (uintmax_t)info.st_ino,
+                    (intmax_t)info.st_ctim.tv_sec, info.st_ctim.tv_nsec);
     }
     if (fclose(stream) != 0 && status == LL_OK)
         status = ll_fail(error, LL_NO_RESOURCE, "%s: no memory for its identity", c->path);

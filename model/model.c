@@ -135,6 +135,9 @@ bool ll_model_is_synthetic(const ll_model *model) {
 bool ll_model_from_cache(const ll_model *model) {
     return model->weights.from_cache;
 }
+const char *ll_model_cache_note(const ll_model *model) {
+    return *model->weights.cache_note.text ? model->weights.cache_note.text : NULL;
+}
 uint64_t ll_model_weight_bytes(const ll_model *model) {
     return model->weights.arena.mapped;
 }

@@ -42,6 +42,8 @@ const ll_config *ll_model_config(const ll_model *model);
 const ll_tokenizer *ll_model_tokenizer(const ll_model *model); /* NULL: synthetic */
 bool ll_model_is_synthetic(const ll_model *model);
 bool ll_model_from_cache(const ll_model *model); /* its packed weights were kept */
+/* Why its packed weights were not kept for the next run, one sentence; NULL: nothing to say. */
+const char *ll_model_cache_note(const ll_model *model);
 const ll_kernels *ll_model_kernels(const ll_model *model);
 const ll_machine *ll_model_machine(const ll_model *model);
 const ll_model_options *ll_model_options_used(const ll_model *model); /* threads filled in */

@@ -4,9 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -15,8 +19,6 @@
 enum {
     VERSION = 1,     /* of this file's form; a packed layout that changes needs a new one too */
     CHUNK = 4 << 20, /* bytes that are read, hashed and still in a core's reach together */
-    KEY_BYTES = 1 << 14,
-    PATH_BYTES = 4096,
     DATA_ALIGN = 4096,
 };
 static const char MAGIC[8] = "LLPACKED";
@@ -25,7 +27,7 @@ typedef struct {
     char magic[8];
     uint64_t version, bytes, chunk;
     uint64_t header_hash; /* of key and chunk hashes */
-    char key[KEY_BYTES];
+    char key[LL_PACKED_KEY];
 } header;
 
 static size_t chunk_count(uint64_t bytes) {
@@ -39,39 +41,80 @@ static uint64_t data_offset(uint64_t bytes) {
 
 /* ---- what the weights are ---- */
 
-/* Everything that the arena's bytes depend on, as text: equal text, equal bytes. */
-static ll_status describe(const ll_weights_source *source, const ll_weights *w, char key[KEY_BYTES]) {
-    const ll_config *c = source->config;
-    char identity[LL_SHA256_TEXT] = "synthetic", drop[LL_MASK_TEXT], dropped[LL_SHA256_TEXT];
-    if (source->checkpoint)
-        LL_TRY(ll_checkpoint_identity(source->checkpoint, identity, source->error));
-    ll_mask_format(&c->dropped, c->layers, drop);
-    ll_sha256_bytes(drop, strlen(drop), dropped);
-    memset(key, 0, KEY_BYTES);
-    snprintf(key, KEY_BYTES,
-             "source %s\nseed %llu\nisa %s\ngroup %zu\nhead group %zu\nresident %zu\nembedding %u\n"
-             "layers %zu\nhidden %zu\nheads %zu\nkv heads %zu\nhead size %zu\nmlp %zu\nvocabulary %zu\n"
-             "tied %d\nbiases %d %d %d\nrope factors %d\ndropped %s\n",
-             identity, (unsigned long long)(source->checkpoint ? 0 : source->options->seed),
-             source->kernels->isa[LL_OP_MATMUL_I8], source->options->group, ll_head_group(c->hidden),
-             source->options->resident, w->embedding_type, c->layers, c->hidden, c->heads, c->kv_heads,
-             c->head_dim, c->mlp, c->vocab, c->tied, c->bias_qkv, c->bias_o, c->bias_mlp,
-             w->rope_factors != NULL, dropped);
+typedef struct {
+    char *text; /* [LL_PACKED_KEY] */
+    size_t used;
+} key_writer;
+
+static void put_key(key_writer *key, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void put_key(key_writer *key, const char *format, ...) {
+    const size_t room = LL_PACKED_KEY - key->used;
+    va_list arguments;
+    va_start(arguments, format);
+    const int length = vsnprintf(key->text + key->used, room, format, arguments);
+    va_end(arguments);
+    key->used +=
+        (size_t)length < room ? (size_t)length : room - 1; /* a path and some numbers always have room */
+}
+
+/* Where the source lies. Of a folder in Hugging Face form its own path: its files may be links to others from time to time. */
+static ll_status put_place(key_writer *key, const ll_weights_source *source) {
+    const ll_checkpoint *checkpoint = source->checkpoint;
+    const char *path = ll_checkpoint_format(checkpoint) == LL_FORMAT_HF ? ll_checkpoint_path(checkpoint)
+                                                                        : ll_checkpoint_file(checkpoint, 0);
+    char real[PATH_MAX];
+    if (!realpath(path, real))
+        return ll_fail(source->error, LL_BAD_INPUT, "%s: cannot be looked at: %s", path, strerror(errno));
+    put_key(key, "path %s\n", real);
     return LL_OK;
 }
 
-static ll_status path_of(const ll_weights_source *source, const char *key, char out[PATH_BYTES]) {
+static void put_options(key_writer *key, const ll_weights_source *source) {
+    char drop[LL_MASK_TEXT], dropped[LL_SHA256_TEXT];
+    ll_mask_format(&source->config->dropped, source->config->layers, drop);
+    ll_sha256_bytes(drop, strlen(drop), dropped);
+    put_key(key, "seed %llu\nisa %s\ngroup %zu\nresident %zu\ndropped %s\n",
+            (unsigned long long)(source->checkpoint ? 0 : source->options->seed),
+            source->kernels->isa[LL_OP_MATMUL_I8], source->options->group, source->options->resident,
+            dropped);
+}
+
+static void put_shape(key_writer *key, const ll_weights_source *source, const ll_weights *w) {
+    const ll_config *c = source->config;
+    put_key(key,
+            "head group %zu\nembedding %u\nlayers %zu\nhidden %zu\nheads %zu\nkv heads %zu\nhead size %zu\n"
+            "mlp %zu\nvocabulary %zu\ntied %d\nbiases %d %d %d\nrope factors %d\n",
+            ll_head_group(c->hidden), w->embedding_type, c->layers, c->hidden, c->heads, c->kv_heads,
+            c->head_dim, c->mlp, c->vocab, c->tied, c->bias_qkv, c->bias_o, c->bias_mlp,
+            w->rope_factors != NULL);
+}
+
+/* The file's name comes from the options and the source's place; of synthetic weights, which have none, from the shape. */
+static ll_status describe(const ll_weights_source *source, const ll_weights *w, ll_packed_name *out) {
     enum { NAME = 32 };
-    char hash[LL_SHA256_TEXT];
-    ll_sha256_bytes(key, strlen(key), hash);
-    if (snprintf(out, PATH_BYTES, "%s/%.*s.packed", source->options->cache, NAME, hash) >= PATH_BYTES)
+    char hash[LL_SHA256_TEXT], identity[LL_SHA256_TEXT];
+    memset(out, 0, sizeof *out);
+    key_writer key = {out->key, 0};
+    if (source->checkpoint)
+        LL_TRY(put_place(&key, source));
+    put_options(&key, source);
+    if (!source->checkpoint)
+        put_shape(&key, source, w);
+    ll_sha256_bytes(out->key, key.used, hash);
+    if (source->checkpoint) {
+        put_shape(&key, source, w);
+        LL_TRY(ll_checkpoint_identity(source->checkpoint, identity, source->error));
+        put_key(&key, "identity %s\n", identity);
+    }
+    if (snprintf(out->path, LL_PACKED_PATH, "%s/%.*s.packed", source->options->cache, NAME, hash) >=
+        LL_PACKED_PATH)
         return ll_fail(source->error, LL_BAD_USAGE, "%.64s...: the path is longer than %d bytes",
-                       source->options->cache, PATH_BYTES - 1);
+                       source->options->cache, LL_PACKED_PATH - 1);
     return LL_OK;
 }
 
 static uint64_t hash_header(const header *h, const uint64_t *hashes, size_t count) {
-    return XXH3_64bits_withSeed(h->key, KEY_BYTES, XXH3_64bits(hashes, count * sizeof *hashes));
+    return XXH3_64bits_withSeed(h->key, LL_PACKED_KEY, XXH3_64bits(hashes, count * sizeof *hashes));
 }
 
 /* ---- whole reads and writes ---- */
@@ -138,7 +181,7 @@ static bool read_file(const ll_weights_source *source, int file, ll_weights *w, 
     const bool good = h && hashes && read_at(file, h, sizeof *h, 0) &&
                       read_at(file, hashes, count * sizeof *hashes, sizeof *h) &&
                       memcmp(h->magic, MAGIC, sizeof MAGIC) == 0 && h->version == VERSION &&
-                      h->bytes == bytes && h->chunk == CHUNK && memcmp(h->key, key, KEY_BYTES) == 0 &&
+                      h->bytes == bytes && h->chunk == CHUNK && memcmp(h->key, key, LL_PACKED_KEY) == 0 &&
                       h->header_hash == hash_header(h, hashes, count) &&
                       read_chunks(source, file, w->arena.base, bytes, hashes);
     free(h);
@@ -172,14 +215,13 @@ static ll_status check_room(const ll_weights_source *source, const ll_weights *w
     return LL_OK;
 }
 
-ll_status ll_packed_cache_load(const ll_weights_source *source, ll_weights *w, bool *hit) {
-    char key[KEY_BYTES], path[PATH_BYTES];
+ll_status ll_packed_cache_load(const ll_weights_source *source, ll_weights *w, ll_packed_name *name,
+                               bool *hit) {
     *hit = false;
-    LL_TRY(describe(source, w, key));
-    LL_TRY(path_of(source, key, path));
-    const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    LL_TRY(describe(source, w, name));
+    const int file = open(name->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file >= 0) {
-        *hit = read_file(source, file, w, key);
+        *hit = read_file(source, file, w, name->key);
         close(file);
     }
     return *hit ? LL_OK : check_room(source, w);
@@ -216,7 +258,7 @@ static bool write_file(const ll_weights_source *source, int file, const ll_weigh
         h->version = VERSION;
         h->bytes = bytes;
         h->chunk = CHUNK;
-        memcpy(h->key, key, KEY_BYTES);
+        memcpy(h->key, key, LL_PACKED_KEY);
         h->header_hash = hash_header(h, hashes, count);
         good = write_at(file, h, sizeof *h, 0) && write_at(file, hashes, count * sizeof *hashes, sizeof *h) &&
                fsync(file) == 0;
@@ -226,25 +268,69 @@ static bool write_file(const ll_weights_source *source, int file, const ll_weigh
     return good;
 }
 
-ll_status ll_packed_cache_save(const ll_weights_source *source, const ll_weights *w) {
-    char key[KEY_BYTES], path[PATH_BYTES], beside[PATH_BYTES + 16];
-    LL_TRY(describe(source, w, key));
-    LL_TRY(path_of(source, key, path));
-    snprintf(beside, sizeof beside, "%s.XXXXXX", path);
-    const int file = mkostemp(beside, O_CLOEXEC);
-    if (file < 0)
-        return ll_fail(source->error, LL_BAD_INPUT, "%s: cannot be written: %s", path, strerror(errno));
-    bool good = write_file(source, file, w, key);
-    int reason = errno;
-    if (good)
-        (void)rmdir(path); /* an empty folder in its place; a full one is someone's, and rename says so */
-    if (close(file) != 0 || (good && rename(beside, path) != 0)) {
-        reason = errno;
-        good = false;
+/* A file that is no one's until it has a name: a program that is killed leaves nothing. */
+typedef struct {
+    int file;
+    bool named; /* where the file system has no such files: it is at beside from the beginning */
+    char beside[LL_PACKED_PATH + 32]; /* the name until it replaces the kept one */
+} new_file;
+
+static bool create(new_file *out, const char *folder, const char *path) {
+    uint64_t random = 0;
+    if (getrandom(&random, sizeof random, 0) != sizeof random)
+        return false;
+    snprintf(out->beside, sizeof out->beside, "%s.%016" PRIx64, path, random);
+    out->named = false;
+    out->file = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+    if (out->file >= 0)
+        return true;
+    out->named = true;
+    out->file = open(out->beside, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666);
+    return out->file >= 0;
+}
+
+/* Puts the file in the place of the kept one. */
+static bool publish(new_file *new, const char *path) {
+    if (!new->named) {
+        char open_file[64];
+        snprintf(open_file, sizeof open_file, "/proc/self/fd/%d", new->file);
+        if (linkat(AT_FDCWD, open_file, AT_FDCWD, new->beside, AT_SYMLINK_FOLLOW) != 0)
+            return false;
+        new->named = true; /* linkat replaces nothing, rename does */
     }
-    if (good)
+    (void)rmdir(path); /* an empty folder in its place; a full one is someone's, and rename says so */
+    return rename(new->beside, path) == 0;
+}
+
+static bool is_unchanged(const ll_weights_source *source, const ll_weights *w, const ll_packed_name *name) {
+    ll_weights_source quiet = *source;
+    ll_packed_name now;
+    quiet.error = NULL;
+    return describe(&quiet, w, &now) == LL_OK && memcmp(now.key, name->key, sizeof now.key) == 0;
+}
+
+ll_status ll_packed_cache_save(const ll_weights_source *source, const ll_weights *w,
+                               const ll_packed_name *name) {
+    new_file new;
+    if (!create(&new, source->options->cache, name->path))
+        return ll_fail(source->error, LL_NO_RESOURCE, "%s: packed weights are not kept: %s", name->path,
+                       strerror(errno));
+    bool good = write_file(source, new.file, w, name->key);
+    int reason = errno;
+    const bool same = is_unchanged(source, w, name);
+    if (good && same) {
+        good = publish(&new, name->path);
+        reason = errno;
+    }
+    close(new.file); /* written through by fsync */
+    if (good && same)
         return LL_OK;
-    unlink(beside);
-    return ll_fail(source->error, LL_NO_RESOURCE, "%s: packed weights cannot be kept: %s; leave --cache out",
-                   path, strerror(reason));
+    if (new.named)
+        unlink(new.beside);
+    if (!good)
+        return ll_fail(source->error, LL_NO_RESOURCE, "%s: packed weights are not kept: %s", name->path,
+                       strerror(reason));
+    return ll_fail(source->error, LL_BAD_INPUT,
+                   "%s: changed while it was read, so its packed weights are not kept; load it again",
+                   ll_checkpoint_path(source->checkpoint));
 }

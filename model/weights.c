@@ -211,8 +211,9 @@ static ll_status check_groups(const ll_weights_source *source) {
 
 static ll_status fill(const ll_weights_source *source, ll_weights *w) {
     const bool kept = source->options->cache && source->options->weights == LL_WEIGHTS_INT8;
+    ll_packed_name name;
     if (kept)
-        LL_TRY(ll_packed_cache_load(source, w, &w->from_cache));
+        LL_TRY(ll_packed_cache_load(source, w, &name, &w->from_cache));
     if (w->from_cache)
         return LL_OK;
     if (source->checkpoint)
@@ -220,7 +221,11 @@ static ll_status fill(const ll_weights_source *source, ll_weights *w) {
     else
         ll_synthetic_vectors(source, w);
     LL_TRY(pack_all(source, w));
-    return kept ? ll_packed_cache_save(source, w) : LL_OK;
+    ll_weights_source saved = *source;
+    saved.error = &w->cache_note; /* the weights are good, kept or not */
+    if (kept)
+        (void)ll_packed_cache_save(&saved, w, &name);
+    return LL_OK;
 }
 
 ll_status ll_weights_load(ll_weights *out, const ll_weights_source *source) {

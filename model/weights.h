@@ -23,6 +23,7 @@ typedef struct {
     uint32_t embedding_type;
     size_t embedding_row; /* bytes */
     bool from_cache;
+    ll_error cache_note; /* why packed weights were not kept; empty: nothing to say */
     ll_arena arena;
 } ll_weights;
 

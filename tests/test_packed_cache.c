@@ -157,6 +157,19 @@ static bool kept_file(const subject *s, char out[PATH]) {
     return count == 1;
 }
 
+/* The weights are good, and what is said of keeping them has the part. */
+static void expect_not_kept(const subject *s, const char *part) {
+    ll_model *model = NULL;
+    CHECK_MSG(load(s, &s->options, &model) == LL_OK && model, "%s", error.text);
+    if (!model)
+        return;
+    const char *note = ll_model_cache_note(model);
+    CHECK(!ll_model_from_cache(model));
+    CHECK_CONTAINS(note ? note : "nothing said", part);
+    CHECK_MSG(!note || !strchr(note, '\n'), "more than one line: %s", note);
+    ll_model_destroy(model);
+}
+
 /* ---- made and used ---- */
 
 static void test_second_load(void) {
@@ -234,6 +247,7 @@ static void test_other_synthetic(void) {
 
 static void test_other_source(void) {
     subject s;
+    char path[PATH];
     begin_toy(&s);
     expect_remade(&s, "first");
     struct stat info;
@@ -250,6 +264,7 @@ static void test_other_source(void) {
     const struct timespec first[2] = {info.st_atim, info.st_mtim};
     CHECK(utimensat(AT_FDCWD, s.source, first, 0) == 0);
     expect_remade(&s, "another size at the first one's time");
+    CHECK(count_files(s.folder, path) == 1); /* each took the place of the one before */
     char moved[PATH + 8];
     snprintf(moved, sizeof moved, "%s.moved", s.source);
     CHECK(rename(s.source, moved) == 0);
@@ -372,9 +387,7 @@ static void test_something_else(void) {
     CHECK(unlink(path) == 0 && mkdir(path, 0777) == 0);
     snprintf(elsewhere, sizeof elsewhere, "%.400s/theirs", path);
     ll_test_write(elsewhere, "x", 1);
-    ll_model *model;
-    CHECK(load(&s, &s.options, &model) != LL_OK && !model);
-    CHECK_CONTAINS(error.text, path);
+    expect_not_kept(&s, path);
     CHECK(access(elsewhere, F_OK) == 0);
     CHECK(count_files(s.folder, path) == 1);
 }
@@ -431,6 +444,33 @@ static void test_unwritable(void) {
     CHECK_MSG(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child's status is %d", status);
 }
 
+/* A program that is killed in the middle of the file leaves nothing. */
+static void test_killed(void) {
+    subject s;
+    char path[PATH];
+    begin_synthetic(&s);
+    const int unnamed = open(ll_test_folder(), O_TMPFILE | O_RDWR, 0666);
+    if (unnamed < 0) {
+        ll_test_skip("O_TMPFILE", "the file system has no files without a name");
+        return;
+    }
+    close(unnamed);
+    fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0) {
+        ll_model *model;
+        const struct rlimit tight = {AT_DATA + (5 << 20), AT_DATA + (5 << 20)};
+        signal(SIGXFSZ, SIG_DFL);
+        if (setrlimit(RLIMIT_FSIZE, &tight) == 0)
+            (void)load(&s, &s.options, &model);
+        _exit(0);
+    }
+    int status = 0;
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    CHECK_MSG(WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ, "the child's status is %d", status);
+    CHECK(count_files(s.folder, path) == 0);
+}
+
 /* A disk that fills up while the file is written, at the limit. */
 static void expect_no_room(const subject *s, size_t limit) {
     char path[PATH];
@@ -440,7 +480,7 @@ static void expect_no_room(const subject *s, size_t limit) {
     tight.rlim_cur = limit;
     void (*const handler)(int) = signal(SIGXFSZ, SIG_IGN);
     REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
-    expect_refused(s, LL_NO_RESOURCE, "packed weights cannot be kept: File too large");
+    expect_not_kept(s, "packed weights are not kept: File too large");
     CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
     signal(SIGXFSZ, handler);
     CHECK_MSG(count_files(s->folder, path) == 0, "%s is left, limit %zu", path, limit);
@@ -462,6 +502,7 @@ static void test_failing_writes(void) {
 int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
     ll_test_run("packed cache/no right to write", test_unwritable); /* before any thread: it forks */
+    ll_test_run("packed cache/killed while writing", test_killed);  /* so does this */
     ll_test_run("packed cache/second load", test_second_load);
     ll_test_run("packed cache/float32 weights", test_float_weights);
     ll_test_run("packed cache/other options", test_other_options);
