@@ -108,6 +108,16 @@ static void say_loaded(const ll_options *options, const ll_model *model, const c
         fprintf(stderr, "%s: left out, neither read nor kept: %s\n", path, drop);
 }
 
+/* What a checkpoint leaves out already cannot be dropped once more: nothing would be compared with nothing. */
+ll_status ll_cmd_check_overlap(const ll_mask *mask, const ll_config *config, ll_error *error) {
+    for (size_t i = 0; i < config->layers; i++)
+        if ((mask->attn[i] && config->dropped.attn[i]) || (mask->mlp[i] && config->dropped.mlp[i]))
+            return ll_fail(error, LL_BAD_USAGE,
+                           "--drop: the checkpoint itself leaves the %s layer %zu out already",
+                           mask->attn[i] && config->dropped.attn[i] ? "attention" : "MLP", i);
+    return LL_OK;
+}
+
 ll_status ll_cmd_mask(const ll_options *options, const ll_config *config, ll_mask *mask, ll_error *error) {
     const char *drop = options->drop ? options->drop : "none";
     ll_plan plan = {0};
@@ -142,7 +152,9 @@ ll_model_options ll_cmd_model_options(const ll_options *options, ll_weights_kind
 static ll_status look_ahead(const ll_options *options, const char *path, ll_mask *mask, ll_error *error) {
     ll_checkpoint *checkpoint;
     LL_TRY(ll_checkpoint_open(&checkpoint, path, error));
-    const ll_status status = ll_cmd_mask(options, ll_checkpoint_config(checkpoint), mask, error);
+    ll_status status = ll_cmd_mask(options, ll_checkpoint_config(checkpoint), mask, error);
+    if (status == LL_OK)
+        status = ll_cmd_check_overlap(mask, ll_checkpoint_config(checkpoint), error);
     if (status == LL_OK && !options->quiet)
         say_unused(checkpoint);
     ll_checkpoint_close(checkpoint);
@@ -151,23 +163,25 @@ static ll_status look_ahead(const ll_options *options, const char *path, ll_mask
 
 /* Whether the command may run on random weights: what it tells must not depend on what they say. */
 ll_status ll_cmd_check_synthetic(const ll_options *options, ll_error *error) {
+    const bool timing = options->which == LL_COMMAND_SPEED || options->which == LL_COMMAND_SWEEP;
     if (!options->synthetic && options->resident)
         return ll_fail(error, LL_BAD_USAGE,
                        "--resident is for synthetic weights: add --synthetic, or leave it out");
-    if (!options->synthetic || options->which == LL_COMMAND_SPEED || options->which == LL_COMMAND_SWEEP) {
-        if (options->synthetic && !options->quiet)
-            fprintf(stderr,
-                    "%s: SYNTHETIC weights, random numbers of the true shape: speed and memory are real, "
-                    "quality is "
-                    "not measured\n",
-                    options->model);
+    if (!options->synthetic || options->which == LL_COMMAND_INFO)
         return LL_OK;
-    }
-    return ll_fail(
-        error, LL_BAD_USAGE,
-        "%s: random weights say nothing, so --synthetic is for speed, sweep and info; give the path of real "
-        "weights",
-        options->command);
+    if (!timing)
+        return ll_fail(
+            error, LL_BAD_USAGE,
+            "%s: random weights say nothing, so --synthetic is for speed, sweep and info; give the path of "
+            "real weights",
+            options->command);
+    if (!options->quiet)
+        fprintf(
+            stderr,
+            "%s: SYNTHETIC weights, random numbers of the true shape: speed and memory are real, quality is "
+            "not measured\n",
+            options->model);
+    return LL_OK;
 }
 
 ll_status ll_cmd_shape(const ll_options *options, ll_config *shape, ll_error *error) {
@@ -196,12 +210,17 @@ ll_status ll_cmd_sha256(const char *path, char hex[LL_SHA256_TEXT], ll_error *er
     return status;
 }
 
-static ll_status synthesize(const ll_options *options, ll_weights_kind weights, ll_model **model,
+/* A minute of silence would look like a hang. */
+static void show_packing(void *context, double share) {
+    ll_progress *progress = context;
+    ll_progress_step(progress, share - progress->done);
+}
+
+static ll_status synthesize(const ll_options *options, const ll_model_options *wanted, ll_model **model,
                             ll_error *error) {
     ll_config shape;
     LL_TRY(ll_cmd_shape(options, &shape, error));
-    const ll_model_options wanted = ll_cmd_model_options(options, weights);
-    return ll_model_synthesize(model, &shape, &wanted, error);
+    return ll_model_synthesize(model, &shape, wanted, error);
 }
 
 /* Modules that no pass of this command runs need not be there: without a full model to compare with, those that are
@@ -210,21 +229,29 @@ static bool runs_full_model(const ll_options *options) {
     return !(options->which == LL_COMMAND_GENERATE || (options->which == LL_COMMAND_QUALITY && !options->kl));
 }
 
+static ll_status read_weights(const ll_options *options, ll_model_options *wanted, ll_model **model,
+                              char *path, ll_error *error) {
+    ll_mask mask = {0};
+    LL_TRY(ll_cmd_locate(options, path, error));
+    LL_TRY(look_ahead(options, path, &mask, error));
+    wanted->drop = runs_full_model(options) ? NULL : &mask;
+    return ll_model_load(model, path, wanted, error);
+}
+
 ll_status ll_cmd_load(const ll_options *options, ll_weights_kind weights, ll_model **model, char *path,
                       ll_error *error) {
     const double began = ll_seconds();
-    ll_mask mask = {0};
-    if (options->synthetic) {
-        snprintf(path, LL_CMD_PATH, "%s", options->model);
-        LL_TRY(synthesize(options, weights, model, error));
-    } else {
-        ll_model_options wanted = ll_cmd_model_options(options, weights);
-        LL_TRY(ll_cmd_locate(options, path, error));
-        LL_TRY(look_ahead(options, path, &mask, error));
-        wanted.drop = runs_full_model(options) ? NULL : &mask;
-        LL_TRY(ll_model_load(model, path, &wanted, error));
-    }
-    if (!options->quiet)
+    ll_progress progress;
+    ll_model_options wanted = ll_cmd_model_options(options, weights);
+    ll_progress_begin(&progress, options->synthetic ? "making weights" : "packing weights", 1,
+                      options->quiet);
+    wanted.progress = show_packing;
+    wanted.progress_context = &progress;
+    snprintf(path, LL_CMD_PATH, "%s", options->model);
+    const ll_status status = options->synthetic ? synthesize(options, &wanted, model, error)
+                                                : read_weights(options, &wanted, model, path, error);
+    ll_progress_end(&progress);
+    if (status == LL_OK && !options->quiet)
         say_loaded(options, *model, path, ll_seconds() - began);
-    return LL_OK;
+    return status;
 }

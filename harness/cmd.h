@@ -22,6 +22,9 @@ ll_model_options ll_cmd_model_options(const ll_options *options, ll_weights_kind
 ll_status ll_cmd_shape(const ll_options *options, ll_config *shape, ll_error *error);
 /* The shape of the weights that are there. */
 ll_status ll_cmd_config(const ll_options *options, ll_config *shape, ll_error *error);
+/* Refuses a drop of what the checkpoint's own config leaves out already. (A model that was loaded without what --drop names has
+ * that in its config too, so this comes before.) */
+ll_status ll_cmd_check_overlap(const ll_mask *mask, const ll_config *config, ll_error *error);
 /* Says on stderr that weights are synthetic, before anything else; refuses them where what they say would count, and
  * --resident without them. Every command that loads a model calls it first. */
 ll_status ll_cmd_check_synthetic(const ll_options *options, ll_error *error);

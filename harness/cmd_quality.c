@@ -1,6 +1,8 @@
 #include "cmd.h"
 #include "documents.h"
 #include "quality.h"
+#include "rows.h"
+#include "run_info.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,13 +31,33 @@ static ll_status measure(job *j, const ll_options *options, ll_error *error) {
     return status;
 }
 
+/* What the checkpoint itself leaves out; the loaded model also lacks what --drop names. */
+static void left_out_by_file(const job *j, char out[LL_MASK_TEXT]) {
+    const ll_config *c = ll_model_config(j->model);
+    ll_mask mask = c->dropped;
+    for (size_t i = 0; i < c->layers; i++) {
+        mask.attn[i] &= !j->mask.attn[i];
+        mask.mlp[i] &= !j->mask.mlp[i];
+    }
+    ll_mask_format(&mask, c->layers, out);
+}
+
 static ll_status print_json(const job *j, const ll_options *options, ll_error *error) {
     const ll_quality *q = &j->quality;
+    const ll_model_options *used = ll_model_options_used(j->model);
+    char left_out[LL_MASK_TEXT], isa[LL_CSV_CELL];
+    left_out_by_file(j, left_out);
+    ll_isa_text(ll_model_kernels(j->model), isa, sizeof isa);
     json_t *root =
         json_pack("{s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s}", "tokens", (json_int_t)q->tokens, "windows",
                   (json_int_t)q->windows, "window", (json_int_t)options->window, "first_window",
                   (json_int_t)options->first_window, "recipe", LL_QUALITY_RECIPE, "weights",
                   ll_weights_kind_name(options->weights), "drop", j->drop, "text_sha256", j->text.sha256);
+    json_object_set_new(root, "model", json_string(options->model));
+    json_object_set_new(root, "kv", json_string(ll_kv_name(ll_kv_type_of(used))));
+    json_object_set_new(root, "isa", json_string(isa));
+    json_object_set_new(root, "threads", json_integer((json_int_t)used->threads));
+    json_object_set_new(root, "left_out", json_string(left_out));
     ll_cmd_put_real(root, "perplexity", q->perplexity);
     ll_cmd_put_real(root, "stderr", q->perplexity_stderr);
     ll_cmd_put_real(root, "kl", q->kl);
@@ -47,7 +69,11 @@ static ll_status print_json(const job *j, const ll_options *options, ll_error *e
 
 static void print_text(const job *j, const ll_options *options) {
     const ll_quality *q = &j->quality;
+    char left_out[LL_MASK_TEXT];
+    left_out_by_file(j, left_out);
     printf("dropped     %s\n", j->drop);
+    if (strcmp(left_out, "none") != 0)
+        printf("left out    %s, by the checkpoint itself\n", left_out);
     printf("perplexity  %.4f +- %.4f (%zu tokens, %zu windows of %zu from window %zu on, %s weights)\n",
            q->perplexity, q->perplexity_stderr, q->tokens, q->windows, options->window, options->first_window,
            ll_weights_kind_name(options->weights));

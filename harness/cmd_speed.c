@@ -30,20 +30,22 @@ typedef struct {
     const ll_options *options; /* with what fits in memory filled in */
     const ll_model *model;
     ll_speed_spec spec;
+    ll_cost cost; /* of the full model */
     char drop[LL_MASK_TEXT];
-    char resident[48]; /* "40/40" */
+    char left_out[LL_MASK_TEXT]; /* by the checkpoint itself */
+    char resident[48];           /* "40/40" */
     bool paired;
 } setting;
 
 static json_t *describe(const setting *s) {
     const ll_model_options *used = ll_model_options_used(s->model);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "model",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "model",
                      s->options->model, "source", ll_model_is_synthetic(s->model) ? "synthetic" : "real",
-                     "drop", s->drop, "weights", ll_weights_kind_name(used->weights), "kv",
-                     ll_kv_name(ll_kv_type_of(used)), "resident", s->resident, "batch",
+                     "drop", s->drop, "left_out", s->left_out, "weights", ll_weights_kind_name(used->weights),
+                     "kv", ll_kv_name(ll_kv_type_of(used)), "resident", s->resident, "batch",
                      (json_int_t)s->spec.batch, "prompt", (json_int_t)s->spec.prompt, "generate",
                      (json_int_t)s->spec.generate, "repetitions", (json_int_t)s->spec.repetitions, "threads",
-                     (json_int_t)used->threads, "method", s->spec.exact ? "exact" : "estimated");
+                     (json_int_t)used->threads, "method", ll_speed_method(&s->spec, &s->cost));
 }
 
 static ll_status print_json(const setting *s, const ll_speed *speed, ll_error *error) {
@@ -81,7 +83,14 @@ static void print_text(const setting *s, const ll_speed *speed) {
     const ll_model_options *used = ll_model_options_used(s->model);
     ll_cmd_bytes_text(speed->kv_bytes, kv);
     ll_cmd_bytes_text(ll_model_weight_bytes(s->model), weights);
+    const ll_timed timed = ll_speed_timed(&s->spec, &s->cost);
+    printf("model       %s, %s weights\n", s->options->model,
+           ll_model_is_synthetic(s->model) ? "SYNTHETIC" : "real");
     printf("dropped     %s\n", s->drop);
+    if (strcmp(s->left_out, "none") != 0)
+        printf("left out    %s, by the checkpoint itself\n", s->left_out);
+    printf("method      %s: %zu tokens of prefill and %zu steps of decode timed, %zu times\n",
+           ll_speed_method(&s->spec, &s->cost), timed.prefill, timed.decode, s->spec.repetitions);
     printf("prefill     %.*f tokens/s at %zu tokens", speed->prefill_tokens_per_s < 100 ? 2 : 1,
            speed->prefill_tokens_per_s, s->spec.prompt);
     if (!isnan(speed->int8_share))
@@ -91,9 +100,7 @@ static void print_text(const setting *s, const ll_speed *speed) {
            "GB/s\n",
            speed->decode_tokens_per_s < 100 ? 2 : 1, speed->decode_tokens_per_s, s->spec.generate,
            s->spec.batch, 100 * speed->bandwidth_share, speed->limits.bytes_per_s / 1e9);
-    printf("weights     %s (%s, %s, resident=%s)\n", weights,
-           ll_model_is_synthetic(s->model) ? "synthetic" : "real", ll_weights_kind_name(used->weights),
-           s->resident);
+    printf("weights     %s (%s, resident=%s)\n", weights, ll_weights_kind_name(used->weights), s->resident);
     printf("KV-cache    %s for %zu positions, %s\n", kv, s->spec.prompt + s->spec.generate,
            ll_kv_name(ll_kv_type_of(used)));
     if (!s->paired)
@@ -106,7 +113,10 @@ static void print_text(const setting *s, const ll_speed *speed) {
 static ll_status run(const ll_options *options, const ll_model *model, const ll_mask *mask, ll_error *error) {
     const size_t layers = ll_model_config(model)->layers;
     setting s = {.options = options, .model = model, .spec = spec_of(options)};
+    const ll_mask full = {0};
+    s.cost = ll_model_cost(model, &full);
     ll_mask_format(mask, layers, s.drop);
+    ll_mask_format(&ll_model_config(model)->dropped, layers, s.left_out);
     snprintf(s.resident, sizeof s.resident, "%zu/%zu", options->resident ? options->resident : layers,
              layers);
     s.paired = strcmp(s.drop, "none") != 0;
@@ -127,7 +137,7 @@ static ll_status run(const ll_options *options, const ll_model *model, const ll_
 }
 
 /* Worth a probe only where it may be long. */
-static ll_status say_time(const ll_options *options, const ll_config *shape, ll_error *error) {
+static ll_status say_time(const ll_options *options, const ll_config *shape, size_t arms, ll_error *error) {
     const double LONG_BYTES = 1e9;
     const ll_model_options wanted = ll_cmd_model_options(options, options->weights);
     const ll_speed_spec spec = spec_of(options);
@@ -138,7 +148,7 @@ static ll_status say_time(const ll_options *options, const ll_config *shape, ll_
         return LL_OK;
     LL_TRY(ll_machine_measure_limits(&wanted, &limits, error));
     LL_TRY(ll_pace_find(&pace, shape, &wanted, &limits, error));
-    ll_time_text((double)ll_speed_steps(&spec) * ll_pace_speed_step(&pace, &spec), time);
+    ll_time_text(ll_pace_speed(&pace, &spec, arms), time);
     fprintf(stderr, "timings take about %s, after the weights\n", time);
     return LL_OK;
 }
@@ -148,6 +158,7 @@ static ll_status look(ll_options *options, ll_mask *mask, ll_error *error) {
     ll_config shape;
     LL_TRY(options->synthetic ? ll_cmd_shape(options, &shape, error) : ll_cmd_config(options, &shape, error));
     LL_TRY(ll_cmd_mask(options, &shape, mask, error));
+    LL_TRY(ll_cmd_check_overlap(mask, &shape, error));
     if (options->prompt + options->generate > shape.context)
         return ll_fail(error, LL_BAD_INPUT,
                        "%zu prompt + %zu generated tokens asked, but this model's context is %zu positions",
@@ -158,6 +169,7 @@ static ll_status look(ll_options *options, ll_mask *mask, ll_error *error) {
                                     .options = &wanted,
                                     .synthetic = options->synthetic,
                                     .arms = paired ? 2 : 1,
+                                    .prompt = options->prompt,
                                     .capacity = options->prompt + options->generate,
                                     .batch = options->batch};
     ll_fit fit;
@@ -166,7 +178,7 @@ static ll_status look(ll_options *options, ll_mask *mask, ll_error *error) {
         ll_fit_say(&fit, &request);
     options->resident = options->synthetic && fit.resident < shape.layers ? fit.resident : 0;
     options->batch = fit.batch;
-    return say_time(options, &shape, error);
+    return say_time(options, &shape, request.arms, error);
 }
 
 ll_status ll_cmd_speed(const ll_options *options, ll_error *error) {

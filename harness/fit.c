@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { CACHES = 4 }; /* last-level caches that weights should fill to be read from memory */
+
 static uint64_t sum(uint64_t a, uint64_t b) {
     uint64_t total;
     return __builtin_add_overflow(a, b, &total) ? UINT64_MAX : total;
@@ -17,10 +19,14 @@ static uint64_t weights_of(const ll_fit_request *r, size_t resident) {
     return ll_config_weight_bytes(r->shape, &options);
 }
 
+/* Sessions, and what a timing keeps beside them: a residual stream and logits. */
 static uint64_t sessions_of(const ll_fit_request *r, size_t batch) {
     const uint64_t one = ll_config_session_bytes(r->shape, r->options, batch, r->capacity);
+    const uint64_t rows = r->prompt > batch ? r->prompt : batch;
     uint64_t all;
-    return __builtin_mul_overflow(one, (uint64_t)r->arms, &all) ? UINT64_MAX : all;
+    if (__builtin_mul_overflow(one, (uint64_t)r->arms, &all))
+        return UINT64_MAX;
+    return sum(all, sizeof(float) * (rows * r->shape->hidden + batch * r->shape->vocab));
 }
 
 static bool fits(const ll_fit *fit) {
@@ -63,15 +69,27 @@ static ll_status refuse(const ll_fit *fit, const ll_fit_request *r, ll_error *er
                    weights, fit->resident < r->shape->layers ? " though only some blocks are kept" : "",
                    sessions, r->capacity, fit->batch, r->arms, r->arms > 1 ? "s: full and dropped" : "",
                    reserve, available,
-                   r->synthetic ? " or --kv int8" : ", --kv int8, or --synthetic --resident for speed alone");
+                   r->synthetic ? ", a smaller --resident or --kv int8"
+                                : ", --kv int8, or --synthetic --resident for speed alone");
+}
+
+/* Fewer blocks, or so few bytes that a cache holds them, would not be read from memory as a model's are. */
+static ll_status check_resident(const ll_fit_request *r, ll_error *error) {
+    const size_t asked = r->options->resident, layers = r->shape->layers;
+    const size_t least = layers < LL_NEEDS_RESIDENT_MIN ? layers : LL_NEEDS_RESIDENT_MIN;
+    if (!asked || (asked >= least && asked <= layers))
+        return LL_OK;
+    return ll_fail(error, LL_BAD_USAGE, "--resident %zu: expected %zu to the model's %zu blocks", asked,
+                   least, layers);
 }
 
 ll_status ll_fit_find(ll_fit *out, const ll_fit_request *r, ll_error *error) {
     ll_machine machine;
+    LL_TRY(check_resident(r, error));
     LL_TRY(ll_machine_probe(&machine, "", error));
     const size_t asked = r->options->resident, layers = r->shape->layers;
     *out = (ll_fit){.available = machine.available,
-                    .resident = asked && asked < layers ? asked : layers,
+                    .resident = asked ? asked : layers,
                     .batch = r->batch == LL_BATCH_MAX ? 1 : r->batch};
     out->weights = weights_of(r, out->resident);
     out->sessions = sessions_of(r, out->batch);
@@ -79,6 +97,7 @@ ll_status ll_fit_find(ll_fit *out, const ll_fit_request *r, ll_error *error) {
         shrink_weights(out, r);
     if (r->batch == LL_BATCH_MAX && fits(out))
         grow_batch(out, r);
+    out->cached = out->weights < CACHES * machine.l3;
     return fits(out) ? LL_OK : refuse(out, r, error);
 }
 
@@ -96,6 +115,11 @@ void ll_fit_say(const ll_fit *fit, const ll_fit_request *r) {
                 "; resident=%zu/%zu: the weights of %zu blocks are kept, the others run on them in turn",
                 fit->resident, r->shape->layers, fit->resident);
     fputc('\n', stderr);
+    if (fit->cached && r->synthetic)
+        fprintf(stderr,
+                "the weights are no more than %d last-level caches: decode is timed out of the cache, not of "
+                "memory\n",
+                CACHES);
 }
 
 uint64_t ll_peak_memory(void) {

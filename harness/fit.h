@@ -9,6 +9,7 @@ typedef struct {
     uint64_t available; /* bytes that this process may take */
     size_t resident;    /* blocks that have weights of their own */
     size_t batch;       /* sequences */
+    bool cached; /* the last-level cache holds so much of the weights that decode does not read memory */
 } ll_fit;
 
 typedef struct {
@@ -16,6 +17,7 @@ typedef struct {
     const ll_model_options *options; /* resident 0: as many blocks as fit */
     bool synthetic;
     size_t arms;     /* sessions that are there at once: the full model's, and a dropped one's */
+    size_t prompt;   /* tokens of a prefill */
     size_t capacity; /* positions of a sequence */
     size_t batch;    /* LL_BATCH_MAX: as many as fit */
 } ll_fit_request;

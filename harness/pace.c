@@ -23,22 +23,26 @@ double ll_pace_prefill(const ll_pace *pace, double tokens, bool all_logits) {
     const ll_cost *cost = &pace->cost;
     const double heads = all_logits ? tokens : 1;
     const double linear = (cost->linear_ops - cost->head_ops) * tokens + cost->head_ops * heads;
-    return linear / pace->linear_rate + cost->attention_ops * tokens * tokens / 2 / pace->attention_rate;
+    return linear / pace->linear_rate +
+           cost->attention_ops * ll_cost_seen_by_all(cost, tokens) / pace->attention_rate;
 }
 
-double ll_pace_speed_step(const ll_pace *pace, const ll_speed_spec *spec) {
+/* Seconds of one arm's timed run. */
+static double run_seconds(const ll_pace *pace, const ll_speed_spec *spec) {
+    const ll_cost *cost = &pace->cost;
+    const ll_timed timed = ll_speed_timed(spec, cost);
+    const double batch = (double)spec->batch, prompt = (double)spec->prompt;
+    const double seen = ll_cost_seen(cost, prompt + (double)spec->generate / 2);
+    const double step = fmax((cost->weight_bytes + batch * cost->kv_bytes * seen) / pace->byte_rate,
+                             batch * cost->linear_ops / pace->linear_rate);
+    return ll_pace_prefill(pace, prompt, false) * (double)timed.prefill / prompt +
+           step * (double)timed.decode;
+}
+
+double ll_pace_speed(const ll_pace *pace, const ll_speed_spec *spec, size_t arms) {
+    const double LARGE_WARM_UP = 0.1; /* a few tokens, of what a run times */
     const bool large = pace->cost.weight_bytes > LL_SPEED_LARGE_BYTES;
-    const double batch = (double)spec->batch, prompt = (double)spec->prompt,
-                 generate = (double)spec->generate;
-    const double depth = prompt + generate / 2;
-    const double whole = ll_pace_prefill(pace, prompt, false);
-    const double prefill = spec->exact                           ? batch * whole
-                           : spec->prompt >= LL_ESTIMATED_PROMPT ? whole * 2 * LL_CHUNK / prompt
-                                                                 : whole;
-    const double steps =
-        spec->exact ? generate : fmin(generate, 2 * (large ? LL_DECODE_STEPS_LARGE : LL_DECODE_STEPS));
-    const double bytes = pace->cost.weight_bytes + batch * pace->cost.kv_bytes * depth;
-    return prefill + steps * fmax(bytes / pace->byte_rate, batch * pace->cost.linear_ops / pace->linear_rate);
+    return (double)arms * run_seconds(pace, spec) * ((double)spec->repetitions + (large ? LARGE_WARM_UP : 1));
 }
 
 void ll_time_text(double seconds, char out[LL_TIME_TEXT]) {

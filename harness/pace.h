@@ -14,8 +14,8 @@ ll_status ll_pace_find(ll_pace *out, const ll_config *config, const ll_model_opt
                        const ll_limits *limits, ll_error *error);
 /* Seconds of a prefill of tokens tokens; with every position's logits where all_logits. */
 double ll_pace_prefill(const ll_pace *pace, double tokens, bool all_logits);
-/* Seconds of one step (ll_speed_steps) of ll_speed_run. */
-double ll_pace_speed_step(const ll_pace *pace, const ll_speed_spec *spec);
+/* Seconds of ll_speed_run; arms: 2 where something is dropped, else 1. */
+double ll_pace_speed(const ll_pace *pace, const ll_speed_spec *spec, size_t arms);
 /* "41 min" */
 enum { LL_TIME_TEXT = 32 };
 void ll_time_text(double seconds, char out[LL_TIME_TEXT]);

@@ -124,8 +124,9 @@ static void describe_quality(const ll_report_data *data, char *out, size_t capac
 
 static void describe_speedup(const ll_report_data *data, char *out, size_t capacity) {
     const ll_report_row *row = &data->speed;
-    snprintf(out, capacity, "%s prompt + %s generated tokens (%s), %s threads, %s",
-             ll_report_text(row, "prompt"), ll_report_text(row, "generate"), ll_report_text(row, "method"),
+    snprintf(out, capacity, "%s%s prompt + %s generated tokens (%s), batch %s, %s threads, %s",
+             ll_report_is_synthetic(data) ? "SYNTHETIC weights, " : "", ll_report_text(row, "prompt"),
+             ll_report_text(row, "generate"), ll_report_text(row, "method"), ll_report_text(row, "batch"),
              ll_report_text(row, "threads"), ll_report_text(row, "cpu"));
 }
 

@@ -16,8 +16,9 @@ typedef struct {
     const ll_model *model;
     const ll_speed_spec *spec;
     arm full, dropped;
-    bool paired; /* something is dropped: both arms run */
-    bool large;  /* a pass takes so long that a few tokens are measured as well as many of a small model */
+    bool paired;  /* something is dropped: both arms run */
+    bool large;   /* a pass takes so long that a few tokens are measured as well as many of a small model */
+    ll_cost cost; /* of the full model */
     int32_t *ids, *next;      /* [prompt], [batch] */
     float *residual, *logits; /* of the prompt or the batch; [batch][vocab] */
     ll_limits *limits;        /* [repetitions + 1] */
@@ -77,12 +78,37 @@ static ll_status time_tokens(bench *b, arm *a, size_t repetition, size_t depth, 
     return LL_OK;
 }
 
+static bool prefill_in_parts(const ll_speed_spec *spec, const ll_cost *cost) {
+    return !spec->exact && spec->prompt >= LL_ESTIMATED_PROMPT && cost->window >= (double)spec->prompt;
+}
+
+static size_t decode_steps(const ll_cost *cost) {
+    return cost->weight_bytes > LL_SPEED_LARGE_BYTES ? LL_DECODE_STEPS_LARGE : LL_DECODE_STEPS;
+}
+
+static bool decode_in_parts(const ll_speed_spec *spec, const ll_cost *cost) {
+    return !spec->exact && spec->generate > 2 * decode_steps(cost);
+}
+
+ll_timed ll_speed_timed(const ll_speed_spec *spec, const ll_cost *cost) {
+    return (ll_timed){.prefill = prefill_in_parts(spec, cost)
+                                     ? 2 * LL_CHUNK
+                                     : spec->prompt * (spec->exact ? spec->batch : 1),
+                      .decode = decode_in_parts(spec, cost) ? 2 * decode_steps(cost) : spec->generate};
+}
+
+const char *ll_speed_method(const ll_speed_spec *spec, const ll_cost *cost) {
+    const ll_timed timed = ll_speed_timed(spec, cost);
+    return timed.prefill == spec->prompt * spec->batch && timed.decode == spec->generate ? "exact"
+                                                                                         : "estimated";
+}
+
 /* Time of the prefills of all sequences. */
 static ll_status time_prefill(bench *b, arm *a, size_t repetition, double *seconds) {
     const size_t prompt = b->spec->prompt, batch = b->spec->batch;
     double first, last;
     *seconds = 0;
-    if (!b->spec->exact && prompt >= LL_ESTIMATED_PROMPT) {
+    if (prefill_in_parts(b->spec, &b->cost)) {
         ll_session_select(a->session, 0);
         LL_TRY(time_tokens(b, a, repetition, 0, LL_CHUNK, b->next, &first));
         LL_TRY(time_tokens(b, a, repetition, prompt - LL_CHUNK, LL_CHUNK, b->next, &last));
@@ -116,16 +142,16 @@ static ll_status time_decode(bench *b, arm *a, size_t repetition, size_t depth, 
     return LL_OK;
 }
 
-/* Time of all generated tokens. */
+/* Time of all generated tokens: up to where the window is full a token's time grows, from there on it stays. */
 static ll_status time_generation(bench *b, arm *a, size_t repetition, double *seconds) {
-    const size_t prompt = b->spec->prompt, generate = b->spec->generate;
-    const size_t steps = b->large ? LL_DECODE_STEPS_LARGE : LL_DECODE_STEPS;
-    if (b->spec->exact || generate <= 2 * steps)
+    const size_t prompt = b->spec->prompt, generate = b->spec->generate, steps = decode_steps(&b->cost);
+    if (!decode_in_parts(b->spec, &b->cost))
         return time_decode(b, a, repetition, prompt, generate, seconds);
+    const double growing = fmin((double)generate, fmax((double)steps, b->cost.window - (double)prompt));
     double near, far;
     LL_TRY(time_decode(b, a, repetition, prompt, steps, &near));
-    LL_TRY(time_decode(b, a, repetition, prompt + generate - steps, steps, &far));
-    *seconds = (near + far) / 2 / (double)steps * (double)generate;
+    LL_TRY(time_decode(b, a, repetition, prompt + (size_t)growing - steps, steps, &far));
+    *seconds = ((near + far) / 2 * growing + far * ((double)generate - growing)) / (double)steps;
     return LL_OK;
 }
 
@@ -172,16 +198,18 @@ typedef struct {
 static prefill_work work_of_prefill(const ll_cost *cost, const ll_speed_spec *spec) {
     const double prompt = (double)spec->prompt, batch = (double)spec->batch;
     return (prefill_work){batch * ((cost->linear_ops - cost->head_ops) * prompt + cost->head_ops),
-                          batch * cost->attention_ops * prompt * (prompt + 1) / 2};
+                          batch * cost->attention_ops * ll_cost_seen_by_all(cost, prompt)};
 }
 
-static double middle_depth(const ll_speed_spec *spec) {
-    return (double)spec->prompt + (double)(spec->generate + 1) / 2;
+/* Positions that a generated token sees, on average. */
+static double seen_on_average(const ll_cost *cost, const ll_speed_spec *spec) {
+    const double prompt = (double)spec->prompt, generate = (double)spec->generate;
+    return (ll_cost_seen_by_all(cost, prompt + generate) - ll_cost_seen_by_all(cost, prompt)) / generate;
 }
 
-/* Bytes of one decode step of all sequences at the middle depth. */
+/* Bytes of one decode step of all sequences, on average. */
 static double step_bytes(const ll_cost *cost, const ll_speed_spec *spec) {
-    return cost->weight_bytes + (double)spec->batch * cost->kv_bytes * middle_depth(spec);
+    return cost->weight_bytes + (double)spec->batch * cost->kv_bytes * seen_on_average(cost, spec);
 }
 
 typedef struct {
@@ -193,9 +221,9 @@ static limit_times times_of(const bench *b, const ll_cost *cost) {
     const bool f32 = ll_model_options_used(b->model)->weights == LL_WEIGHTS_F32;
     const double linear_rate = f32 ? limits->f32_ops_per_s : limits->ops_per_s;
     const prefill_work work = work_of_prefill(cost, b->spec);
-    const double step_ops =
-        (double)b->spec->batch * (cost->linear_ops / linear_rate +
-                                  cost->attention_ops * middle_depth(b->spec) / limits->f32_ops_per_s);
+    const double step_ops = (double)b->spec->batch *
+                            (cost->linear_ops / linear_rate +
+                             cost->attention_ops * seen_on_average(cost, b->spec) / limits->f32_ops_per_s);
     return (limit_times){work.linear / linear_rate + work.attention / limits->f32_ops_per_s,
                          (double)b->spec->generate *
                              fmax(step_bytes(cost, b->spec) / limits->bytes_per_s, step_ops)};
@@ -213,6 +241,7 @@ static void predict(bench *b) {
     out->predicted = (before.prefill + before.decode) / (after.prefill + after.decode);
     out->bytes_per_token = step_bytes(&cost, b->spec) / batch;
     out->ops_per_token = (work.linear + work.attention) / (batch * (double)b->spec->prompt);
+    out->linear_ops = work.linear;
 }
 
 static ll_spread ratios(const double *full, const double *dropped, double *work, size_t n) {
@@ -244,7 +273,7 @@ static void median_limits(bench *b, double *work, size_t n) {
 static void shares(bench *b, const arm *a, double *work, size_t n) {
     ll_speed *out = b->out;
     const double sequences = (double)b->spec->batch;
-    const double ops = out->ops_per_token * sequences * (double)b->spec->prompt;
+    const double ops = out->linear_ops;
     const double bytes = out->bytes_per_token * sequences * (double)b->spec->generate;
     for (size_t i = 0; i < n; i++)
         work[i] = ops / a->prefill[i] / fmax(b->limits[i].ops_per_s, b->limits[i + 1].ops_per_s);
@@ -303,7 +332,8 @@ static ll_status begin(bench *b, const ll_mask *mask) {
     const size_t n = b->spec->repetitions, layers = c->layers, batch = b->spec->batch;
     const size_t rows = b->spec->prompt > batch ? b->spec->prompt : batch;
     const ll_mask full = {0};
-    b->large = ll_model_cost(b->model, &full).weight_bytes > LL_SPEED_LARGE_BYTES;
+    b->cost = ll_model_cost(b->model, &full);
+    b->large = b->cost.weight_bytes > LL_SPEED_LARGE_BYTES;
     b->paired = ll_mask_count(mask->attn, layers) + ll_mask_count(mask->mlp, layers) > 0;
     b->ids = malloc(b->spec->prompt * sizeof *b->ids);
     b->next = calloc(batch, sizeof *b->next);

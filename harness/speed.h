@@ -12,9 +12,10 @@ typedef struct {
     bool exact;              /* time everything; else parts, from which the whole is reckoned (below) */
 } ll_speed_spec;
 
-/* Estimates rest on a token's time growing linearly with its depth:
- * - decode: LL_DECODE_STEPS tokens at the first depth and at the last, LL_DECODE_STEPS_LARGE of a large model;
- * - prefill of LL_ESTIMATED_PROMPT tokens and more: the first and the last chunk of LL_CHUNK tokens; shorter ones whole;
+/* Estimates rest on a token's time growing linearly with the positions that it sees:
+ * - decode: LL_DECODE_STEPS tokens at the first depth and at the last that sees more, LL_DECODE_STEPS_LARGE of a large model;
+ * - prefill of LL_ESTIMATED_PROMPT tokens and more, without a sliding window in them: the first and the last chunk of LL_CHUNK
+ *   tokens; others whole;
  * - in a batch the prefill of one sequence stands for all. */
 enum {
     LL_DECODE_STEPS = 16,
@@ -23,6 +24,15 @@ enum {
 };
 /* A model is large from this many bytes of weights read for a token. */
 #define LL_SPEED_LARGE_BYTES 4e9
+
+/* Tokens of one arm's run that are timed, of a model of that cost. */
+typedef struct {
+    size_t prefill; /* all sequences' */
+    size_t decode;  /* steps of all sequences */
+} ll_timed;
+ll_timed ll_speed_timed(const ll_speed_spec *spec, const ll_cost *cost);
+/* "exact" when that is everything, else "estimated". */
+const char *ll_speed_method(const ll_speed_spec *spec, const ll_cost *cost);
 
 typedef struct {
     double median, q1, q3;
@@ -46,10 +56,12 @@ typedef struct {
      * peak) and bytes over the read bandwidth: a prefill by operations alone, a decode step by the slower of the two. */
     double predicted_prefill, predicted_decode, predicted;
     uint64_t kv_bytes;                     /* allocated for prompt + generate positions */
-    double bytes_per_token, ops_per_token; /* decode at the middle depth; prefill */
-    double int8_share,
-        bandwidth_share; /* of the larger of the two neighbouring probes, medians; int8_share NAN in f32 */
-    ll_limits limits;    /* medians of the probes */
+    double bytes_per_token, ops_per_token; /* decode, on average; prefill */
+    double linear_ops;                     /* of all prefills, without attention */
+    /* Of the larger of the two neighbouring probes, medians: matmul operations of the prefill, attention not counted but its
+     * time is (NAN in f32); bytes of decode. */
+    double int8_share, bandwidth_share;
+    ll_limits limits;         /* medians of the probes */
     ll_speed_sample *samples; /* malloc'd */
     size_t sample_count;
 } ll_speed;

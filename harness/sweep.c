@@ -2,7 +2,6 @@
 #include "checkpoint.h"
 #include "cmd.h"
 #include "documents.h"
-#include "fit.h"
 #include "model_list.h"
 #include "rows.h"
 #include "run_info.h"
@@ -106,6 +105,10 @@ static ll_status make_tasks(ll_sweep *sweep) {
         for (size_t i = 0; i < counts->total; i++)
             if (counts->count[i] && counts->count[i] <= sweep->plan.orders.order[kind].count)
                 LL_TRY(add_task(sweep, ll_drop_kind_name((ll_drop_kind)kind), counts->count[i]));
+            else if (counts->count[i] && !sweep->options->quiet)
+                fprintf(stderr, "%s %zu is not run: the model has %zu of that kind\n",
+                        ll_drop_kind_name((ll_drop_kind)kind), counts->count[i],
+                        sweep->plan.orders.order[kind].count);
     }
     return LL_OK;
 }
@@ -146,15 +149,22 @@ static ll_status look_at_files(ll_sweep *sweep) {
     return status;
 }
 
-/* A cut name of a model would stand for other models too. */
+/* Random weights are told apart by what they are the shape of; a cut name would stand for other models too. */
 static ll_status look_at_shape(ll_sweep *sweep) {
+    const ll_config *c = &sweep->config;
+    char shape[512], hash[LL_SHA256_TEXT];
+    enum { HASH = 8 };
     LL_TRY(ll_cmd_shape(sweep->options, &sweep->config, sweep->error));
     snprintf(sweep->model_path, sizeof sweep->model_path, "%s", sweep->options->model);
-    if ((size_t)snprintf(sweep->model_sha256, sizeof sweep->model_sha256, "synthetic-%s",
-                         sweep->model_name) >= sizeof sweep->model_sha256)
+    snprintf(shape, sizeof shape, "%zu %zu %zu %zu %zu %zu %zu %zu %d %d %d %d", c->layers, c->hidden,
+             c->heads, c->kv_heads, c->head_dim, c->mlp, c->vocab, c->window, c->tied, c->bias_qkv, c->bias_o,
+             c->bias_mlp);
+    ll_sha256_bytes(shape, strlen(shape), hash);
+    if ((size_t)snprintf(sweep->model_sha256, sizeof sweep->model_sha256, "synthetic-%s-%.*s",
+                         sweep->model_name, HASH, hash) >= sizeof sweep->model_sha256)
         return ll_fail(sweep->error, LL_BAD_USAGE,
                        "%s: the name is longer than %d bytes; give the path another one", sweep->model_name,
-                       LL_SHA256_TEXT - 12);
+                       LL_SHA256_TEXT - 21);
     return LL_OK;
 }
 
@@ -178,29 +188,6 @@ static ll_status hash_weights(ll_sweep *sweep) {
     const ll_status status = ll_checkpoint_sha256(checkpoint, sweep->model_sha256, sweep->error);
     ll_checkpoint_close(checkpoint);
     return status;
-}
-
-/* What fits, asked before any work; importance in float32 where this machine could ever hold it, so that a resumed sweep
- * decides the same. */
-static ll_status fit(ll_sweep *sweep, ll_options *options, ll_protocol *protocol) {
-    const ll_model_options wanted = ll_cmd_model_options(options, options->weights);
-    ll_model_options f32 = wanted;
-    f32.weights = LL_WEIGHTS_F32;
-    if (!options->synthetic && ll_config_weight_bytes(&sweep->config, &f32) > sweep->machine.memory / 10 * 9)
-        sweep->importance_weights = LL_WEIGHTS_INT8;
-    const ll_fit_request request = {.shape = &sweep->config,
-                                    .options = &wanted,
-                                    .synthetic = options->synthetic,
-                                    .arms = 2,
-                                    .capacity = protocol->speed.prompt + protocol->speed.generate,
-                                    .batch = options->batch};
-    ll_fit found;
-    LL_TRY(ll_fit_find(&found, &request, sweep->error));
-    if (!options->quiet)
-        ll_fit_say(&found, &request);
-    options->resident = options->synthetic && found.resident < sweep->config.layers ? found.resident : 0;
-    options->batch = protocol->speed.batch = found.batch;
-    return LL_OK;
 }
 
 static ll_status open_all(ll_sweep *sweep) {
@@ -267,10 +254,11 @@ static void say_time(const ll_sweep *sweep) {
 static ll_status run_stages(ll_sweep *sweep, ll_options *options, ll_protocol *protocol) {
     LL_TRY(look(sweep));
     LL_TRY(check_protocol(sweep));
-    LL_TRY(fit(sweep, options, protocol));
+    LL_TRY(open_all(sweep));
+    LL_TRY(ll_sweep_fit(sweep, options, protocol));
     if (!options->synthetic)
         LL_TRY(hash_weights(sweep));
-    LL_TRY(open_all(sweep));
+    LL_TRY(ll_sweep_fit_as_before(sweep, options, protocol));
     LL_TRY(find_pace(sweep));
     if (!options->quiet)
         say_time(sweep);

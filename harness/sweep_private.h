@@ -25,14 +25,15 @@ typedef struct {
     const char *folder;
     char model_path[LL_SWEEP_PATH];
     char model_name[LL_CSV_CELL];      /* of the list, or the file's */
-    char model_sha256[LL_SHA256_TEXT]; /* "synthetic-NAME" for random weights */
+    char model_sha256[LL_SHA256_TEXT]; /* "synthetic-NAME-SHAPE" for random weights */
     ll_weights_kind
         importance_weights; /* float32, the paper's; int8 where no memory of this machine holds that */
     ll_config config;
     ll_machine machine;
     ll_kernels kernels;
     size_t threads;
-    ll_pace pace, importance_pace; /* with the sweep's weights, with those of importance */
+    size_t asked_resident, asked_batch; /* by the user; 0, LL_BATCH_MAX: by memory */
+    ll_pace pace, importance_pace;      /* with the sweep's weights, with those of importance */
     ll_documents calib, text;
     ll_windows windows;                             /* of text */
     ll_csv *importance, *quality, *speed, *samples; /* open, and so locked, for the whole sweep */
@@ -49,6 +50,11 @@ typedef struct {
 double ll_sweep_importance_work(const ll_sweep *sweep);
 double ll_sweep_quality_work(const ll_sweep *sweep);
 double ll_sweep_speed_work(const ll_sweep *sweep);
+
+/* Fills in what fits: blocks with weights of their own, sequences. */
+ll_status ll_sweep_fit(ll_sweep *sweep, ll_options *options, ll_protocol *protocol);
+/* Once model_sha256 is known: where rows are there, what they were measured with counts, not what is free now. */
+ll_status ll_sweep_fit_as_before(ll_sweep *sweep, ll_options *options, ll_protocol *protocol);
 
 /* Each stage appends the rows that are missing. */
 ll_status ll_sweep_importance(ll_sweep *sweep);

@@ -5,12 +5,8 @@
 
 #include <string.h>
 
-static double step_work(const ll_sweep *sweep) {
-    return ll_pace_speed_step(&sweep->pace, &sweep->protocol->speed);
-}
-
 double ll_sweep_speed_work(const ll_sweep *sweep) {
-    return (double)ll_speed_steps(&sweep->protocol->speed) * step_work(sweep);
+    return ll_pace_speed(&sweep->pace, &sweep->protocol->speed, 2);
 }
 
 /* What speed.csv and samples.csv begin with. */
@@ -37,7 +33,7 @@ static void fill_key(ll_row *row, const ll_sweep *sweep, const ll_sweep_task *ta
     ll_row_int(row, "threads", sweep->threads);
     ll_row_int(row, "prompt", spec->prompt);
     ll_row_int(row, "generate", spec->generate);
-    ll_row_text(row, "method", spec->exact ? "exact" : "estimated");
+    ll_row_text(row, "method", ll_speed_method(spec, &sweep->pace.cost));
     ll_row_int(row, "repetitions", spec->repetitions);
     ll_row_text(row, "kind", task->kind);
     ll_row_int(row, "dropped", task->dropped);
@@ -98,7 +94,7 @@ static ll_status append_samples(ll_sweep *sweep, ll_csv *csv, const ll_sweep_tas
 
 static ll_status measure(ll_sweep *sweep, const ll_sweep_task *task, ll_csv *samples, ll_row *row) {
     LL_TRY(ll_sweep_need_model(sweep));
-    sweep->progress.unit = step_work(sweep);
+    sweep->progress.unit = ll_sweep_speed_work(sweep) / (double)ll_speed_steps(&sweep->protocol->speed);
     ll_speed speed;
     LL_TRY(ll_speed_run(&speed, sweep->model, &task->mask, &sweep->protocol->speed, &sweep->progress,
                         sweep->error));

@@ -61,7 +61,7 @@ void ll_model_measure_limits(const ll_model *model, ll_limits *out) {
 }
 
 ll_status ll_machine_measure_limits(const ll_model_options *options, ll_limits *out, ll_error *error) {
-    enum { BYTES = 512 << 20 };
+    enum { BYTES = 128 << 20 };
     ll_kernels kernels;
     ll_machine machine;
     LL_TRY(ll_model_select_kernels(&kernels, options->isa, error));

@@ -1,5 +1,6 @@
 #include "session.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,6 +38,7 @@ static ll_status begin(ll_model **out, const ll_model_options *options, ll_error
         return ll_fail(error, LL_NO_RESOURCE, "no memory for a model");
     model->options = *options;
     model->options.drop = NULL; /* it is the caller's; the config keeps what it says */
+    model->options.progress = NULL;
     ll_status status = ll_model_select_kernels(&model->kernels, options->isa, error);
     if (status == LL_OK)
         status = ll_machine_probe(&model->machine, "", error);
@@ -57,20 +59,23 @@ static void merge_mask(ll_mask *into, const ll_mask *mask) {
     }
 }
 
-static ll_status load_weights(ll_model *model, const ll_checkpoint *checkpoint, const ll_mask *drop,
+static ll_status load_weights(ll_model *model, const ll_checkpoint *checkpoint, const ll_model_options *asked,
                               ll_error *error) {
-    merge_mask(&model->config.dropped, drop);
-    const ll_weights_source source = {checkpoint, &model->config, &model->kernels, &model->options, error};
+    merge_mask(&model->config.dropped, asked->drop);
+    ll_model_options options = model->options;
+    options.progress = asked->progress;
+    options.progress_context = asked->progress_context;
+    const ll_weights_source source = {checkpoint, &model->config, &model->kernels, &options, error};
     return ll_weights_load(&model->weights, &source);
 }
 
-static ll_status load(ll_model *model, const char *path, const ll_mask *drop, ll_error *error) {
+static ll_status load(ll_model *model, const char *path, const ll_model_options *asked, ll_error *error) {
     ll_checkpoint *checkpoint;
     LL_TRY(ll_checkpoint_open(&checkpoint, path, error));
     model->config = *ll_checkpoint_config(checkpoint);
     ll_status status = ll_checkpoint_tokenizer(&model->tokenizer, checkpoint, error);
     if (status == LL_OK)
-        status = load_weights(model, checkpoint, drop, error);
+        status = load_weights(model, checkpoint, asked, error);
     ll_checkpoint_close(checkpoint);
     return status;
 }
@@ -81,7 +86,7 @@ ll_status ll_model_load(ll_model **out, const char *path, const ll_model_options
         return ll_fail(error, LL_BAD_USAGE, "only synthetic weights can be resident in part");
     ll_model *model;
     LL_TRY(begin(&model, options, error));
-    const ll_status status = load(model, path, options->drop, error);
+    const ll_status status = load(model, path, options, error);
     if (status == LL_OK)
         *out = model;
     else
@@ -98,7 +103,7 @@ ll_status ll_model_synthesize(ll_model **out, const ll_config *shape, const ll_m
     ll_model *model;
     LL_TRY(begin(&model, options, error));
     model->config = *shape;
-    const ll_status status = load_weights(model, NULL, options->drop, error);
+    const ll_status status = load_weights(model, NULL, options, error);
     if (status == LL_OK)
         *out = model;
     else
@@ -182,7 +187,8 @@ ll_cost ll_config_cost(const ll_config *c, const ll_model_options *options, cons
                        const ll_mask *mask) {
     const size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
     ll_cost cost = {.kv_bytes = (double)ll_config_kv_bytes(c, ll_kv_type_of(options), mask, LL_KV_BLOCK) /
-                                LL_KV_BLOCK};
+                                LL_KV_BLOCK,
+                    .window = c->window ? (double)c->window : HUGE_VAL};
     const counting count = {options, kernels, &cost};
     count_matrix(&count, c->vocab, c->hidden, ll_head_group(c->hidden));
     cost.head_ops = cost.linear_ops;
@@ -198,6 +204,15 @@ ll_cost ll_config_cost(const ll_config *c, const ll_model_options *options, cons
         }
     }
     return cost;
+}
+
+double ll_cost_seen(const ll_cost *cost, double depth) {
+    return fmin(depth, cost->window);
+}
+
+double ll_cost_seen_by_all(const ll_cost *cost, double tokens) {
+    const double growing = fmin(tokens, cost->window);
+    return growing * (growing + 1) / 2 + (tokens > growing ? (tokens - growing) * cost->window : 0);
 }
 
 ll_cost ll_model_cost(const ll_model *model, const ll_mask *mask) {

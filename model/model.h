@@ -21,6 +21,9 @@ typedef struct {
         resident; /* synthetic weights: blocks that have weights of their own, the others run on these in turn;
                             0: all */
     uint64_t seed; /* of synthetic weights */
+    /* Called on the calling thread as weights are packed, with the share that is done; NULL: nobody asks. */
+    void (*progress)(void *context, double share);
+    void *progress_context;
 } ll_model_options;
 
 typedef struct ll_model ll_model;
@@ -59,11 +62,15 @@ uint64_t ll_config_kv_bytes(const ll_config *config, ll_kv_type type, const ll_m
 typedef struct {
     double linear_ops;    /* multiplies and adds of matmuls for one token, the head included */
     double head_ops;      /* of which the head's */
-    double attention_ops; /* of attention, for one token at depth 1; grows linearly with depth */
+    double attention_ops; /* of attention, for one token and one position that it sees */
     double weight_bytes;  /* packed weights read for one decoded token, the head included */
-    double kv_bytes;      /* KV-cache bytes of one position, all kept layers; a decode step at depth d reads d
-                             times this */
+    double
+        kv_bytes; /* KV-cache bytes of one position, all kept layers; a decode step reads as many as its token sees */
+    double window; /* positions that a token sees at most; infinite without a sliding window */
 } ll_cost;
+/* Positions that the token at depth (1: the first) sees; and the sum of that over the first tokens tokens. */
+double ll_cost_seen(const ll_cost *cost, double depth);
+double ll_cost_seen_by_all(const ll_cost *cost, double tokens);
 ll_cost ll_model_cost(const ll_model *model, const ll_mask *mask);
 /* The same from the shape alone, with the packed layout of kernels. */
 ll_cost ll_config_cost(const ll_config *config, const ll_model_options *options, const ll_kernels *kernels,

@@ -180,6 +180,13 @@ static ll_status pack_matrix(const ll_weights_source *source, ll_matrix matrix, 
     return LL_OK;
 }
 
+/* The share of the arena that is filled: it is filled from its beginning on. */
+static void tell_progress(const ll_weights_source *source, const ll_weights *w, const void *next) {
+    if (source->options->progress)
+        source->options->progress(source->options->progress_context,
+                                  (double)((const uint8_t *)next - w->arena.base) / (double)w->arena.used);
+}
+
 static ll_status pack_all(const ll_weights_source *source, const ll_weights *w) {
     const size_t resident = resident_layers(source);
     for (size_t i = 0; i < resident; i++) {
@@ -191,8 +198,10 @@ static ll_status pack_all(const ll_weights_source *source, const ll_weights *w) 
         if (keeps_mlp(source, i)) {
             LL_TRY(pack_matrix(source, LL_MATRIX_GATE_UP, i, &layer->gate_up));
             LL_TRY(pack_matrix(source, LL_MATRIX_DOWN, i, &layer->down));
+            tell_progress(source, w, layer->down.data);
         }
     }
+    tell_progress(source, w, w->head.data);
     return pack_matrix(source, LL_MATRIX_HEAD, 0, &w->head);
 }
 

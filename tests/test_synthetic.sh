@@ -23,6 +23,7 @@ json() { sed -n "s/^  \"$1\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}$/\1/p" "$fol
 layerlab speed smollm2-135m --synthetic $small --json
 check "speed: exit" 0 "$status"
 check "speed says so first" 1 "$(head -n 1 "$folder/err" | grep -c SYNTHETIC)"
+check "what is timed whole is exact" exact "$(json method)"
 check "speed: source" synthetic "$(json source)"
 check "speed: all blocks" 30/30 "$(json resident)"
 check "speed: KV-cache of 52 positions, rounded up to 64" $((30 * 2 * 64 * 3 * 64 * 2)) "$(json kv_bytes)"
@@ -41,6 +42,10 @@ refused "no plan" 2 "--synthetic is for speed, sweep and info" plan smollm2-135m
 refused "no text" 2 "--synthetic is for speed, sweep and info" generate smollm2-135m --synthetic --prompt x
 refused "no tokenizer" 2 "--synthetic is for speed, sweep and info" tokenize smollm2-135m --synthetic
 refused "resident without synthetic" 2 "add --synthetic" speed smollm2-135m --resident 8
+refused "too few resident blocks" 2 "expected 8 to the model's 30 blocks" speed smollm2-135m --synthetic --resident 7
+refused "too many resident blocks" 2 "expected 8 to the model's 30 blocks" speed smollm2-135m --synthetic --resident 31
+layerlab info smollm2-135m --synthetic
+check "info takes it too" 0 "$status"
 refused "too many tokens" 1 "context is 8192" speed smollm2-135m --synthetic --prompt 8000 --generate 800
 refused "an unknown model" 2 "neither a file nor a model of the list" speed llama9 --synthetic
 LAYERLAB_MODELS=$folder refused "absent weights" 1 "--synthetic" speed llama2-13b
@@ -50,7 +55,7 @@ check "what does not fit, with figures" 1 "$(grep -c 'needs .* of weights, .* of
 
 sweep() {
     # shellcheck disable=SC2086
-    layerlab sweep smollm2-135m --synthetic --counts 0,4 $small --out "$folder/sweep" "$@"
+    layerlab sweep smollm2-135m --synthetic --counts "${counts:-0,4}" $small --out "$folder/sweep" "$@"
 }
 sweep
 check "sweep: exit" 0 "$status"
@@ -63,6 +68,13 @@ before=$(sha256sum "$folder/sweep"/*.csv)
 sweep
 check "again: nothing is missing" 1 "$(grep -c 'every row was there' "$folder/out")"
 check "again: the same rows" "$before" "$(sha256sum "$folder/sweep"/*.csv)"
+counts=0 sweep --batch max
+check "the largest batch: exit" 0 "$status"
+batch=$(awk -F, 'END {print $9}' "$folder/sweep/speed.csv")
+# What is free changes by the minute: a resumed sweep keeps to what its rows were measured with.
+sed -i "s/^\(synthetic-[^,]*,int8,128,bf16,[^,]*,[^,]*,[^,]*,30\/30\),$batch,/\1,9,/" "$folder/sweep/speed.csv"
+counts=0 sweep --batch max
+check "resumed: the batch of the rows" "7 1" "$(wc -l <"$folder/sweep/speed.csv") $(grep -c 'every row was there' "$folder/out")"
 sweep --kv int8
-check "another KV-cache: rows of its own" 11 "$(wc -l <"$folder/sweep/speed.csv")"
+check "another KV-cache: rows of its own" 12 "$(wc -l <"$folder/sweep/speed.csv")"
 finish
