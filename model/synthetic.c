@@ -16,7 +16,7 @@ static uint64_t stream_of(const ll_weights_source *source, ll_matrix matrix, siz
     return mix(mix(source->options->seed + 1) ^ ((uint64_t)layer << 40 | (uint64_t)matrix << 32 | n0));
 }
 
-/* Bytes, all values in [-127, 127]. k need not divide by 8: q has room for whole panels. */
+/* Bytes, all values in [-127, 127]; exactly count of them, which need not divide by 8. */
 static void fill_bytes(int8_t *q, size_t count, uint64_t state) {
     size_t at = 0;
     for (; at + 8 <= count; at += 8) {
@@ -57,12 +57,12 @@ static void fill(float *out, size_t n, float value) {
 static void fill_embedding(const ll_weights_source *source, ll_weights *w) {
     uint16_t *out = w->embedding;
     const size_t count = source->config->vocab * source->config->hidden;
-    uint64_t state = mix(source->options->seed + 2);
+    uint64_t state = mix(source->options->seed + 2), bits = 0;
     for (size_t i = 0; i < count; i++) {
         if (i % 4 == 0)
-            state += 0x9e3779b97f4a7c15u;
-        const uint64_t bits = mix(state) >> i % 4 * 16;
+            bits = mix(state += 0x9e3779b97f4a7c15u);
         out[i] = (uint16_t)((bits & 0x807f) | 0x3f00);
+        bits >>= 16;
     }
 }
 
