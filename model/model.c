@@ -150,7 +150,7 @@ uint64_t ll_model_weight_bytes(const ll_model *model) {
 uint64_t ll_config_weight_bytes(const ll_config *c, const ll_model_options *options) {
     ll_kernels kernels;
     if (ll_kernels_select(&kernels, ll_cpu_features(), options->isa) != LL_OK)
-        return 0;
+        return UINT64_MAX;
     const ll_weights_source source = {.config = c, .kernels = &kernels, .options = options};
     return ll_weights_bytes(&source);
 }

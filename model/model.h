@@ -51,7 +51,8 @@ const ll_kernels *ll_model_kernels(const ll_model *model);
 const ll_machine *ll_model_machine(const ll_model *model);
 const ll_model_options *ll_model_options_used(const ll_model *model); /* threads filled in */
 uint64_t ll_model_weight_bytes(const ll_model *model);                /* allocated for weights */
-/* Memory of the weights of a synthetic model, from the shape alone; a file's differ where its embedding is not bf16. */
+/* Memory of the weights of a synthetic model, from the shape alone; a file's differ where its embedding is not bf16. UINT64_MAX:
+ * no such ISA, or no memory to find out. */
 uint64_t ll_config_weight_bytes(const ll_config *config, const ll_model_options *options);
 ll_kv_type ll_kv_type_of(const ll_model_options *options);
 /* Bytes of KV-cache of one sequence of capacity positions (rounded up to LL_KV_BLOCK), scales included, by arithmetic: what

@@ -49,7 +49,7 @@ size_t ll_widest_input(const ll_config *config);
 size_t ll_head_group(size_t k);
 /* Bytes of one packed matrix. */
 size_t ll_packed_bytes(const ll_kernels *kernels, ll_weights_kind weights, size_t n, size_t k, size_t group);
-/* Bytes of all of one model's weights as they are kept, in the arena. */
+/* Bytes of all of one model's weights as they are kept, in the arena. UINT64_MAX: no memory to find out. */
 uint64_t ll_weights_bytes(const ll_weights_source *source);
 
 /* ---- shared by the ways weights come: weights_read.c, synthetic.c ---- */

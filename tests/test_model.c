@@ -368,6 +368,29 @@ static void test_tensors_refused(void) {
     check_refused(&toy, "mamba");
 }
 
+/* 512 blocks x 4096 sequences x 2^43 bytes of K and V are 2^64: a sum that wraps around to nothing. */
+static void test_sessions_beyond_counting(void) {
+    ll_config shape = {.layers = 512, .hidden = 8, .heads = 1, .kv_heads = 1, .head_dim = 8, .mlp = 8};
+    shape.vocab = 8;
+    shape.context = (size_t)1 << 37; /* the KV-cache of a block has 2^40 values */
+    shape.rope_theta = 10000;
+    shape.eps = 1e-5f;
+    const ll_model_options options = {.weights = LL_WEIGHTS_F32, .threads = 1};
+    const uint64_t one = ll_config_session_bytes(&shape, &options, 1, shape.context);
+    CHECK(one > (uint64_t)1 << 51 && one < UINT64_MAX);
+    CHECK(ll_config_session_bytes(&shape, &options, LL_MAX_BATCH, shape.context) == UINT64_MAX);
+    ll_model *model = NULL;
+    ll_session *session = NULL;
+    REQUIRE(ll_model_synthesize(&model, &shape, &options, &error) == LL_OK);
+    CHECK(ll_session_create_batch(&session, model, &(ll_mask){0}, LL_MAX_BATCH, shape.context, &error) ==
+          LL_NO_RESOURCE);
+    CHECK_CONTAINS(error.text, "more memory than can be counted");
+    ll_session_destroy(session);
+    ll_model_destroy(model);
+    const ll_model_options unknown = {.isa = "no such ISA"};
+    CHECK(ll_config_weight_bytes(&shape, &unknown) == UINT64_MAX);
+}
+
 static void test_sessions_refused(void) {
     ll_toy toy = ll_toy_default();
     toy.context = (size_t)1 << 31;
@@ -440,6 +463,7 @@ int main(int argc, char **argv) {
     ll_test_run("model/numbers that are not finite are named", test_not_finite);
     ll_test_run("model/missing, extra and misshapen tensors", test_tensors_refused);
     ll_test_run("model/sessions refuse what does not fit", test_sessions_refused);
+    ll_test_run("model/sessions beyond what can be counted", test_sessions_beyond_counting);
     ll_test_run("model/observers see kept modules in order", test_observer);
     return ll_test_end();
 }
