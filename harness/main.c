@@ -60,10 +60,21 @@ static ll_status run(int argc, char **argv, ll_error *error) {
     return ll_cmd_flush(error);
 }
 
+/* A mapped file that became shorter: the page that is read is no more. Only what may be called in a handler is. */
+static void on_bus_error(int number) {
+    static const char said[] =
+        "layerlab: a model file became shorter, or its disk failed, while it was read\n";
+    (void)number;
+    const ssize_t put = write(STDERR_FILENO, said, sizeof said - 1);
+    (void)put; /* there is no one to tell */
+    _exit((int)LL_BAD_INPUT);
+}
+
 int main(int argc, char **argv) {
     /* A reader that has gone and a file-size limit are reported as failed writes. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+    sigaction(SIGBUS, &(struct sigaction){.sa_handler = on_bus_error}, NULL);
     ll_error error = {0};
     const ll_status status = run(argc, argv, &error);
     if (status != LL_OK)
