@@ -106,6 +106,8 @@ static void say_loaded(const ll_options *options, const ll_model *model, const c
     ll_mask_format(&ll_model_config(model)->dropped, ll_model_config(model)->layers, drop);
     if (strcmp(drop, "none") != 0)
         fprintf(stderr, "%s: left out, neither read nor kept: %s\n", path, drop);
+    if (ll_model_cache_note(model))
+        fprintf(stderr, "%s: %s\n", path, ll_model_cache_note(model));
 }
 
 /* What a checkpoint leaves out already cannot be dropped once more: nothing would be compared with nothing. */

@@ -1,9 +1,7 @@
 /* Packed weights kept between runs: the same logits bit for bit, and nothing but whole and right files is ever used. */
-#include "model.h"
+#include "kept.h"
 #include "test.h"
-#include "toy_gguf.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,263 +11,125 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TOKENS = 5, PATH = 512 };
 /* Where a kept file has what: magic, version, bytes, chunk and header's hash of 8 bytes each, the key, the chunks' hashes. */
 enum { AT_VERSION = 8, AT_KEY = 40, AT_HASHES = AT_KEY + (1 << 14), AT_DATA = 20480 };
-
-static ll_error error;
-
-/* What is loaded, and where its packed weights are kept. */
-typedef struct {
-    char source[PATH]; /* "": synthetic */
-    ll_config shape;   /* of a synthetic one */
-    ll_model_options options;
-    char folder[PATH];
-} subject;
-
-/* A new folder for each test, which is not there yet. */
-static void new_cache(subject *s) {
-    static int number;
-    snprintf(s->folder, sizeof s->folder, "%s/cache%d", ll_test_folder(), number++);
-    s->options.cache = s->folder;
-}
-
-static const ll_toy *the_toy(void) {
-    static ll_toy toy;
-    toy = ll_toy_default();
-    return &toy;
-}
-
-static void begin_toy(subject *s) {
-    *s = (subject){.options = {.group = 32, .threads = 2}};
-    snprintf(s->source, sizeof s->source, "%s/toy.gguf", ll_test_folder());
-    ll_toy_write(s->source, the_toy(), NULL);
-    new_cache(s);
-}
-
-/* Some 10 MB, which are three chunks of the kept file. */
-static void begin_synthetic(subject *s) {
-    *s = (subject){.options = {.group = 128, .threads = 3, .seed = 5},
-                   .shape = {.layers = 4,
-                             .hidden = 64,
-                             .heads = 4,
-                             .kv_heads = 2,
-                             .head_dim = 16,
-                             .mlp = 96,
-                             .vocab = 50000,
-                             .context = 64,
-                             .rope_theta = 10000,
-                             .eps = 1e-5f}};
-    new_cache(s);
-}
-
-static ll_status load(const subject *s, const ll_model_options *options, ll_model **model) {
-    error.text[0] = 0;
-    return *s->source ? ll_model_load(model, s->source, options, &error)
-                      : ll_model_synthesize(model, &s->shape, options, &error);
-}
-
-/* Logits of the last token, malloc'd; NULL after having failed the test. */
-static float *logits_of(const subject *s, const ll_model_options *options, size_t *vocab, bool *hit) {
-    static const int32_t ids[TOKENS] = {3, 1, 200, 7, 99};
-    ll_model *model;
-    ll_session *session = NULL;
-    ll_status status = load(s, options, &model);
-    float *logits = NULL;
-    if (status == LL_OK) {
-        const ll_config *c = ll_model_config(model);
-        *vocab = c->vocab;
-        *hit = ll_model_from_cache(model);
-        float *residual = calloc(TOKENS * c->hidden, sizeof *residual);
-        logits = calloc(c->vocab, sizeof *logits);
-        status = ll_session_create(&session, model, &(ll_mask){0}, TOKENS, &error);
-        if (status == LL_OK)
-            status = ll_session_forward(session, ids, TOKENS, residual, NULL, &error);
-        if (status == LL_OK)
-            status = ll_session_logits(session, residual + (TOKENS - 1) * c->hidden, 1, logits, &error);
-        free(residual);
-    }
-    CHECK_MSG(status == LL_OK, "%s", error.text);
-    ll_session_destroy(session);
-    ll_model_destroy(model);
-    return logits;
-}
-
-/* The logits of a load that knows no cache. */
-static float *logits_without(const subject *s, size_t *vocab) {
-    ll_model_options options = s->options;
-    options.cache = NULL;
-    bool hit = false;
-    float *logits = logits_of(s, &options, vocab, &hit);
-    CHECK(!hit);
-    return logits;
-}
-
-/* Whether it comes from the kept file, and in any case these logits. */
-static void compare(const subject *s, bool hit, const float *expected, size_t count, const char *what) {
-    size_t vocab = 0;
-    bool found = false;
-    float *logits = logits_of(s, &s->options, &vocab, &found);
-    CHECK_MSG(found == hit, "%s: %s", what, hit ? "the kept file is not used" : "the kept file is used");
-    CHECK_MSG(expected && logits && count == vocab && memcmp(expected, logits, vocab * sizeof *logits) == 0,
-              "%s: the logits are others", what);
-    free(logits);
-}
-
-static void expect(const subject *s, bool hit, const char *what) {
-    size_t vocab = 0;
-    float *expected = logits_without(s, &vocab);
-    compare(s, hit, expected, vocab, what);
-    free(expected);
-}
-
-/* Made again, then used. */
-static void expect_remade(const subject *s, const char *what) {
-    size_t vocab = 0;
-    float *expected = logits_without(s, &vocab);
-    compare(s, false, expected, vocab, what);
-    compare(s, true, expected, vocab, what);
-    free(expected);
-}
-
-/* How many files the folder holds; out: the path of one. Anything that is no kept file fails the test. */
-static size_t count_files(const char *folder, char out[PATH]) {
-    DIR *entries = opendir(folder);
-    size_t count = 0;
-    const struct dirent *entry;
-    while (entries && (entry = readdir(entries))) {
-        if (entry->d_name[0] == '.')
-            continue;
-        const char *dot = strrchr(entry->d_name, '.');
-        CHECK_MSG(dot && strcmp(dot, ".packed") == 0, "%s is left", entry->d_name);
-        snprintf(out, PATH, "%.250s/%.250s", folder, entry->d_name);
-        count++;
-    }
-    if (entries)
-        closedir(entries);
-    return count;
-}
-
-/* The one kept file of a subject that was loaded. */
-static bool kept_file(const subject *s, char out[PATH]) {
-    const size_t count = count_files(s->folder, out);
-    CHECK_MSG(count == 1, "%zu files in the folder, expected one", count);
-    return count == 1;
-}
-
-/* The weights are good, and what is said of keeping them has the part. */
-static void expect_not_kept(const subject *s, const char *part) {
-    ll_model *model = NULL;
-    CHECK_MSG(load(s, &s->options, &model) == LL_OK && model, "%s", error.text);
-    if (!model)
-        return;
-    const char *note = ll_model_cache_note(model);
-    CHECK(!ll_model_from_cache(model));
-    CHECK_CONTAINS(note ? note : "nothing said", part);
-    CHECK_MSG(!note || !strchr(note, '\n'), "more than one line: %s", note);
-    ll_model_destroy(model);
-}
 
 /* ---- made and used ---- */
 
 static void test_second_load(void) {
-    subject s;
-    char path[PATH];
-    begin_toy(&s);
-    expect_remade(&s, "a GGUF file");
-    REQUIRE(kept_file(&s, path));
+    ll_kept s;
+    char path[LL_KEPT_PATH];
+    ll_kept_begin_toy(&s);
+    ll_kept_expect_remade(&s, "a GGUF file");
+    REQUIRE(ll_kept_kept_file(&s, path));
     s.options.threads = 1; /* no matter by how many threads */
-    expect(&s, true, "one thread");
-    begin_synthetic(&s);
-    expect_remade(&s, "synthetic weights");
-    REQUIRE(kept_file(&s, path));
+    ll_kept_expect(&s, true, "one thread");
+    ll_kept_begin_synthetic(&s);
+    ll_kept_expect_remade(&s, "synthetic weights");
+    REQUIRE(ll_kept_kept_file(&s, path));
     struct stat info = {0};
     CHECK(stat(path, &info) == 0 && info.st_size > 2 * (4 << 20)); /* so three chunks */
 }
 
 static void test_float_weights(void) {
-    subject s;
-    char path[PATH];
-    begin_toy(&s);
+    ll_kept s;
+    char path[LL_KEPT_PATH];
+    ll_kept_begin_toy(&s);
     s.options.weights = LL_WEIGHTS_F32;
-    expect(&s, false, "float32 weights");
-    expect(&s, false, "float32 weights again");
-    CHECK(count_files(s.folder, path) == 0);
+    ll_kept_expect(&s, false, "float32 weights");
+    ll_kept_expect(&s, false, "float32 weights again");
+    CHECK(ll_kept_count_files(s.folder, path) == 0);
 }
 
 /* ---- another source, other options ---- */
 
 static void test_other_options(void) {
-    subject s, other;
-    char path[PATH];
-    begin_toy(&s);
-    expect_remade(&s, "first");
+    ll_kept s, other;
+    char path[LL_KEPT_PATH];
+    ll_kept_begin_toy(&s);
+    ll_kept_expect_remade(&s, "first");
     other = s;
     other.options.group = 0;
-    expect_remade(&other, "another group");
+    ll_kept_expect_remade(&other, "another group");
     other = s;
     ll_mask drop = {.attn = {false, true}};
     other.options.drop = &drop;
-    expect_remade(&other, "a drop");
+    ll_kept_expect_remade(&other, "a drop");
     drop = (ll_mask){.mlp = {false, true}};
-    expect_remade(&other, "another drop");
-    CHECK(count_files(s.folder, path) == 4);
+    ll_kept_expect_remade(&other, "another drop");
+    CHECK(ll_kept_count_files(s.folder, path) == 4);
     ll_kernels best, ref;
-    REQUIRE(ll_model_select_kernels(&best, NULL, &error) == LL_OK);
-    REQUIRE(ll_model_select_kernels(&ref, "ref", &error) == LL_OK);
+    REQUIRE(ll_model_select_kernels(&best, NULL, &ll_kept_error) == LL_OK);
+    REQUIRE(ll_model_select_kernels(&ref, "ref", &ll_kept_error) == LL_OK);
     other = s;
     other.options.isa = "ref";
     if (strcmp(best.isa[LL_OP_MATMUL_I8], ref.isa[LL_OP_MATMUL_I8]) != 0)
-        expect_remade(&other, "another ISA");
-    expect(&s, true, "the first one still");
+        ll_kept_expect_remade(&other, "another ISA");
+    ll_kept_expect(&s, true, "the first one still");
 }
 
 static void test_other_synthetic(void) {
-    subject s, other;
-    char path[PATH], others[PATH];
-    begin_synthetic(&s);
-    expect_remade(&s, "first");
-    REQUIRE(kept_file(&s, path));
+    ll_kept s, other;
+    char path[LL_KEPT_PATH], others[LL_KEPT_PATH];
+    ll_kept_begin_synthetic(&s);
+    ll_kept_expect_remade(&s, "first");
+    REQUIRE(ll_kept_kept_file(&s, path));
     other = s;
-    new_cache(&other);
+    ll_kept_new_cache(&other);
     other.options.seed = 6;
-    expect_remade(&other, "another seed");
-    REQUIRE(kept_file(&other, others));
+    ll_kept_expect_remade(&other, "another seed");
+    REQUIRE(ll_kept_kept_file(&other, others));
     CHECK(rename(others, path) == 0); /* whole and sound, of the same size, but of another seed */
-    expect_remade(&s, "another seed's file under this name");
+    ll_kept_expect_remade(&s, "another seed's file under this name");
     other = s;
     other.options.resident = 2;
-    expect_remade(&other, "resident blocks");
+    ll_kept_expect_remade(&other, "resident blocks");
     other = s;
     other.shape.tied = true;
-    expect_remade(&other, "another shape");
+    ll_kept_expect_remade(&other, "another shape");
 }
 
 static void test_other_source(void) {
-    subject s;
-    char path[PATH];
-    begin_toy(&s);
-    expect_remade(&s, "first");
+    ll_kept s;
+    char path[LL_KEPT_PATH];
+    ll_kept_begin_toy(&s);
+    ll_kept_expect_remade(&s, "first");
     struct stat info;
     REQUIRE(stat(s.source, &info) == 0);
     const struct timespec later[2] = {info.st_atim, {info.st_mtim.tv_sec, info.st_mtim.tv_nsec ^ 1}};
     CHECK(utimensat(AT_FDCWD, s.source, later, 0) == 0);
-    expect_remade(&s, "another time");
-    ll_toy toy = *the_toy();
+    ll_kept_expect_remade(&s, "another time");
+    ll_toy toy = *ll_kept_the_toy();
     toy.seed = 2;
     ll_toy_write(s.source, &toy, NULL);
-    expect_remade(&s, "other weights");
+    ll_kept_expect_remade(&s, "other weights");
     toy.vocab = 300;
     ll_toy_write(s.source, &toy, NULL);
     const struct timespec first[2] = {info.st_atim, info.st_mtim};
     CHECK(utimensat(AT_FDCWD, s.source, first, 0) == 0);
-    expect_remade(&s, "another size at the first one's time");
-    CHECK(count_files(s.folder, path) == 1); /* each took the place of the one before */
-    char moved[PATH + 8];
+    ll_kept_expect_remade(&s, "another size at the first one's time");
+    CHECK(ll_kept_count_files(s.folder, path) == 1); /* each took the place of the one before */
+    char moved[LL_KEPT_PATH + 8];
     snprintf(moved, sizeof moved, "%s.moved", s.source);
     CHECK(rename(s.source, moved) == 0);
     snprintf(s.source, sizeof s.source, "%.400s/toy.gguf.moved", ll_test_folder());
-    expect_remade(&s, "another path");
+    ll_kept_expect_remade(&s, "another path");
+}
+
+static void touch_source(void *source, double share) {
+    (void)share;
+    const struct timespec times[2] = {{1, 0}, {1, 0}};
+    CHECK(utimensat(AT_FDCWD, source, times, 0) == 0);
+}
+
+static void test_source_changes_meanwhile(void) {
+    ll_kept s;
+    char path[LL_KEPT_PATH];
+    ll_kept_begin_toy(&s);
+    s.options.progress = touch_source;
+    s.options.progress_context = s.source;
+    ll_kept_expect_not_kept(&s, "changed while it was read");
+    CHECK(ll_kept_count_files(s.folder, path) == 0);
 }
 
 /* ---- damage ---- */
@@ -287,11 +147,11 @@ static void flip(const char *path, size_t at) {
 }
 
 static void test_flipped_bytes(void) {
-    subject s;
-    char path[PATH], what[64];
-    begin_toy(&s);
-    expect(&s, false, "first");
-    REQUIRE(kept_file(&s, path));
+    ll_kept s;
+    char path[LL_KEPT_PATH], what[64];
+    ll_kept_begin_toy(&s);
+    ll_kept_expect(&s, false, "first");
+    REQUIRE(ll_kept_kept_file(&s, path));
     struct stat info;
     REQUIRE(stat(path, &info) == 0);
     const size_t end = (size_t)info.st_size;
@@ -312,32 +172,32 @@ static void test_flipped_bytes(void) {
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         snprintf(what, sizeof what, "byte %zu flipped", places[i]);
         flip(path, places[i]);
-        expect_remade(&s, what);
-        REQUIRE(kept_file(&s, path));
+        ll_kept_expect_remade(&s, what);
+        REQUIRE(ll_kept_kept_file(&s, path));
     }
 }
 
 static void test_flipped_in_chunks(void) {
-    subject s;
-    char path[PATH];
-    begin_synthetic(&s);
-    expect(&s, false, "first");
-    REQUIRE(kept_file(&s, path));
+    ll_kept s;
+    char path[LL_KEPT_PATH];
+    ll_kept_begin_synthetic(&s);
+    ll_kept_expect(&s, false, "first");
+    REQUIRE(ll_kept_kept_file(&s, path));
     const size_t chunk = 4 << 20,
                  places[] = {AT_HASHES + 8, AT_DATA + chunk - 1, AT_DATA + chunk, AT_DATA + 2 * chunk};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         flip(path, places[i]);
-        expect_remade(&s, "a byte of several chunks flipped");
-        REQUIRE(kept_file(&s, path));
+        ll_kept_expect_remade(&s, "a byte of several chunks flipped");
+        REQUIRE(ll_kept_kept_file(&s, path));
     }
 }
 
 static void test_wrong_length(void) {
-    subject s;
-    char path[PATH], what[64];
-    begin_toy(&s);
-    expect(&s, false, "first");
-    REQUIRE(kept_file(&s, path));
+    ll_kept s;
+    char path[LL_KEPT_PATH], what[64];
+    ll_kept_begin_toy(&s);
+    ll_kept_expect(&s, false, "first");
+    REQUIRE(ll_kept_kept_file(&s, path));
     size_t length = 0;
     char *data = ll_test_read(path, &length);
     REQUIRE(data);
@@ -345,75 +205,75 @@ static void test_wrong_length(void) {
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         snprintf(what, sizeof what, "%zu bytes of %zu", lengths[i], length);
         CHECK(truncate(path, (off_t)lengths[i]) == 0);
-        expect_remade(&s, what);
-        REQUIRE(kept_file(&s, path));
+        ll_kept_expect_remade(&s, what);
+        REQUIRE(ll_kept_kept_file(&s, path));
     }
     free(data);
 }
 
 /* Another form of the file, as a later program would write it: the number alone tells. */
 static void test_other_version(void) {
-    subject s;
-    char path[PATH];
-    begin_toy(&s);
-    expect(&s, false, "first");
-    REQUIRE(kept_file(&s, path));
+    ll_kept s;
+    char path[LL_KEPT_PATH];
+    ll_kept_begin_toy(&s);
+    ll_kept_expect(&s, false, "first");
+    REQUIRE(ll_kept_kept_file(&s, path));
     size_t length = 0;
     char *data = ll_test_read(path, &length);
     REQUIRE(data && data[AT_VERSION] == 1);
     data[AT_VERSION] = 2;
     ll_test_write(path, data, length);
     free(data);
-    expect_remade(&s, "version 2");
+    ll_kept_expect_remade(&s, "version 2");
 }
 
 static void test_something_else(void) {
-    subject s;
-    char path[PATH], elsewhere[PATH];
-    begin_toy(&s);
-    expect(&s, false, "first");
-    REQUIRE(kept_file(&s, path));
+    ll_kept s;
+    char path[LL_KEPT_PATH], elsewhere[LL_KEPT_PATH];
+    ll_kept_begin_toy(&s);
+    ll_kept_expect(&s, false, "first");
+    REQUIRE(ll_kept_kept_file(&s, path));
     CHECK(unlink(path) == 0 && mkfifo(path, 0666) == 0);
-    expect_remade(&s, "a pipe");
+    ll_kept_expect_remade(&s, "a pipe");
     CHECK(unlink(path) == 0 && symlink("nowhere", path) == 0);
-    expect_remade(&s, "a link to nowhere");
+    ll_kept_expect_remade(&s, "a link to nowhere");
     CHECK(access("nowhere", F_OK) != 0);
     CHECK(unlink(path) == 0 && mkdir(path, 0777) == 0);
-    expect_remade(&s, "an empty folder");
+    ll_kept_expect_remade(&s, "an empty folder");
     snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", ll_test_folder());
     CHECK(rename(path, elsewhere) == 0 && symlink(elsewhere, path) == 0);
-    expect(&s, true, "a link to the file");
+    ll_kept_expect(&s, true, "a link to the file");
     /* What others put there stays. */
     CHECK(unlink(path) == 0 && mkdir(path, 0777) == 0);
     snprintf(elsewhere, sizeof elsewhere, "%.400s/theirs", path);
     ll_test_write(elsewhere, "x", 1);
-    expect_not_kept(&s, path);
+    ll_kept_expect_not_kept(&s, path);
     CHECK(access(elsewhere, F_OK) == 0);
-    CHECK(count_files(s.folder, path) == 1);
+    CHECK(ll_kept_count_files(s.folder, path) == 1);
 }
 
 /* ---- no place to keep it ---- */
 
-static void expect_refused(const subject *s, ll_status status, const char *part) {
+static void expect_refused(const ll_kept *s, ll_status status, const char *part) {
     ll_model *model = NULL;
-    const ll_status found = load(s, &s->options, &model);
+    const ll_status found = ll_kept_load(s, &s->options, &model);
     CHECK_MSG(found == status && !model, "%.80s: status %d, expected %d", s->folder, found, status);
-    CHECK_CONTAINS(error.text, part);
-    CHECK_MSG(!strchr(error.text, '\n'), "more than one line: %s", error.text);
+    CHECK_CONTAINS(ll_kept_error.text, part);
+    CHECK_MSG(!strchr(ll_kept_error.text, '\n'), "more than one line: %s", ll_kept_error.text);
     ll_model_destroy(model);
 }
 
 static void test_bad_folders(void) {
-    subject s;
-    begin_toy(&s);
+    ll_kept s;
+    ll_kept_begin_toy(&s);
     ll_test_write(s.folder, "x", 1);
     expect_refused(&s, LL_BAD_INPUT, s.folder);
-    CHECK_CONTAINS(error.text, "is not a folder");
+    CHECK_CONTAINS(ll_kept_error.text, "is not a folder");
     CHECK(chmod(s.folder, 0777) == 0); /* a program is no folder either */
     expect_refused(&s, LL_BAD_INPUT, "is not a folder");
     snprintf(s.folder, sizeof s.folder, "%s/missing/below", ll_test_folder());
     expect_refused(&s, LL_BAD_INPUT, s.folder);
-    CHECK_CONTAINS(error.text, "cannot be made: No such file or directory");
+    CHECK_CONTAINS(ll_kept_error.text, "cannot be made: No such file or directory");
     char *longer = malloc(5001);
     REQUIRE(longer);
     memset(longer, 'a', 5000);
@@ -425,8 +285,8 @@ static void test_bad_folders(void) {
 
 /* Root may write everywhere, so a child without its rights tries. */
 static void test_unwritable(void) {
-    subject s;
-    begin_synthetic(&s);
+    ll_kept s;
+    ll_kept_begin_synthetic(&s);
     REQUIRE(chmod(ll_test_folder(), 0755) == 0 && mkdir(s.folder, 0777) == 0 && chmod(s.folder, 0555) == 0);
     fflush(stdout);
     const pid_t child = fork();
@@ -435,7 +295,7 @@ static void test_unwritable(void) {
         if (geteuid() == 0 && setuid(NOBODY) != 0)
             _exit(2);
         expect_refused(&s, LL_BAD_INPUT, "packed weights cannot be kept there: Permission denied");
-        CHECK_CONTAINS(error.text, s.folder);
+        CHECK_CONTAINS(ll_kept_error.text, s.folder);
         fflush(stdout);
         _exit(ll_test_failed());
     }
@@ -446,9 +306,9 @@ static void test_unwritable(void) {
 
 /* A program that is killed in the middle of the file leaves nothing. */
 static void test_killed(void) {
-    subject s;
-    char path[PATH];
-    begin_synthetic(&s);
+    ll_kept s;
+    char path[LL_KEPT_PATH];
+    ll_kept_begin_synthetic(&s);
     const int unnamed = open(ll_test_folder(), O_TMPFILE | O_RDWR, 0666);
     if (unnamed < 0) {
         ll_test_skip("O_TMPFILE", "the file system has no files without a name");
@@ -462,41 +322,41 @@ static void test_killed(void) {
         const struct rlimit tight = {AT_DATA + (5 << 20), AT_DATA + (5 << 20)};
         signal(SIGXFSZ, SIG_DFL);
         if (setrlimit(RLIMIT_FSIZE, &tight) == 0)
-            (void)load(&s, &s.options, &model);
+            (void)ll_kept_load(&s, &s.options, &model);
         _exit(0);
     }
     int status = 0;
     CHECK(child > 0 && waitpid(child, &status, 0) == child);
     CHECK_MSG(WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ, "the child's status is %d", status);
-    CHECK(count_files(s.folder, path) == 0);
+    CHECK(ll_kept_count_files(s.folder, path) == 0);
 }
 
 /* A disk that fills up while the file is written, at the limit. */
-static void expect_no_room(const subject *s, size_t limit) {
-    char path[PATH];
+static void expect_no_room(const ll_kept *s, size_t limit) {
+    char path[LL_KEPT_PATH];
     struct rlimit before;
     REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
     struct rlimit tight = before;
     tight.rlim_cur = limit;
     void (*const handler)(int) = signal(SIGXFSZ, SIG_IGN);
     REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
-    expect_not_kept(s, "packed weights are not kept: File too large");
+    ll_kept_expect_not_kept(s, "packed weights are not kept: File too large");
     CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
     signal(SIGXFSZ, handler);
-    CHECK_MSG(count_files(s->folder, path) == 0, "%s is left, limit %zu", path, limit);
+    CHECK_MSG(ll_kept_count_files(s->folder, path) == 0, "%s is left, limit %zu", path, limit);
 }
 
 static void test_failing_writes(void) {
-    subject s;
-    begin_toy(&s);
+    ll_kept s;
+    ll_kept_begin_toy(&s);
     expect_no_room(&s, 0);
     expect_no_room(&s, 100);
     expect_no_room(&s, AT_DATA + 1000);
-    expect_remade(&s, "with room again");
-    begin_synthetic(&s);
+    ll_kept_expect_remade(&s, "with room again");
+    ll_kept_begin_synthetic(&s);
     expect_no_room(&s, AT_DATA + (4 << 20));         /* the second chunk is another thread's */
     expect_no_room(&s, AT_DATA + 2 * (4 << 20) + 1); /* so is the third */
-    expect_remade(&s, "with room again");
+    ll_kept_expect_remade(&s, "with room again");
 }
 
 int main(int argc, char **argv) {
@@ -508,6 +368,7 @@ int main(int argc, char **argv) {
     ll_test_run("packed cache/other options", test_other_options);
     ll_test_run("packed cache/other synthetic weights", test_other_synthetic);
     ll_test_run("packed cache/another source", test_other_source);
+    ll_test_run("packed cache/a source that changes meanwhile", test_source_changes_meanwhile);
     ll_test_run("packed cache/flipped bytes", test_flipped_bytes);
     ll_test_run("packed cache/flipped bytes in chunks", test_flipped_in_chunks);
     ll_test_run("packed cache/wrong length", test_wrong_length);

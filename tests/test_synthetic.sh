@@ -68,11 +68,9 @@ before=$(sha256sum "$folder/sweep"/*.csv)
 sweep
 check "again: nothing is missing" 1 "$(grep -c 'every row was there' "$folder/out")"
 check "again: the same rows" "$before" "$(sha256sum "$folder/sweep"/*.csv)"
-counts=0 sweep --batch max
-check "the largest batch: exit" 0 "$status"
-batch=$(awk -F, 'END {print $9}' "$folder/sweep/speed.csv")
-# What is free changes by the minute: a resumed sweep keeps to what its rows were measured with.
-sed -i "s/^\(synthetic-[^,]*,int8,128,bf16,[^,]*,[^,]*,[^,]*,30\/30\),$batch,/\1,9,/" "$folder/sweep/speed.csv"
+# What is free changes by the minute: a resumed sweep of the largest batch keeps to what its rows were measured with.
+counts=0 sweep --batch 2
+sed -i 's/^\(synthetic-[^,]*,int8,128,bf16,[^,]*,[^,]*,[^,]*,30\/30\),2,/\1,9,/' "$folder/sweep/speed.csv"
 counts=0 sweep --batch max
 check "resumed: the batch of the rows" "7 1" "$(wc -l <"$folder/sweep/speed.csv") $(grep -c 'every row was there' "$folder/out")"
 sweep --kv int8
