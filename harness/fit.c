@@ -8,37 +8,33 @@
 
 enum { CACHES = 4 }; /* last-level caches that weights should fill to be read from memory */
 
-static uint64_t sum(uint64_t a, uint64_t b) {
-    uint64_t total;
-    return __builtin_add_overflow(a, b, &total) ? UINT64_MAX : total;
-}
-
 static uint64_t weights_of(const ll_fit_request *r, size_t resident) {
     ll_model_options options = *r->options;
     options.resident = resident;
     return ll_config_weight_bytes(r->shape, &options);
 }
 
-/* Sessions, and what a timing keeps beside them: a residual stream and logits. */
+/* Sessions, and what a timing keeps beside them. */
 static uint64_t sessions_of(const ll_fit_request *r, size_t batch) {
     const uint64_t one = ll_config_session_bytes(r->shape, r->options, batch, r->capacity);
-    const uint64_t rows = r->prompt > batch ? r->prompt : batch;
-    uint64_t all;
-    if (__builtin_mul_overflow(one, (uint64_t)r->arms, &all))
-        return UINT64_MAX;
-    return sum(all, sizeof(float) * (rows * r->shape->hidden + batch * r->shape->vocab));
+    return ll_sum_or_max(ll_product_or_max(one, r->arms), ll_needs_timing_bytes(r->shape, r->prompt, batch));
+}
+
+static uint64_t beside_weights(const ll_fit *fit) {
+    return ll_sum_or_max(fit->sessions, LL_NEEDS_RESERVE);
 }
 
 static bool fits(const ll_fit *fit) {
-    return sum(sum(fit->weights, fit->sessions), LL_NEEDS_RESERVE) <= fit->available;
+    return ll_sum_or_max(fit->weights, beside_weights(fit)) <= fit->available;
 }
 
-/* The most blocks whose weights fit beside the sessions. */
+/* The most blocks whose weights fit beside the sessions; the fewest where none do, so that the refusal tells their size. */
 static void shrink_weights(ll_fit *fit, const ll_fit_request *r) {
-    while (!fits(fit) && fit->resident > LL_NEEDS_RESIDENT_MIN && fit->sessions < fit->available) {
-        fit->resident--;
-        fit->weights = weights_of(r, fit->resident);
-    }
+    if (fits(fit) || fit->sessions >= fit->available)
+        return;
+    const size_t blocks = ll_needs_resident(r->shape, r->options, beside_weights(fit), fit->available);
+    fit->resident = blocks ? blocks : ll_needs_least_resident(r->shape);
+    fit->weights = weights_of(r, fit->resident);
 }
 
 static void grow_batch(ll_fit *fit, const ll_fit_request *r) {
@@ -76,7 +72,7 @@ static ll_status refuse(const ll_fit *fit, const ll_fit_request *r, ll_error *er
 /* Fewer blocks, or so few bytes that a cache holds them, would not be read from memory as a model's are. */
 static ll_status check_resident(const ll_fit_request *r, ll_error *error) {
     const size_t asked = r->options->resident, layers = r->shape->layers;
-    const size_t least = layers < LL_NEEDS_RESIDENT_MIN ? layers : LL_NEEDS_RESIDENT_MIN;
+    const size_t least = ll_needs_least_resident(r->shape);
     if (!asked || (asked >= least && asked <= layers))
         return LL_OK;
     return ll_fail(error, LL_BAD_USAGE, "--resident %zu: expected %zu to the model's %zu blocks", asked,

@@ -56,41 +56,45 @@ static uint64_t session_bytes(const ll_needs_setting *setting, ll_held held) {
                : ll_config_session_bytes(setting->config, &options, setting->batch, setting->length);
 }
 
-/* The residual stream of a prefill, which may be as long as the sequence, and logits. */
-static uint64_t stream_bytes(const ll_needs_setting *setting) {
-    const ll_config *c = setting->config;
-    const uint64_t rows = setting->length > setting->batch ? setting->length : setting->batch;
+uint64_t ll_needs_timing_bytes(const ll_config *config, size_t tokens, size_t batch) {
+    const uint64_t rows = tokens > batch ? tokens : batch;
     const uint64_t values =
-        ll_sum_or_max(ll_product_or_max(rows, c->hidden), ll_product_or_max(setting->batch, c->vocab));
+        ll_sum_or_max(ll_product_or_max(rows, config->hidden), ll_product_or_max(batch, config->vocab));
     return ll_product_or_max(sizeof(float), values);
 }
 
-/* The blocks that stay resident are whole ones: any of them runs in a dropped one's place. */
-static size_t resident_blocks(const ll_needs_setting *setting, ll_held held, uint64_t beside,
-                              uint64_t available) {
-    ll_config whole = *setting->config;
-    whole.dropped = (ll_mask){{false}, {false}};
-    ll_model_options options = options_of(setting, held);
-    const size_t least = whole.layers < LL_NEEDS_RESIDENT_MIN ? whole.layers : LL_NEEDS_RESIDENT_MIN;
-    for (size_t blocks = whole.layers; blocks >= least; blocks--) {
-        options.resident = blocks;
-        if (ll_sum_or_max(ll_config_weight_bytes(&whole, &options), beside) <= available)
+size_t ll_needs_least_resident(const ll_config *config) {
+    return config->layers < LL_NEEDS_RESIDENT_MIN ? config->layers : LL_NEEDS_RESIDENT_MIN;
+}
+
+size_t ll_needs_resident(const ll_config *config, const ll_model_options *options, uint64_t beside,
+                         uint64_t available) {
+    ll_model_options tried = *options;
+    for (size_t blocks = config->layers; blocks >= ll_needs_least_resident(config); blocks--) {
+        tried.resident = blocks;
+        if (ll_sum_or_max(ll_config_weight_bytes(config, &tried), beside) <= available)
             return blocks;
     }
     return 0;
 }
 
 static void compute_held(ll_needs *out, ll_held held, const ll_needs_setting *setting, uint64_t available) {
-    const uint64_t session = session_bytes(setting, held), stream = stream_bytes(setting);
+    const uint64_t session = session_bytes(setting, held);
+    /* A prefill may be as long as the sequence. */
+    const uint64_t stream = ll_needs_timing_bytes(setting->config, setting->length, setting->batch);
     const uint64_t kv = kv_bytes(setting, setting->config, PARTS[held].kv);
     out->buffers[held] = session < UINT64_MAX ? ll_sum_or_max(session - kv, stream) : UINT64_MAX;
     out->total[held] = ll_sum_or_max(
         ll_sum_or_max(out->weights[PARTS[held].weights], out->kv[PARTS[held].kv]), out->buffers[held]);
     out->fits[held] = ll_sum_or_max(out->total[held], LL_NEEDS_RESERVE) <= available;
+    /* The blocks that stay resident are whole ones: any of them runs in a dropped one's place. */
+    ll_config whole = *setting->config;
+    whole.dropped = (ll_mask){{false}, {false}};
+    const ll_model_options options = options_of(setting, held);
     for (size_t arms = 1; arms <= 2; arms++) {
         const uint64_t beside = ll_sum_or_max(ll_product_or_max(session, arms), stream);
         out->resident[held][arms - 1] =
-            resident_blocks(setting, held, ll_sum_or_max(beside, LL_NEEDS_RESERVE), available);
+            ll_needs_resident(&whole, &options, ll_sum_or_max(beside, LL_NEEDS_RESERVE), available);
     }
 }
 

@@ -1,6 +1,7 @@
 /* What a model takes of memory, by arithmetic from its shape: before anything is read or made. */
 #ifndef LL_NEEDS_H
 #define LL_NEEDS_H
+#include "count.h"
 #include "model.h"
 
 /* Memory left to buffers, the tokenizer and whatever else runs. */
@@ -33,18 +34,16 @@ typedef struct {
     size_t resident[LL_HELD_COUNT][2];
 } ll_needs;
 
-/* Saturating, so that what cannot be counted never fits. */
-static inline uint64_t ll_sum_or_max(uint64_t a, uint64_t b) {
-    uint64_t sum;
-    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
-static inline uint64_t ll_product_or_max(uint64_t a, uint64_t b) {
-    uint64_t product;
-    return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
-}
-
 /* Parameters of the modules that the mask (NULL: none dropped) keeps, and of the rest of the model. */
 uint64_t ll_needs_parameters(const ll_config *config, const ll_mask *drop);
+/* What a timing keeps beside its sessions: the residual stream of tokens tokens, and logits of batch sequences. */
+uint64_t ll_needs_timing_bytes(const ll_config *config, size_t tokens, size_t batch);
+/* The fewest blocks that stand for a model: LL_NEEDS_RESIDENT_MIN, or all of a smaller one. */
+size_t ll_needs_least_resident(const ll_config *config);
+/* The most blocks whose weights fit in available bytes with beside others; 0: not even the fewest. options' own resident is
+ * not looked at. */
+size_t ll_needs_resident(const ll_config *config, const ll_model_options *options, uint64_t beside,
+                         uint64_t available);
 /* available: bytes that may be taken. */
 void ll_needs_compute(ll_needs *out, const ll_needs_setting *setting, const ll_mask *drop,
                       uint64_t available);

@@ -1,20 +1,13 @@
 #include "memory.h"
+#include "count.h"
 #include "placement.h"
 
 #include <sys/mman.h>
 
-uint64_t ll_product(uint64_t a, uint64_t b) {
-    uint64_t product;
-    return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
-}
-
 void *ll_arena_take(ll_arena *arena, uint64_t bytes) {
     uint8_t *at = arena->base ? arena->base + arena->used : NULL;
-    size_t end;
-    if (__builtin_add_overflow(arena->used, bytes, &end) || __builtin_add_overflow(end, LL_ALIGN - 1, &end))
-        arena->used = SIZE_MAX;
-    else
-        arena->used = end / LL_ALIGN * LL_ALIGN;
+    const uint64_t end = ll_sum_or_max(ll_sum_or_max(arena->used, bytes), LL_ALIGN - 1);
+    arena->used = end == UINT64_MAX ? SIZE_MAX : (size_t)end / LL_ALIGN * LL_ALIGN;
     return at;
 }
 

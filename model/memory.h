@@ -10,8 +10,6 @@ typedef struct {
     size_t mapped;
 } ll_arena;
 
-/* UINT64_MAX where the product is larger. */
-uint64_t ll_product(uint64_t a, uint64_t b);
 /* The next bytes, aligned to LL_ALIGN; NULL while counting. */
 void *ll_arena_take(ll_arena *arena, uint64_t bytes);
 /* Ends the counting: maps what was counted, zeroed, in huge pages where the system gives them, after checking

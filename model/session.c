@@ -1,4 +1,5 @@
 #include "session.h"
+#include "count.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@ static ll_act take_act(ll_session *s, size_t k, size_t group) {
 }
 
 static float *take_rows(ll_session *s, size_t rows, size_t width) {
-    return ll_arena_take(&s->arena, ll_product(ll_product(rows, width), sizeof(float)));
+    return ll_arena_take(&s->arena, ll_product_or_max(ll_product_or_max(rows, width), sizeof(float)));
 }
 
 static ll_kv take_kv(ll_session *s) {
@@ -67,7 +68,7 @@ static void lay_out(ll_session *s) {
                          .type = ll_kv_type_of(&s->model->options)};
     s->scratch_bytes = s->model->kernels.attention_scratch_bytes(&cache, c->heads);
     s->scratch_bytes = (s->scratch_bytes + 2 * LL_ALIGN - 1) / LL_ALIGN * LL_ALIGN;
-    s->scratch = ll_arena_take(&s->arena, ll_product(s->scratch_bytes, s->model->options.threads));
+    s->scratch = ll_arena_take(&s->arena, ll_product_or_max(s->scratch_bytes, s->model->options.threads));
 }
 
 /* Angles in double, at the config's frequencies, over the factors that the file may hold. */

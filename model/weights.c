@@ -1,3 +1,4 @@
+#include "count.h"
 #include "packed_cache.h"
 
 #include <stdlib.h>
@@ -100,7 +101,7 @@ static void lay_out(const ll_weights_source *source, ll_weights *w) {
         w->rope_factors = ll_arena_take(&w->arena, c->head_dim / 2 * sizeof(float));
     w->head = take_packed(source, &w->arena, c->vocab, c->hidden, ll_head_group(c->hidden));
     embedding_form(source, w);
-    w->embedding = ll_arena_take(&w->arena, ll_product(c->vocab, w->embedding_row));
+    w->embedding = ll_arena_take(&w->arena, ll_product_or_max(c->vocab, w->embedding_row));
 }
 
 uint64_t ll_weights_bytes(const ll_weights_source *source) {
