@@ -4,9 +4,8 @@
 #include "speed.h"
 
 typedef struct {
-    ll_cost cost;                       /* of the full model */
-    double linear_rate, attention_rate; /* operations a second that a prefill does */
-    double byte_rate;                   /* bytes a second that a decode step reads */
+    ll_cost cost;   /* of the full model */
+    ll_rates rates; /* that a whole model usually reaches */
 } ll_pace;
 
 /* limits: as measured (ll_machine_measure_limits). */
@@ -16,7 +15,4 @@ ll_status ll_pace_find(ll_pace *out, const ll_config *config, const ll_model_opt
 double ll_pace_prefill(const ll_pace *pace, double tokens, bool all_logits);
 /* Seconds of ll_speed_run; arms: 2 where something is dropped, else 1. */
 double ll_pace_speed(const ll_pace *pace, const ll_speed_spec *spec, size_t arms);
-/* "41 min" */
-enum { LL_TIME_TEXT = 32 };
-void ll_time_text(double seconds, char out[LL_TIME_TEXT]);
 #endif

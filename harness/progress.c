@@ -1,5 +1,4 @@
 #include "progress.h"
-#include "pace.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +25,16 @@ void ll_progress_begin(ll_progress *progress, const char *what, double total, bo
     progress->began = progress->shown = ll_seconds();
     progress->terminal = isatty(STDERR_FILENO) == 1;
     progress->quiet = quiet;
+}
+
+void ll_time_text(double seconds, char out[LL_TIME_TEXT]) {
+    const unsigned long s = seconds < 1e9 ? (unsigned long)(seconds + 0.5) : 1000000000UL;
+    if (s < 60)
+        snprintf(out, LL_TIME_TEXT, "%lu s", s);
+    else if (s < 3600)
+        snprintf(out, LL_TIME_TEXT, "%lu min %02lu s", s / 60, s % 60);
+    else
+        snprintf(out, LL_TIME_TEXT, "%lu h %02lu min", s / 3600, s % 3600 / 60);
 }
 
 static void show(ll_progress *progress, double now) {

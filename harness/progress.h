@@ -19,4 +19,8 @@ void ll_progress_begin(ll_progress *progress, const char *what, double total, bo
 void ll_progress_step(ll_progress *progress, double steps); /* done += steps * unit */
 void ll_progress_label(ll_progress *progress, const char *what);
 void ll_progress_end(ll_progress *progress); /* clears or ends the line */
+
+/* "3 s", "4 min 05 s", "2 h 10 min" */
+enum { LL_TIME_TEXT = 32 };
+void ll_time_text(double seconds, char out[LL_TIME_TEXT]);
 #endif

@@ -16,9 +16,8 @@ typedef struct {
     const ll_model *model;
     const ll_speed_spec *spec;
     arm full, dropped;
-    bool paired;  /* something is dropped: both arms run */
-    bool large;   /* a pass takes so long that a few tokens are measured as well as many of a small model */
-    ll_cost cost; /* of the full model */
+    bool paired;              /* something is dropped: both arms run */
+    ll_cost cost;             /* of the full model */
     int32_t *ids, *next;      /* [prompt], [batch] */
     float *residual, *logits; /* of the prompt or the batch; [batch][vocab] */
     ll_limits *limits;        /* [repetitions + 1] */
@@ -82,8 +81,13 @@ static bool prefill_in_parts(const ll_speed_spec *spec, const ll_cost *cost) {
     return !spec->exact && spec->prompt >= LL_ESTIMATED_PROMPT && cost->window >= (double)spec->prompt;
 }
 
+bool ll_speed_is_large(const ll_cost *cost) {
+    const double LARGE_BYTES = 4e9;
+    return cost->weight_bytes > LARGE_BYTES;
+}
+
 static size_t decode_steps(const ll_cost *cost) {
-    return cost->weight_bytes > LL_SPEED_LARGE_BYTES ? LL_DECODE_STEPS_LARGE : LL_DECODE_STEPS;
+    return ll_speed_is_large(cost) ? LL_DECODE_STEPS_LARGE : LL_DECODE_STEPS;
 }
 
 static bool decode_in_parts(const ll_speed_spec *spec, const ll_cost *cost) {
@@ -165,7 +169,7 @@ static ll_status warm_up_large(bench *b, arm *a) {
 
 static ll_status run_arm(bench *b, arm *a, size_t repetition) {
     double prefill, decode;
-    if (repetition == 0 && b->large) {
+    if (repetition == 0 && ll_speed_is_large(&b->cost)) {
         LL_TRY(warm_up_large(b, a));
     } else {
         LL_TRY(time_prefill(b, a, repetition, &prefill));
@@ -212,27 +216,27 @@ static double step_bytes(const ll_cost *cost, const ll_speed_spec *spec) {
     return cost->weight_bytes + (double)spec->batch * cost->kv_bytes * seen_on_average(cost, spec);
 }
 
-typedef struct {
-    double prefill, decode; /* seconds: all prefills, all steps */
-} limit_times;
+ll_rates ll_rates_of(const ll_limits *limits, ll_weights_kind weights) {
+    return (ll_rates){.linear = weights == LL_WEIGHTS_F32 ? limits->f32_ops_per_s : limits->ops_per_s,
+                      .attention = limits->f32_ops_per_s,
+                      .bytes = limits->bytes_per_s};
+}
 
-static limit_times times_of(const bench *b, const ll_cost *cost) {
-    const ll_limits *limits = &b->out->limits;
-    const bool f32 = ll_model_options_used(b->model)->weights == LL_WEIGHTS_F32;
-    const double linear_rate = f32 ? limits->f32_ops_per_s : limits->ops_per_s;
-    const prefill_work work = work_of_prefill(cost, b->spec);
-    const double step_ops = (double)b->spec->batch *
-                            (cost->linear_ops / linear_rate +
-                             cost->attention_ops * seen_on_average(cost, b->spec) / limits->f32_ops_per_s);
-    return (limit_times){work.linear / linear_rate + work.attention / limits->f32_ops_per_s,
-                         (double)b->spec->generate *
-                             fmax(step_bytes(cost, b->spec) / limits->bytes_per_s, step_ops)};
+ll_speed_times ll_speed_times_at(const ll_rates *rates, const ll_cost *cost, const ll_speed_spec *spec) {
+    const prefill_work work = work_of_prefill(cost, spec);
+    const double step_ops =
+        (double)spec->batch * (cost->linear_ops / rates->linear +
+                               cost->attention_ops * seen_on_average(cost, spec) / rates->attention);
+    return (ll_speed_times){work.linear / rates->linear + work.attention / rates->attention,
+                            (double)spec->generate * fmax(step_bytes(cost, spec) / rates->bytes, step_ops)};
 }
 
 static void predict(bench *b) {
     const ll_cost full = ll_model_cost(b->model, &b->full.mask),
                   cost = ll_model_cost(b->model, &b->dropped.mask);
-    const limit_times before = times_of(b, &full), after = times_of(b, &cost);
+    const ll_rates rates = ll_rates_of(&b->out->limits, ll_model_options_used(b->model)->weights);
+    const ll_speed_times before = ll_speed_times_at(&rates, &full, b->spec),
+                         after = ll_speed_times_at(&rates, &cost, b->spec);
     const prefill_work work = work_of_prefill(&cost, b->spec);
     const double batch = (double)b->spec->batch;
     ll_speed *out = b->out;
@@ -333,7 +337,6 @@ static ll_status begin(bench *b, const ll_mask *mask) {
     const size_t rows = b->spec->prompt > batch ? b->spec->prompt : batch;
     const ll_mask full = {0};
     b->cost = ll_model_cost(b->model, &full);
-    b->large = b->cost.weight_bytes > LL_SPEED_LARGE_BYTES;
     b->paired = ll_mask_count(mask->attn, layers) + ll_mask_count(mask->mlp, layers) > 0;
     b->ids = malloc(b->spec->prompt * sizeof *b->ids);
     b->next = calloc(batch, sizeof *b->next);

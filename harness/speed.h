@@ -22,8 +22,8 @@ enum {
     LL_DECODE_STEPS_LARGE = 4,
     LL_ESTIMATED_PROMPT = 4 * LL_CHUNK,
 };
-/* A model is large from this many bytes of weights read for a token. */
-#define LL_SPEED_LARGE_BYTES 4e9
+/* A pass takes so long that a few tokens are measured as well as many of a small model: by the weights read for a token. */
+bool ll_speed_is_large(const ll_cost *cost);
 
 /* Tokens of one arm's run that are timed, of a model of that cost. */
 typedef struct {
@@ -33,6 +33,19 @@ typedef struct {
 ll_timed ll_speed_timed(const ll_speed_spec *spec, const ll_cost *cost);
 /* "exact" when that is everything, else "estimated". */
 const char *ll_speed_method(const ll_speed_spec *spec, const ll_cost *cost);
+
+/* How fast a machine computes and reads: matmuls and attention in operations, decode in bytes a second. */
+typedef struct {
+    double linear, attention, bytes;
+} ll_rates;
+/* At the limits: matmuls of int8 weights at the int8 peak, attention and float32 weights at the f32 peak. */
+ll_rates ll_rates_of(const ll_limits *limits, ll_weights_kind weights);
+/* Seconds of all sequences' prefills, and of all decode steps, at these rates: a prefill by operations alone, a step by the
+ * slower of operations and bytes. */
+typedef struct {
+    double prefill, decode;
+} ll_speed_times;
+ll_speed_times ll_speed_times_at(const ll_rates *rates, const ll_cost *cost, const ll_speed_spec *spec);
 
 typedef struct {
     double median, q1, q3;
@@ -52,8 +65,7 @@ typedef struct {
     /* Medians and quartiles of ratios of neighbouring runs, full time over dropped time; 1 exactly for the
      * full model. */
     ll_spread speedup_prefill, speedup_decode, speedup;
-    /* By operations over their peaks (matmuls of int8 weights at the int8 peak, attention and float32 weights at the f32
-     * peak) and bytes over the read bandwidth: a prefill by operations alone, a decode step by the slower of the two. */
+    /* Ratios of ll_speed_times_at the limits. */
     double predicted_prefill, predicted_decode, predicted;
     uint64_t kv_bytes;                     /* allocated for prompt + generate positions */
     double bytes_per_token, ops_per_token; /* decode, on average; prefill */

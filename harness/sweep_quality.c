@@ -8,7 +8,7 @@
 static double window_work(const ll_sweep *sweep) {
     const double window = (double)sweep->protocol->window;
     return ll_pace_prefill(&sweep->pace, window, true) +
-           sweep->pace.cost.head_ops * window / sweep->pace.linear_rate;
+           sweep->pace.cost.head_ops * window / sweep->pace.rates.linear;
 }
 
 double ll_sweep_quality_work(const ll_sweep *sweep) {

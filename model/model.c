@@ -206,10 +206,6 @@ ll_cost ll_config_cost(const ll_config *c, const ll_model_options *options, cons
     return cost;
 }
 
-double ll_cost_seen(const ll_cost *cost, double depth) {
-    return fmin(depth, cost->window);
-}
-
 double ll_cost_seen_by_all(const ll_cost *cost, double tokens) {
     const double growing = fmin(tokens, cost->window);
     return growing * (growing + 1) / 2 + (tokens > growing ? (tokens - growing) * cost->window : 0);

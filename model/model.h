@@ -69,8 +69,7 @@ typedef struct {
         kv_bytes; /* KV-cache bytes of one position, all kept layers; a decode step reads as many as its token sees */
     double window; /* positions that a token sees at most; infinite without a sliding window */
 } ll_cost;
-/* Positions that the token at depth (1: the first) sees; and the sum of that over the first tokens tokens. */
-double ll_cost_seen(const ll_cost *cost, double depth);
+/* Positions that the first tokens tokens see, all together: the n-th sees n, or the window. */
 double ll_cost_seen_by_all(const ll_cost *cost, double tokens);
 ll_cost ll_model_cost(const ll_model *model, const ll_mask *mask);
 /* The same from the shape alone, with the packed layout of kernels. */
