@@ -1,7 +1,7 @@
 /* What of a sweep fits in this machine's memory: asked before any work, and answered the same when it is resumed. */
 #include "cmd.h"
 #include "fit.h"
-#include "run_info.h"
+#include "rows.h"
 #include "sweep_private.h"
 
 #include <stdlib.h>
@@ -46,28 +46,13 @@ ll_status ll_sweep_fit(ll_sweep *sweep, ll_options *options, ll_protocol *protoc
     return LL_OK;
 }
 
-/* The row's measurement is one of this sweep's, but for what was found by memory. */
-static bool is_ours(const ll_sweep *sweep, const ll_csv *csv, size_t row) {
-    const ll_model_options wanted = ll_cmd_model_options(sweep->options, sweep->options->weights);
-    const ll_speed_spec *spec = &sweep->protocol->speed;
-    char isa[LL_CSV_CELL];
-    ll_row ours;
-    ll_row_begin(&ours, &ll_speed_schema);
-    ll_isa_text(&sweep->kernels, isa, sizeof isa);
-    ll_row_text(&ours, "model_sha256", sweep->model_sha256);
-    ll_row_weights(&ours, sweep->options->weights, sweep->options->group);
-    ll_row_text(&ours, "kv", ll_kv_name(ll_kv_type_of(&wanted)));
-    ll_row_text(&ours, "cpu", sweep->machine.cpu);
-    ll_row_text(&ours, "isa", isa);
-    ll_row_int(&ours, "threads", sweep->threads);
-    ll_row_int(&ours, "prompt", spec->prompt);
-    ll_row_int(&ours, "generate", spec->generate);
-    ll_row_int(&ours, "batch", spec->batch);
+/* Whether the row was measured in our setting, but for what was found by memory. */
+static bool is_ours(const ll_sweep *sweep, const ll_row *ours, size_t row) {
     for (size_t c = 0; strcmp(ll_speed_schema.columns[c], "method") != 0; c++) {
         const char *column = ll_speed_schema.columns[c];
         const bool found_by_memory = strcmp(column, "resident") == 0 ||
                                      (strcmp(column, "batch") == 0 && sweep->asked_batch == LL_BATCH_MAX);
-        if (!found_by_memory && strcmp(ll_csv_cell(csv, row, column), ours.cell[c]) != 0)
+        if (!found_by_memory && strcmp(ll_csv_cell(sweep->speed, row, column), ours->cell[c]) != 0)
             return false;
     }
     return true;
@@ -77,8 +62,10 @@ static bool is_ours(const ll_sweep *sweep, const ll_csv *csv, size_t row) {
 static size_t find_before(const ll_sweep *sweep) {
     size_t found = SIZE_MAX;
     double batch = sweep->asked_batch == LL_BATCH_MAX ? 2 : 1;
+    ll_row ours;
+    ll_sweep_speed_setting(&ours, sweep);
     for (size_t row = 0; row < ll_csv_rows(sweep->speed); row++)
-        if (is_ours(sweep, sweep->speed, row) && ll_csv_number(sweep->speed, row, "batch") >= batch) {
+        if (is_ours(sweep, &ours, row) && ll_csv_number(sweep->speed, row, "batch") >= batch) {
             batch = ll_csv_number(sweep->speed, row, "batch");
             found = row;
         }

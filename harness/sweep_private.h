@@ -24,6 +24,7 @@ typedef struct {
     const ll_protocol *protocol;
     const char *folder;
     char model_path[LL_SWEEP_PATH];
+    uint64_t model_bytes;              /* of its weight files */
     char model_name[LL_CSV_CELL];      /* of the list, or the file's */
     char model_sha256[LL_SHA256_TEXT]; /* "synthetic-NAME-SHAPE" for random weights */
     ll_weights_kind
@@ -55,6 +56,9 @@ double ll_sweep_speed_work(const ll_sweep *sweep);
 ll_status ll_sweep_fit(ll_sweep *sweep, ll_options *options, ll_protocol *protocol);
 /* Once model_sha256 is known: where rows are there, what they were measured with counts, not what is free now. */
 ll_status ll_sweep_fit_as_before(ll_sweep *sweep, ll_options *options, ll_protocol *protocol);
+
+/* Begins a row of speed.csv with all that comes before how it was measured and what is dropped. */
+void ll_sweep_speed_setting(ll_row *row, const ll_sweep *sweep);
 
 /* Each stage appends the rows that are missing. */
 ll_status ll_sweep_importance(ll_sweep *sweep);

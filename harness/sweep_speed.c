@@ -22,7 +22,7 @@ static void fill_model(ll_row *row, const ll_sweep *sweep) {
     ll_row_int(row, "batch", sweep->protocol->speed.batch);
 }
 
-static void fill_key(ll_row *row, const ll_sweep *sweep, const ll_sweep_task *task) {
+void ll_sweep_speed_setting(ll_row *row, const ll_sweep *sweep) {
     const ll_speed_spec *spec = &sweep->protocol->speed;
     char isa[LL_CSV_CELL];
     ll_row_begin(row, &ll_speed_schema);
@@ -33,6 +33,11 @@ static void fill_key(ll_row *row, const ll_sweep *sweep, const ll_sweep_task *ta
     ll_row_int(row, "threads", sweep->threads);
     ll_row_int(row, "prompt", spec->prompt);
     ll_row_int(row, "generate", spec->generate);
+}
+
+static void fill_key(ll_row *row, const ll_sweep *sweep, const ll_sweep_task *task) {
+    const ll_speed_spec *spec = &sweep->protocol->speed;
+    ll_sweep_speed_setting(row, sweep);
     ll_row_text(row, "method", ll_speed_method(spec, &sweep->pace.cost));
     ll_row_int(row, "repetitions", spec->repetitions);
     ll_row_text(row, "kind", task->kind);
