@@ -196,7 +196,7 @@ static ll_status hf_folder_of(char **path, ll_error *error) {
 static bool is_hf_folder(const char *path) {
     if (!ll_path_is_folder(path))
         return false;
-    if (ll_path_is_there(path, "model.safetensors") || ll_path_is_there(path, "model.safetensors.index.json"))
+    if (ll_path_is_there(path, LL_SAFETENSORS_WHOLE) || ll_path_is_there(path, LL_SAFETENSORS_INDEX))
         return true;
     return !ll_path_holds(path, ".gguf") &&
            (ll_path_is_there(path, "config.json") || ll_path_holds(path, ".safetensors"));
@@ -204,10 +204,8 @@ static bool is_hf_folder(const char *path) {
 
 static ll_status open_hf(ll_checkpoint *c, ll_error *error) {
     c->format = LL_FORMAT_HF;
-    if (asprintf(&c->config_path, "%s/config.json", c->path) < 0) {
-        c->config_path = NULL;
+    if (!(c->config_path = ll_path_in(c->path, "config.json")))
         return ll_fail(error, LL_NO_RESOURCE, "%s: no memory to open it", c->path);
-    }
     if (!ll_path_is_there(c->path, "config.json"))
         return ll_fail(error, LL_BAD_INPUT, "%s: has no config.json, which tells the model's shape; fetch it",
                        c->path);

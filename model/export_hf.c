@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char WHOLE[] = "model.safetensors", INDEX[] = "model.safetensors.index.json";
 static const uint64_t SHARD_BYTES = 5000000000; /* as transformers writes them */
 
 /* ---- what goes with the weights ---- */
@@ -177,7 +176,7 @@ static ll_status put_index(const ll_export_job *job, json_t *map) {
     json_decref(index);
     if (!text)
         return ll_fail(job->error, LL_NO_RESOURCE, "%s: no memory for the index of shards", job->path);
-    const ll_status status = ll_export_put_file(job, job->beside, INDEX, text, strlen(text));
+    const ll_status status = ll_export_put_file(job, job->beside, LL_SAFETENSORS_INDEX, text, strlen(text));
     free(text);
     return status;
 }
@@ -211,11 +210,11 @@ static ll_status put_shards(const ll_export_job *job) {
 
 static ll_status put_weights(const ll_export_job *job) {
     const char *first = ll_path_base(ll_safetensors_file_path(job->files, 0));
-    if (strcmp(first, WHOLE) != 0)
+    if (strcmp(first, LL_SAFETENSORS_WHOLE) != 0)
         return put_shards(job);
     const shard all = next_shard(job, 0, true);
     uint64_t before = 0;
-    return put_shard(&all, WHOLE, &before);
+    return put_shard(&all, LL_SAFETENSORS_WHOLE, &before);
 }
 
 ll_status ll_export_hf(const ll_export_job *job) {

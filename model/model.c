@@ -37,8 +37,6 @@ static ll_status begin(ll_model **out, const ll_model_options *options, ll_error
     if (!model)
         return ll_fail(error, LL_NO_RESOURCE, "no memory for a model");
     model->options = *options;
-    model->options.drop = NULL; /* it is the caller's; the config keeps what it says */
-    model->options.progress = NULL;
     ll_status status = ll_model_select_kernels(&model->kernels, options->isa, error);
     if (status == LL_OK)
         status = ll_machine_probe(&model->machine, "", error);
@@ -59,23 +57,23 @@ static void merge_mask(ll_mask *into, const ll_mask *mask) {
     }
 }
 
-static ll_status load_weights(ll_model *model, const ll_checkpoint *checkpoint, const ll_model_options *asked,
-                              ll_error *error) {
-    merge_mask(&model->config.dropped, asked->drop);
-    ll_model_options options = model->options;
-    options.progress = asked->progress;
-    options.progress_context = asked->progress_context;
-    const ll_weights_source source = {checkpoint, &model->config, &model->kernels, &options, error};
-    return ll_weights_load(&model->weights, &source);
+static ll_status load_weights(ll_model *model, const ll_checkpoint *checkpoint, ll_error *error) {
+    merge_mask(&model->config.dropped, model->options.drop);
+    const ll_weights_source source = {checkpoint, &model->config, &model->kernels, &model->options, error};
+    const ll_status status = ll_weights_load(&model->weights, &source);
+    /* They are the caller's, for this call; the config keeps what drop says. */
+    model->options.drop = NULL;
+    model->options.progress = NULL;
+    return status;
 }
 
-static ll_status load(ll_model *model, const char *path, const ll_model_options *asked, ll_error *error) {
+static ll_status load(ll_model *model, const char *path, ll_error *error) {
     ll_checkpoint *checkpoint;
     LL_TRY(ll_checkpoint_open(&checkpoint, path, error));
     model->config = *ll_checkpoint_config(checkpoint);
     ll_status status = ll_checkpoint_tokenizer(&model->tokenizer, checkpoint, error);
     if (status == LL_OK)
-        status = load_weights(model, checkpoint, asked, error);
+        status = load_weights(model, checkpoint, error);
     ll_checkpoint_close(checkpoint);
     return status;
 }
@@ -86,7 +84,7 @@ ll_status ll_model_load(ll_model **out, const char *path, const ll_model_options
         return ll_fail(error, LL_BAD_USAGE, "only synthetic weights can be resident in part");
     ll_model *model;
     LL_TRY(begin(&model, options, error));
-    const ll_status status = load(model, path, options, error);
+    const ll_status status = load(model, path, error);
     if (status == LL_OK)
         *out = model;
     else
@@ -103,7 +101,7 @@ ll_status ll_model_synthesize(ll_model **out, const ll_config *shape, const ll_m
     ll_model *model;
     LL_TRY(begin(&model, options, error));
     model->config = *shape;
-    const ll_status status = load_weights(model, NULL, options, error);
+    const ll_status status = load_weights(model, NULL, error);
     if (status == LL_OK)
         *out = model;
     else

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char WHOLE[] = "model.safetensors", INDEX[] = "model.safetensors.index.json";
-
 /* Names in a sentence, as many as have room. */
 enum { LIST_ROOM = 480, MORE_ROOM = 40 };
 typedef struct {
@@ -80,7 +78,7 @@ static ll_status find_shards(const ll_safetensors_index *index, const char *fold
     if (missing.total)
         return ll_fail(error, LL_BAD_INPUT,
                        "%s: %zu of the %zu files that %s names are missing: %s; fetch them", folder,
-                       missing.total, index->count, INDEX, missing.text);
+                       missing.total, index->count, LL_SAFETENSORS_INDEX, missing.text);
     return LL_OK;
 }
 
@@ -105,7 +103,7 @@ static ll_status check_index(const ll_safetensors *files, const ll_safetensors_i
     if (missing.total)
         return ll_fail(error, LL_BAD_INPUT,
                        "%s: %s places %zu of its tensors in files that lack them: %s; fetch the model again",
-                       folder, INDEX, missing.total, missing.text);
+                       folder, LL_SAFETENSORS_INDEX, missing.total, missing.text);
     return LL_OK;
 }
 
@@ -120,7 +118,7 @@ static ll_status open_parsed(ll_safetensors *files, const ll_safetensors_index *
 }
 
 static ll_status open_shards(ll_safetensors *files, const char *folder, ll_error *error) {
-    char *path = ll_path_in(folder, INDEX);
+    char *path = ll_path_in(folder, LL_SAFETENSORS_INDEX);
     ll_mapping map = {0};
     ll_safetensors_index index = {0};
     ll_status status = path ? ll_mapping_open(&map, path, error) : no_memory(folder, error);
@@ -157,7 +155,7 @@ static ll_status refuse_folder(const char *folder, ll_error *error) {
     if (parts.total)
         return ll_fail(error, LL_BAD_INPUT,
                        "%s: has %s, but neither %s nor %s, which tells the files of a model; fetch it",
-                       folder, parts.text, WHOLE, INDEX);
+                       folder, parts.text, LL_SAFETENSORS_WHOLE, LL_SAFETENSORS_INDEX);
     list_folder(folder, ".bin", &pickles);
     list_folder(folder, ".pth", &checkpoints);
     if (pickles.total || checkpoints.total)
@@ -167,17 +165,17 @@ static ll_status refuse_folder(const char *folder, ll_error *error) {
             "in Python, AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(NEW_FOLDER)",
             folder, pickles.total ? pickles.text : checkpoints.text);
     return ll_fail(error, LL_BAD_INPUT, "%s: has neither %s nor %s; expected a model's weights", folder,
-                   WHOLE, INDEX);
+                   LL_SAFETENSORS_WHOLE, LL_SAFETENSORS_INDEX);
 }
 
 /* ---- interface ---- */
 
 static ll_status open_folder(ll_safetensors *files, const char *folder, ll_error *error) {
-    if (!ll_path_is_there(folder, WHOLE))
-        return ll_path_is_there(folder, INDEX) ? open_shards(files, folder, error)
-                                               : refuse_folder(folder, error);
+    if (!ll_path_is_there(folder, LL_SAFETENSORS_WHOLE))
+        return ll_path_is_there(folder, LL_SAFETENSORS_INDEX) ? open_shards(files, folder, error)
+                                                              : refuse_folder(folder, error);
     LL_TRY(room_for_files(files, 1, folder, error));
-    LL_TRY(open_file(files, folder, WHOLE, error));
+    LL_TRY(open_file(files, folder, LL_SAFETENSORS_WHOLE, error));
     return index_tensors(files, error);
 }
 

@@ -4,6 +4,10 @@
 #define LL_SAFETENSORS_H
 #include "tensor.h"
 
+/* The files of a folder: all tensors in one, or the list of the files that hold them. */
+#define LL_SAFETENSORS_WHOLE "model.safetensors"
+#define LL_SAFETENSORS_INDEX "model.safetensors.index.json"
+
 typedef struct ll_safetensors ll_safetensors;
 
 /* folder holds model.safetensors, or model.safetensors.index.json and the shards that it names. Checks every
