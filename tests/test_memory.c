@@ -6,7 +6,6 @@
 #include "toy_gguf.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -97,17 +96,6 @@ static void put_data(const char *path, const ll_bytes *header, const item *items
 
 /* ---- Hugging Face ---- */
 
-static void put_format(ll_bytes *bytes, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void put_format(ll_bytes *bytes, const char *format, ...) {
-    char text[512];
-    va_list arguments;
-    va_start(arguments, format);
-    const int length = vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    CHECK(length >= 0 && (size_t)length < sizeof text);
-    ll_put(bytes, text, strlen(text));
-}
-
 static void write_text(const char *folder, const char *name, ll_bytes *text) {
     char path[2 * PATH];
     snprintf(path, sizeof path, "%s/%s", folder, name);
@@ -126,16 +114,16 @@ static void write_safetensors(const char *folder, size_t shard, size_t shards, l
         snprintf(file, sizeof file, "model-%zu.safetensors", shard + 1);
     for (size_t i = 0; i < count; i++, at += items[i - 1].bytes) {
         ll_role_name(LL_FORMAT_HF, items[i].role, items[i].layer, name);
-        put_format(&json, "%s\"%s\": {\"dtype\": \"BF16\", \"shape\": [", i ? ", " : "{", name);
+        ll_put_format(&json, "%s\"%s\": {\"dtype\": \"BF16\", \"shape\": [", i ? ", " : "{", name);
         if (items[i].rows)
-            put_format(&json, "%zu, ", items[i].rows);
-        put_format(&json, "%zu], \"data_offsets\": [%" PRIu64 ", %" PRIu64 "]}", items[i].row, at,
-                   at + items[i].bytes);
-        put_format(index, "%s\"%s\": \"%s\"", index->length ? ", " : "{\"weight_map\": {", name, file);
+            ll_put_format(&json, "%zu, ", items[i].rows);
+        ll_put_format(&json, "%zu], \"data_offsets\": [%" PRIu64 ", %" PRIu64 "]}", items[i].row, at,
+                      at + items[i].bytes);
+        ll_put_format(index, "%s\"%s\": \"%s\"", index->length ? ", " : "{\"weight_map\": {", name, file);
     }
-    put_format(&json, "}");
+    ll_put_format(&json, "}");
     while (json.length % sizeof(uint64_t))
-        put_format(&json, " ");
+        ll_put_format(&json, " ");
     ll_put_u64(&header, json.length);
     ll_put(&header, json.data, json.length);
     snprintf(path, sizeof path, "%s/%s", folder, file);
@@ -147,20 +135,20 @@ static void write_safetensors(const char *folder, size_t shard, size_t shards, l
 static void write_hf(const char *folder, size_t shards) {
     ll_bytes text = {0}, index = {0};
     REQUIRE(mkdir(folder, 0777) == 0);
-    put_format(&text, "{\"model_type\": \"llama\", \"num_hidden_layers\": %zu, \"hidden_size\": %zu, ",
-               large.layers, large.hidden);
-    put_format(&text,
-               "\"num_attention_heads\": %zu, \"num_key_value_heads\": %zu, \"intermediate_size\": %zu, ",
-               large.heads, large.kv_heads, large.mlp);
-    put_format(&text, "\"vocab_size\": %zu, \"max_position_embeddings\": %zu, \"rms_norm_eps\": 1e-5, ",
-               large.vocab, large.context);
-    put_format(&text, "\"rope_theta\": 10000, \"tie_word_embeddings\": false}");
+    ll_put_format(&text, "{\"model_type\": \"llama\", \"num_hidden_layers\": %zu, \"hidden_size\": %zu, ",
+                  large.layers, large.hidden);
+    ll_put_format(&text,
+                  "\"num_attention_heads\": %zu, \"num_key_value_heads\": %zu, \"intermediate_size\": %zu, ",
+                  large.heads, large.kv_heads, large.mlp);
+    ll_put_format(&text, "\"vocab_size\": %zu, \"max_position_embeddings\": %zu, \"rms_norm_eps\": 1e-5, ",
+                  large.vocab, large.context);
+    ll_put_format(&text, "\"rope_theta\": 10000, \"tie_word_embeddings\": false}");
     write_text(folder, "config.json", &text);
-    put_format(&text, "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1}, \"merges\": []}}");
+    ll_put_format(&text, "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1}, \"merges\": []}}");
     write_text(folder, "tokenizer.json", &text);
     for (size_t shard = 0; shard < shards; shard++)
         write_safetensors(folder, shard, shards, &index);
-    put_format(&index, "}}");
+    ll_put_format(&index, "}}");
     if (shards > 1)
         write_text(folder, "model.safetensors.index.json", &index);
     free(index.data);

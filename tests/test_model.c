@@ -1,4 +1,5 @@
 /* Toy models of every awkward shape against a naive forward pass in double, and every refusal of loading and running. */
+#include "logits.h"
 #include "model.h"
 #include "test.h"
 #include "toy_gguf.h"
@@ -164,25 +165,6 @@ static ll_status try_load(ll_model **model, ll_weights_kind weights, size_t grou
     return ll_model_load(model, toy_path(), &options, &error);
 }
 
-/* Logits [TOKENS][vocab] in steps, NULL after having failed the test. */
-static float *run(const ll_model *model, const ll_mask *mask, const int32_t *ids, size_t step) {
-    const ll_config *c = ll_model_config(model);
-    ll_session *session = NULL;
-    float *residual = calloc(TOKENS * c->hidden, sizeof *residual),
-          *logits = calloc(TOKENS * c->vocab, sizeof *logits);
-    ll_status status = ll_session_create(&session, model, mask, TOKENS, &error);
-    for (size_t at = 0; status == LL_OK && at < TOKENS; at += step) {
-        const size_t rows = TOKENS - at < step ? TOKENS - at : step;
-        status = ll_session_forward(session, ids + at, rows, residual + at * c->hidden, NULL, &error);
-    }
-    if (status == LL_OK)
-        status = ll_session_logits(session, residual, TOKENS, logits, &error);
-    CHECK_MSG(status == LL_OK, "%s", error.text);
-    ll_session_destroy(session);
-    free(residual);
-    return logits;
-}
-
 static double norm_of(const double *x, size_t n) {
     double sum = 0;
     for (size_t i = 0; i < n; i++)
@@ -208,7 +190,8 @@ static void check_run(const ll_toy *toy, const ll_toy_weights *weights, const ll
         ids[i] = (int32_t)((i * 31 + 7) % toy->vocab);
     REQUIRE(ll_drop_parse(&mask, drop, toy->layers, NULL, &error) == LL_OK);
     double *expected = naive_logits(toy, weights, &mask, ids, TOKENS);
-    float *whole = run(model, &mask, ids, TOKENS), *steps = run(model, &mask, ids, 1);
+    float *whole = ll_logits_in_steps(model, &mask, ids, TOKENS, TOKENS),
+          *steps = ll_logits_in_steps(model, &mask, ids, TOKENS, 1);
     const double found = distance(whole, expected, TOKENS * toy->vocab);
     CHECK_MSG(found <= bound, "%s, drop %s: relative distance %g, at most %g", label, drop, found, bound);
     CHECK_MSG(memcmp(whole, steps, TOKENS * toy->vocab * sizeof *whole) == 0,

@@ -1,5 +1,6 @@
 /* Synthetic weights: the same for a seed whatever the threads, finite for every shape, and blocks that run in turn on the
  * resident ones. */
+#include "logits.h"
 #include "model.h"
 #include "model_list.h"
 #include "test.h"
@@ -39,22 +40,10 @@ static float *logits_of(const ll_model *model, const char *drop) {
     const ll_config *c = ll_model_config(model);
     int32_t ids[TOKENS];
     ll_mask mask = {0};
-    ll_session *session = NULL;
-    float *residual = calloc(TOKENS * c->hidden, sizeof *residual),
-          *logits = calloc(TOKENS * c->vocab, sizeof *logits);
     for (size_t i = 0; i < TOKENS; i++)
         ids[i] = (int32_t)((i * 31 + 7) % c->vocab);
-    ll_status status = ll_drop_parse(&mask, drop ? drop : "none", c->layers, NULL, &error);
-    if (status == LL_OK)
-        status = ll_session_create(&session, model, &mask, TOKENS, &error);
-    if (status == LL_OK)
-        status = ll_session_forward(session, ids, TOKENS, residual, NULL, &error);
-    if (status == LL_OK)
-        status = ll_session_logits(session, residual, TOKENS, logits, &error);
-    CHECK_MSG(status == LL_OK, "%s", error.text);
-    ll_session_destroy(session);
-    free(residual);
-    return logits;
+    CHECK_MSG(ll_drop_parse(&mask, drop ? drop : "none", c->layers, NULL, &error) == LL_OK, "%s", error.text);
+    return ll_logits_in_steps(model, &mask, ids, TOKENS, TOKENS);
 }
 
 static bool are_equal(const float *a, const float *b, size_t vocab) {

@@ -9,40 +9,7 @@
 enum { ALIGNMENT = 32, LETTERS = 26, BLOCK = 32, TOKEN_NORMAL = 1, TOKEN_UNUSED = 5 };
 enum { KIND_U32 = 4, KIND_I32 = 5, KIND_F32 = 6, KIND_BOOL = 7, KIND_TEXT = 8, KIND_ARRAY = 9 };
 
-/* ---- bytes ---- */
-
-void ll_put(ll_bytes *bytes, const void *data, size_t length) {
-    if (length == 0)
-        return;
-    if (bytes->length + length > bytes->capacity) {
-        bytes->capacity = 2 * (bytes->length + length);
-        bytes->data = realloc(bytes->data, bytes->capacity);
-        if (!bytes->data) {
-            perror("toy_gguf");
-            exit(1);
-        }
-    }
-    memcpy(bytes->data + bytes->length, data, length);
-    bytes->length += length;
-}
-
-static void put_little_endian(ll_bytes *bytes, uint64_t value, size_t size) {
-    for (size_t i = 0; i < size; i++)
-        ll_put(bytes, &(uint8_t){(uint8_t)(value >> 8 * i)}, 1);
-}
-
-void ll_put_u32(ll_bytes *bytes, uint32_t value) {
-    put_little_endian(bytes, value, sizeof value);
-}
-
-void ll_put_u64(ll_bytes *bytes, uint64_t value) {
-    put_little_endian(bytes, value, sizeof value);
-}
-
-void ll_put_text(ll_bytes *bytes, const char *text) {
-    ll_put_u64(bytes, strlen(text));
-    ll_put(bytes, text, strlen(text));
-}
+/* ---- metadata ---- */
 
 static void put_f32(ll_bytes *bytes, float value) {
     uint32_t bits;
@@ -275,6 +242,10 @@ static ll_toy_weights make_weights(const ll_toy *toy) {
 
 /* ---- the file's types ---- */
 
+static void put_u16(ll_bytes *bytes, uint32_t value) {
+    ll_put(bytes, (uint8_t[]){(uint8_t)value, (uint8_t)(value >> 8)}, 2);
+}
+
 static void put_f16(ll_bytes *bytes, float value) {
     int exponent;
     const float magnitude = fabsf(value);
@@ -285,13 +256,13 @@ static void put_f16(ll_bytes *bytes, float value) {
         (uint32_t)lrintf(ldexpf(magnitude, 11 - exponent)); /* 10 bits below the leading one */
     const uint32_t half =
         magnitude == 0 ? 0 : steps + (uint32_t)(exponent + 13) * 1024; /* a carry raises the exponent */
-    put_little_endian(bytes, half | (signbit(value) ? 0x8000u : 0u), 2);
+    put_u16(bytes, half | (signbit(value) ? 0x8000u : 0u));
 }
 
 static void put_bf16(ll_bytes *bytes, float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    put_little_endian(bytes, (bits + 0x7fffu + (bits >> 16 & 1)) >> 16, 2);
+    put_u16(bytes, (bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
 }
 
 static void put_q8_0(ll_bytes *bytes, const float values[BLOCK]) {

@@ -9,18 +9,9 @@
  */
 #ifndef LL_TOY_GGUF_H
 #define LL_TOY_GGUF_H
+#include "bytes.h"
 #include "gguf.h"
 
-/* ---- bytes ---- */
-typedef struct {
-    uint8_t *data; /* malloc'd; free(bytes.data) */
-    size_t length, capacity;
-} ll_bytes;
-
-void ll_put(ll_bytes *bytes, const void *data, size_t length);
-void ll_put_u32(ll_bytes *bytes, uint32_t value);
-void ll_put_u64(ll_bytes *bytes, uint64_t value);
-void ll_put_text(ll_bytes *bytes, const char *text); /* length and bytes */
 /* Whole metadata entries: key, kind, value. */
 void ll_put_key_u32(ll_bytes *bytes, const char *key, uint32_t value);
 void ll_put_key_f32(ll_bytes *bytes, const char *key, float value);

@@ -3,7 +3,6 @@
 #include "test.h"
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,19 +11,6 @@
 enum { EXTRA_VALUES = 8 };
 
 /* ---- bytes ---- */
-
-static void put_format(ll_bytes *bytes, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void put_format(ll_bytes *bytes, const char *format, ...) {
-    char text[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    const int length = vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    if (length < 0 || (size_t)length >= sizeof text)
-        ll_test_fail(__FILE__, __LINE__, "a text is too long for the writer");
-    else
-        ll_put(bytes, text, (size_t)length);
-}
 
 static ll_bytes with_header(const ll_bytes *header, const ll_bytes *data) {
     ll_bytes file = {0};
@@ -86,7 +72,7 @@ static bool is(const char *name, const char *wanted) {
 
 static void put_tensor(writer *w, const char *name, size_t rows, size_t row) {
     put_comma(&w->index);
-    put_format(&w->index, "\"%s\": \"%s\"", name, w->file);
+    ll_put_format(&w->index, "\"%s\": \"%s\"", name, w->file);
     if (is(name, w->toy->missing_tensor))
         return;
     const bool vector = rows == 0;
@@ -96,16 +82,16 @@ static void put_tensor(writer *w, const char *name, size_t rows, size_t row) {
     for (size_t i = 0; i < (vector ? 1 : rows) * row; i++)
         put_value(w, strstr(name, "norm") != NULL);
     put_comma(&w->header);
-    put_format(&w->header, "\"%s\": {\"dtype\": \"%s\", \"shape\": [", name,
-               ll_tensor_type_find(w->toy->type)->name);
+    ll_put_format(&w->header, "\"%s\": {\"dtype\": \"%s\", \"shape\": [", name,
+                  ll_tensor_type_find(w->toy->type)->name);
     if (!vector)
-        put_format(&w->header, "%zu, ", rows);
-    put_format(&w->header, "%zu], \"data_offsets\": [%zu, %zu]}", row, begin, w->data.length);
+        ll_put_format(&w->header, "%zu, ", rows);
+    ll_put_format(&w->header, "%zu], \"data_offsets\": [%zu, %zu]}", row, begin, w->data.length);
 }
 
 static void end_file(writer *w, const char *folder) {
     ll_bytes header = {0};
-    put_format(&header, "{\"__metadata__\": {\"format\": \"pt\"}, ");
+    ll_put_format(&header, "{\"__metadata__\": {\"format\": \"pt\"}, ");
     ll_put(&header, w->header.data, w->header.length);
     ll_put(&header, "}", 1);
     ll_bytes file = with_header(&header, &w->data);
@@ -153,27 +139,27 @@ static const char *truth(bool value) {
 static void write_config(const ll_toy_hf *toy, const char *folder) {
     const ll_config *c = &toy->config;
     ll_bytes text = {0};
-    put_format(&text, "{\"model_type\": \"%s\", \"architectures\": [\"%sForCausalLM\"], ",
-               c->window ? "mistral" : "llama", c->window ? "Mistral" : "Llama");
-    put_format(&text, "\"num_hidden_layers\": %zu, \"hidden_size\": %zu, \"intermediate_size\": %zu, ",
-               c->layers, c->hidden, c->mlp);
-    put_format(&text, "\"num_attention_heads\": %zu, \"num_key_value_heads\": %zu, \"head_dim\": %zu, ",
-               c->heads, c->kv_heads, c->head_dim);
-    put_format(&text, "\"vocab_size\": %zu, \"max_position_embeddings\": %zu, ", c->vocab, c->context);
+    ll_put_format(&text, "{\"model_type\": \"%s\", \"architectures\": [\"%sForCausalLM\"], ",
+                  c->window ? "mistral" : "llama", c->window ? "Mistral" : "Llama");
+    ll_put_format(&text, "\"num_hidden_layers\": %zu, \"hidden_size\": %zu, \"intermediate_size\": %zu, ",
+                  c->layers, c->hidden, c->mlp);
+    ll_put_format(&text, "\"num_attention_heads\": %zu, \"num_key_value_heads\": %zu, \"head_dim\": %zu, ",
+                  c->heads, c->kv_heads, c->head_dim);
+    ll_put_format(&text, "\"vocab_size\": %zu, \"max_position_embeddings\": %zu, ", c->vocab, c->context);
     if (c->window)
-        put_format(&text, "\"sliding_window\": %zu, ", c->window);
-    put_format(&text, "\"attention_bias\": %s, \"mlp_bias\": %s, \"tie_word_embeddings\": %s, ",
-               truth(c->bias_qkv), truth(c->bias_mlp), truth(c->tied));
-    put_format(&text, "\"rope_theta\": %.17g, \"rms_norm_eps\": %.9g%s}", c->rope_theta, (double)c->eps,
-               toy->more_keys ? toy->more_keys : "");
+        ll_put_format(&text, "\"sliding_window\": %zu, ", c->window);
+    ll_put_format(&text, "\"attention_bias\": %s, \"mlp_bias\": %s, \"tie_word_embeddings\": %s, ",
+                  truth(c->bias_qkv), truth(c->bias_mlp), truth(c->tied));
+    ll_put_format(&text, "\"rope_theta\": %.17g, \"rms_norm_eps\": %.9g%s}", c->rope_theta, (double)c->eps,
+                  toy->more_keys ? toy->more_keys : "");
     write_file(folder, "config.json", &text);
 }
 
 static void write_index(const writer *w, const char *folder) {
     ll_bytes text = {0};
-    put_format(&text, "{\"metadata\": {\"total_size\": 0}, \"weight_map\": {");
+    ll_put_format(&text, "{\"metadata\": {\"total_size\": 0}, \"weight_map\": {");
     ll_put(&text, w->index.data, w->index.length);
-    put_format(&text, "%s}}", w->toy->more_index ? w->toy->more_index : "");
+    ll_put_format(&text, "%s}}", w->toy->more_index ? w->toy->more_index : "");
     write_file(folder, "model.safetensors.index.json", &text);
 }
 
