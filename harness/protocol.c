@@ -1,4 +1,6 @@
 #include "protocol.h"
+#include "checkpoint.h"
+#include "model_list.h"
 #include "paper.h"
 
 #include <stdlib.h>
@@ -64,6 +66,17 @@ static bool paper_counts(const ll_paper *tables, const char *model, ll_counts co
     return total > 0;
 }
 
+/* The listed model that it is, or whose shape a checkpoint at a path has; of one that cannot be read, its own name: what
+ * reads it next says why. */
+static const char *listed_name(const char *name_or_path) {
+    ll_checkpoint *checkpoint;
+    if (ll_model_list_find(name_or_path) || ll_checkpoint_open(&checkpoint, name_or_path, NULL) != LL_OK)
+        return name_or_path;
+    const ll_model_entry *alike = ll_model_list_of_shape(ll_checkpoint_config(checkpoint));
+    ll_checkpoint_close(checkpoint);
+    return alike ? alike->name : name_or_path;
+}
+
 static ll_status choose(ll_protocol *out, const ll_options *options, ll_error *error) {
     if (options->full) {
         *out = full;
@@ -74,7 +87,8 @@ static ll_status choose(ll_protocol *out, const ll_options *options, ll_error *e
         return ll_fail(error, LL_NO_RESOURCE, "no memory for the paper's tables");
     ll_protocol of_paper = paper;
     const ll_status status = ll_paper_load(tables, NULL, error);
-    const bool published = status == LL_OK && paper_counts(tables, options->model, of_paper.counts);
+    const bool published =
+        status == LL_OK && paper_counts(tables, listed_name(options->model), of_paper.counts);
     free(tables);
     *out = !published ? quick : options->quick ? paper_quick : of_paper;
     return status;

@@ -17,8 +17,8 @@ typedef struct {
     ll_speed_spec speed;
 } ll_protocol;
 
-/* The protocol that the options name, with what they say otherwise. Without a name: of a model that the paper has tables of,
- * the paper's numbers of modules and its generation of 2,048 + 2,048 tokens; else the quick one. */
+/* The protocol that the options name, with what they say otherwise. Without a name: of a model that the paper has tables of, or of
+ * that shape, the paper's numbers of modules and its generation of 2,048 + 2,048 tokens; else the quick one. */
 ll_status ll_protocol_of(ll_protocol *out, const ll_options *options, ll_error *error);
 /* Rows of quality or of speed: the full model's and every drop's. */
 size_t ll_protocol_rows(const ll_protocol *protocol);

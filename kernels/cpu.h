@@ -10,6 +10,8 @@
 #define LL_CPU_AVX512VL (UINT64_C(1) << 2)
 #define LL_CPU_AVX512DQ (UINT64_C(1) << 3)
 #define LL_CPU_AVX512VNNI (UINT64_C(1) << 4)
+#define LL_CPU_AVX2 (UINT64_C(1) << 5)
+#define LL_CPU_FMA (UINT64_C(1) << 6)
 
 /* What an x86 CPU says about itself. */
 typedef struct {

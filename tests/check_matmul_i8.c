@@ -143,6 +143,16 @@ static void run_sizes(const ll_kernels *ref, const ll_kernels *isa, const size_t
                                         (check_fill_i8_kind)(turn / I8_COUNT % I8_COUNT)});
 }
 
+/* Groups longer than a kernel takes at a time, more than one of them, the last one short; more rows than it takes at a time. */
+static void run_long_groups(const ll_kernels *ref, const ll_kernels *isa) {
+    static const size_t lengths[] = {516, 768, 1024, 1500}, ms[] = {1, 2, 7, 95, 97, 103, 193};
+    for (size_t g = 0; g < sizeof lengths / sizeof *lengths; g++)
+        for (size_t i = 0; i < sizeof ms / sizeof *ms; i++)
+            run_case(ref, isa,
+                     &(matmul_case){ms[i], i % 2 ? 64 : 77, 2 * lengths[g] + 37 + g, lengths[g], I8_RANDOM,
+                                    I8_RANDOM});
+}
+
 void check_matmul_i8(const ll_kernels *ref, const ll_kernels *isa) {
     /* Every k up to two steps of 64 bytes and around the group sizes; every m over two tiles; n around the
      * panel. */
@@ -160,5 +170,6 @@ void check_matmul_i8(const ll_kernels *ref, const ll_kernels *isa) {
     run_case(ref, isa,
              &(matmul_case){7, 65, 65536, 0, I8_HIGH, I8_HIGH}); /* the longest group, at the largest sums */
     run_case(ref, isa, &(matmul_case){7, 65, 65536, 0, I8_LOW, I8_HIGH});
+    run_long_groups(ref, isa);
     check_each_shape(run_real_shape, ref, isa);
 }

@@ -5,6 +5,7 @@
 #include "paper.h"
 #include "protocol.h"
 #include "test.h"
+#include "toy_hf.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -209,6 +210,21 @@ static void test_protocols(void) {
     CHECK_CONTAINS(error.text, "--full");
 }
 
+/* A copy at any path, known by its shape; a config.json and headers are all that is read. */
+static void test_protocol_of_path(void) {
+    char folder[PATH];
+    snprintf(folder, sizeof folder, "%s/my-own", ll_test_folder());
+    ll_toy_hf toy = ll_toy_hf_default();
+    toy.hollow = true;
+    toy.config = ll_model_list_find("llama2-13b")->shape;
+    REQUIRE(ll_toy_hf_write(folder, &toy));
+    expect_protocol(folder, NULL, "paper", 4, 0, 2048, 3);
+    expect_protocol(folder, ARGUMENTS("--quick"), "quick", 1, 0, 512, 2);
+    toy.config.mlp += 64;
+    REQUIRE(ll_toy_hf_write(folder, &toy));
+    expect_protocol(folder, NULL, "quick", 3, 3, 512, 3);
+}
+
 static void test_overrides(void) {
     ll_protocol p;
     REQUIRE(protocol_of(&p, "llama2-13b", ARGUMENTS("--counts", "6,2")) == LL_OK);
@@ -378,6 +394,7 @@ int main(int argc, char **argv) {
     ll_test_run("paper/speedups", test_speedups);
     ll_test_run("paper/damaged tables", test_damaged);
     ll_test_run("protocol/of every model", test_protocols);
+    ll_test_run("protocol/of a model at a path", test_protocol_of_path);
     ll_test_run("protocol/what options say", test_overrides);
     ll_test_run("fit/the largest batch", test_largest_batch);
     ll_test_run("fit/a batch that is asked", test_asked_batch);

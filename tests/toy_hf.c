@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { EXTRA_VALUES = 8 };
 
@@ -37,11 +38,19 @@ static void write_file(const char *folder, const char *name, ll_bytes *bytes) {
     *bytes = (ll_bytes){0};
 }
 
+static void stretch(const char *folder, const char *name, size_t length) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (truncate(path, (off_t)length) != 0)
+        ll_test_fail(path, 0, "cannot be made %zu bytes long", length);
+}
+
 /* ---- the model's tensors, file by file ---- */
 
 typedef struct {
     const ll_toy_hf *toy;
     ll_bytes header, data; /* of the file being written */
+    size_t bytes;          /* of its tensors: data's, unless they are a hole */
     ll_bytes index;        /* entries of weight_map */
     char file[64];
     uint64_t state;
@@ -78,15 +87,16 @@ static void put_tensor(writer *w, const char *name, size_t rows, size_t row) {
     const bool vector = rows == 0;
     row += vector && is(name, w->toy->misshapen_tensor);
     rows += !vector && is(name, w->toy->misshapen_tensor);
-    const size_t begin = w->data.length;
-    for (size_t i = 0; i < (vector ? 1 : rows) * row; i++)
+    const size_t begin = w->bytes, values = (vector ? 1 : rows) * row;
+    w->bytes += values * (w->toy->type == LL_TYPE_F32 ? 4 : 2);
+    for (size_t i = 0; !w->toy->hollow && i < values; i++)
         put_value(w, strstr(name, "norm") != NULL);
     put_comma(&w->header);
     ll_put_format(&w->header, "\"%s\": {\"dtype\": \"%s\", \"shape\": [", name,
                   ll_tensor_type_find(w->toy->type)->name);
     if (!vector)
         ll_put_format(&w->header, "%zu, ", rows);
-    ll_put_format(&w->header, "%zu], \"data_offsets\": [%zu, %zu]}", row, begin, w->data.length);
+    ll_put_format(&w->header, "%zu], \"data_offsets\": [%zu, %zu]}", row, begin, w->bytes);
 }
 
 static void end_file(writer *w, const char *folder) {
@@ -95,11 +105,15 @@ static void end_file(writer *w, const char *folder) {
     ll_put(&header, w->header.data, w->header.length);
     ll_put(&header, "}", 1);
     ll_bytes file = with_header(&header, &w->data);
+    const size_t length = file.length + (w->toy->hollow ? w->bytes : 0);
     write_file(folder, w->file, &file);
+    if (w->toy->hollow)
+        stretch(folder, w->file, length);
     free(header.data);
     free(w->header.data);
     free(w->data.data);
     w->header = w->data = (ll_bytes){0};
+    w->bytes = 0;
 }
 
 static void put_role(writer *w, ll_role role, size_t layer) {

@@ -18,6 +18,7 @@ typedef struct {
     uint32_t type;          /* of all tensors: F32, F16 or BF16 */
     size_t shards;          /* 0: model.safetensors */
     uint64_t seed;          /* of the weights */
+    bool hollow;            /* the weights are a hole in the file: any shape, in no time and on no disk */
     bool without_dropped;   /* leaves out what config.dropped drops */
     const char *more_keys;  /* at the end of config.json: ", \"drop_attn_list\": [1]". NULL: none */
     const char *more_index; /* at the end of weight_map: ", \"foo\": \"model-2.safetensors\"". NULL: none */

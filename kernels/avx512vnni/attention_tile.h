@@ -24,6 +24,7 @@
 #ifndef LL_AVX512VNNI_ATTENTION_TILE_H
 #define LL_AVX512VNNI_ATTENTION_TILE_H
 
+#include "avx512vnni.h"
 #include "tile.h"
 
 enum {

@@ -12,6 +12,7 @@
  * operations, since the conversion instruction (AVX512_BF16) belongs to a later ISA. int8 is quantized 16 values at a
  * time by what quantize uses (row_avx512vnni.h), each row of a head with a scale of its own.
  */
+#include "avx512vnni.h"
 #include "row_avx512vnni.h"
 #include "tile.h"
 #include <assert.h>

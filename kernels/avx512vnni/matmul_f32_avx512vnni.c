@@ -9,6 +9,7 @@
  * latency 4), 4 loads and 6 broadcasts.
  * Measured on one Zen 4 core, M = 512: 95 .. 98% of the fma peak (118 GFLOPS) for k = 576 .. 4096.
  */
+#include "avx512vnni.h"
 #include "tile.h"
 #include <assert.h>
 #include <string.h>

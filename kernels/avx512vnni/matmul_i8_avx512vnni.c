@@ -24,6 +24,7 @@
  * 96% with one scale a row. M = 1 .. 4 reads weights at 31 .. 34 GB/s where read_stream reaches 33: a software
  * prefetch made it slower, and so did scales between the weights of two groups (20 GB/s).
  */
+#include "avx512vnni.h"
 #include "tile.h"
 #include <assert.h>
 #include <string.h>

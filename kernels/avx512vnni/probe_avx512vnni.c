@@ -9,6 +9,7 @@
  * core: plain 34, prefetched 33, four streams 31 GB/s; at another time plain 20, prefetched 30). Bandwidth is
  * therefore the best of all variants, never one.
  */
+#include "avx512vnni.h"
 #include "tile.h"
 #include <assert.h>
 

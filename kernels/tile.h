@@ -1,8 +1,8 @@
-/* What the register-tiled kernels of this folder share. */
-#ifndef LL_AVX512VNNI_TILE_H
-#define LL_AVX512VNNI_TILE_H
+/* What the register-tiled kernels of the vector ISAs share. */
+#ifndef LL_TILE_H
+#define LL_TILE_H
 
-#include "avx512vnni.h"
+#include <stddef.h>
 
 /* The rows of a tile are a constant argument of one inlined body, and its loops over the tile's registers
  * must vanish: an index that is not a constant puts the accumulators in memory. */

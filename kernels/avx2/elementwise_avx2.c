@@ -1,0 +1,27 @@
+#include "row_avx2.h"
+
+void ll_add_f32_avx2(float *y, const float *x, size_t n) {
+    for (size_t i = 0; i < n; i += LL_LANES) {
+        const __m256 sum = _mm256_add_ps(ll_load(y + i, n - i), ll_load(x + i, n - i));
+        ll_store(y + i, n - i, sum);
+    }
+}
+
+static void rotate_head(float *x, size_t half, const float *cos, const float *sin) {
+    for (size_t d = 0; d < half; d += LL_LANES) {
+        const __m256 a = ll_load(x + d, half - d);
+        const __m256 b = ll_load(x + half + d, half - d);
+        const __m256 c = ll_load(cos + d, half - d);
+        const __m256 s = ll_load(sin + d, half - d);
+        ll_store(x + d, half - d, _mm256_fmsub_ps(a, c, _mm256_mul_ps(b, s)));
+        ll_store(x + half + d, half - d, _mm256_fmadd_ps(b, c, _mm256_mul_ps(a, s)));
+    }
+}
+
+void ll_rope_f32_avx2(float *x, size_t ldx, size_t rows, size_t heads, size_t head_dim, const float *cos,
+                      const float *sin) {
+    const size_t half = head_dim / 2;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t h = 0; h < heads; h++)
+            rotate_head(x + r * ldx + h * head_dim, half, cos + r * half, sin + r * half);
+}
