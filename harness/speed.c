@@ -90,13 +90,17 @@ static size_t decode_steps(const ll_cost *cost) {
     return ll_speed_is_large(cost) ? LL_DECODE_STEPS_LARGE : LL_DECODE_STEPS;
 }
 
+static size_t prefill_part(const ll_cost *cost) {
+    return ll_speed_is_large(cost) ? LL_CHUNK_LARGE : LL_CHUNK;
+}
+
 static bool decode_in_parts(const ll_speed_spec *spec, const ll_cost *cost) {
     return !spec->exact && spec->generate > 2 * decode_steps(cost);
 }
 
 ll_timed ll_speed_timed(const ll_speed_spec *spec, const ll_cost *cost) {
     return (ll_timed){.prefill = prefill_in_parts(spec, cost)
-                                     ? 2 * LL_CHUNK
+                                     ? 2 * prefill_part(cost)
                                      : spec->prompt * (spec->exact ? spec->batch : 1),
                       .decode = decode_in_parts(spec, cost) ? 2 * decode_steps(cost) : spec->generate};
 }
@@ -114,9 +118,10 @@ static ll_status time_prefill(bench *b, arm *a, size_t repetition, double *secon
     *seconds = 0;
     if (prefill_in_parts(b->spec, &b->cost)) {
         ll_session_select(a->session, 0);
-        LL_TRY(time_tokens(b, a, repetition, 0, LL_CHUNK, b->next, &first));
-        LL_TRY(time_tokens(b, a, repetition, prompt - LL_CHUNK, LL_CHUNK, b->next, &last));
-        *seconds = (first + last) / 2 * (double)prompt / LL_CHUNK * (double)batch;
+        const size_t part = prefill_part(&b->cost);
+        LL_TRY(time_tokens(b, a, repetition, 0, part, b->next, &first));
+        LL_TRY(time_tokens(b, a, repetition, prompt - part, part, b->next, &last));
+        *seconds = (first + last) / 2 * (double)prompt / (double)part * (double)batch;
         return LL_OK;
     }
     const size_t timed = b->spec->exact ? batch : 1;

@@ -14,12 +14,13 @@ typedef struct {
 
 /* Estimates rest on a token's time growing linearly with the positions that it sees:
  * - decode: LL_DECODE_STEPS tokens at the first depth and at the last that sees more, LL_DECODE_STEPS_LARGE of a large model;
- * - prefill of LL_ESTIMATED_PROMPT tokens and more, without a sliding window in them: the first and the last chunk of LL_CHUNK
- *   tokens; others whole;
+ * - prefill of LL_ESTIMATED_PROMPT tokens and more, without a sliding window in them: the first and the last LL_CHUNK
+ *   tokens, LL_CHUNK_LARGE of a large model; others whole;
  * - in a batch the prefill of one sequence stands for all. */
 enum {
     LL_DECODE_STEPS = 16,
     LL_DECODE_STEPS_LARGE = 4,
+    LL_CHUNK_LARGE = LL_CHUNK / 4,
     LL_ESTIMATED_PROMPT = 4 * LL_CHUNK,
 };
 /* A pass takes so long that a few tokens are measured as well as many of a small model: by the weights read for a token. */
