@@ -204,10 +204,19 @@ ll_status ll_cmd_config(const ll_options *options, ll_config *shape, ll_error *e
     return LL_OK;
 }
 
-ll_status ll_cmd_sha256(const char *path, char hex[LL_SHA256_TEXT], ll_error *error) {
+static void show_hashing(void *context, size_t bytes) {
+    ll_progress_step(context, (double)bytes);
+}
+
+ll_status ll_cmd_sha256(const char *path, bool quiet, char hex[LL_SHA256_TEXT], ll_error *error) {
     ll_checkpoint *checkpoint;
+    ll_progress progress;
     LL_TRY(ll_checkpoint_open(&checkpoint, path, error));
-    const ll_status status = ll_checkpoint_sha256(checkpoint, hex, error);
+    ll_progress_begin(&progress, "hashing, so that rows say which weights they are of",
+                      (double)ll_checkpoint_bytes(checkpoint), quiet);
+    const ll_status status =
+        ll_checkpoint_sha256(checkpoint, &(ll_hash_watch){show_hashing, &progress}, hex, error);
+    ll_progress_end(&progress);
     ll_checkpoint_close(checkpoint);
     return status;
 }

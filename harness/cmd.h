@@ -29,7 +29,7 @@ ll_status ll_cmd_check_overlap(const ll_mask *mask, const ll_config *config, ll_
  * --resident without them. Every command that loads a model calls it first. */
 ll_status ll_cmd_check_synthetic(const ll_options *options, ll_error *error);
 /* Of the checkpoint at path (checkpoint.h). */
-ll_status ll_cmd_sha256(const char *path, char hex[LL_SHA256_TEXT], ll_error *error);
+ll_status ll_cmd_sha256(const char *path, bool quiet, char hex[LL_SHA256_TEXT], ll_error *error);
 /* The most memory this process has used, on stderr. */
 void ll_cmd_say_peak(void);
 /* Loads the model and finds the importance and the order of its modules on --calib; ll_plan_free afterwards,

@@ -76,7 +76,7 @@ ll_status ll_cmd_calibrate(const ll_options *options, ll_plan *plan, ll_error *e
     char path[LL_CMD_PATH];
     ll_status status = ll_cmd_load(options, options->weights, &model, path, error);
     if (status == LL_OK)
-        status = ll_cmd_sha256(path, plan->model_sha256, error);
+        status = ll_cmd_sha256(path, options->quiet, plan->model_sha256, error);
     if (status == LL_OK)
         status = run(options, model, &documents, plan, error);
     ll_model_destroy(model);

@@ -128,7 +128,6 @@ static ll_status plan_by_depth(ll_sweep *sweep) {
 static ll_status read_header(ll_sweep *sweep, const ll_checkpoint *checkpoint) {
     const ll_protocol *p = sweep->protocol;
     sweep->config = *ll_checkpoint_config(checkpoint);
-    sweep->model_bytes = ll_checkpoint_bytes(checkpoint);
     ll_tokenizer *tokenizer;
     LL_TRY(ll_checkpoint_tokenizer(&tokenizer, checkpoint, sweep->error));
     ll_status status = ll_windows_cut(&sweep->windows, tokenizer, &sweep->text, p->window, p->first_window,
@@ -179,11 +178,7 @@ static ll_status look(ll_sweep *sweep) {
 
 /* Which weights the rows are of: read whole, so after all that can be refused without. */
 static ll_status hash_weights(ll_sweep *sweep) {
-    const uint64_t LONG_BYTES = 4000000000u;
-    if (!sweep->options->quiet && sweep->model_bytes > LONG_BYTES)
-        fprintf(stderr, "%s: hashing %.1f GB, so that rows say which weights they are of\n",
-                sweep->model_path, (double)sweep->model_bytes / 1e9);
-    return ll_cmd_sha256(sweep->model_path, sweep->model_sha256, sweep->error);
+    return ll_cmd_sha256(sweep->model_path, sweep->options->quiet, sweep->model_sha256, sweep->error);
 }
 
 static ll_status open_all(ll_sweep *sweep) {

@@ -24,7 +24,6 @@ typedef struct {
     const ll_protocol *protocol;
     const char *folder;
     char model_path[LL_SWEEP_PATH];
-    uint64_t model_bytes;              /* of its weight files */
     char model_name[LL_CSV_CELL];      /* of the list, or the file's */
     char model_sha256[LL_SHA256_TEXT]; /* "synthetic-NAME-SHAPE" for random weights */
     ll_weights_kind

@@ -342,10 +342,11 @@ void ll_checkpoint_release(const ll_tensor *tensor, size_t first, size_t rows) {
 
 /* ---- hashes ---- */
 
-ll_status ll_checkpoint_sha256(const ll_checkpoint *c, char hex[LL_SHA256_TEXT], ll_error *error) {
+ll_status ll_checkpoint_sha256(const ll_checkpoint *c, const ll_hash_watch *watch, char hex[LL_SHA256_TEXT],
+                               ll_error *error) {
     const size_t count = ll_checkpoint_file_count(c);
     if (count == 1)
-        return ll_sha256_file(ll_checkpoint_file(c, 0), hex, error);
+        return ll_sha256_file(ll_checkpoint_file(c, 0), watch, hex, error);
     char *lines = NULL;
     size_t length = 0;
     FILE *stream = open_memstream(&lines, &length);
@@ -353,7 +354,7 @@ ll_status ll_checkpoint_sha256(const ll_checkpoint *c, char hex[LL_SHA256_TEXT],
         return ll_fail(error, LL_NO_RESOURCE, "%s: no memory for the hashes of %zu files", c->path, count);
     ll_status status = LL_OK;
     for (size_t i = 0; i < count && status == LL_OK; i++) {
-        status = ll_sha256_file(ll_checkpoint_file(c, i), hex, error);
+        status = ll_sha256_file(ll_checkpoint_file(c, i), watch, hex, error);
         fprintf(stream, "%s %s\n", hex, ll_path_base(ll_checkpoint_file(c, i)));
     }
     if (fclose(stream) != 0 && status == LL_OK)

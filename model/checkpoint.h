@@ -81,8 +81,10 @@ ll_status ll_tokenizer_open(ll_tokenizer **out, const char *path, ll_error *erro
 /* rows rows of the tensor from first on were read for the last time: their pages need not stay in memory. */
 void ll_checkpoint_release(const ll_tensor *tensor, size_t first, size_t rows);
 
-/* SHA-256 of the files' contents: of a single file its own, of several that of the lines "HASH NAME". Reads everything. */
-ll_status ll_checkpoint_sha256(const ll_checkpoint *checkpoint, char hex[LL_SHA256_TEXT], ll_error *error);
+/* SHA-256 of the files' contents: of a single file its own, of several that of the lines "HASH NAME". Reads everything,
+ * ll_checkpoint_bytes of it. */
+ll_status ll_checkpoint_sha256(const ll_checkpoint *checkpoint, const ll_hash_watch *watch,
+                               char hex[LL_SHA256_TEXT], ll_error *error);
 /* A hash that changes whenever a file's path, size, modification time, inode or its change time does; reads no weights. */
 ll_status ll_checkpoint_identity(const ll_checkpoint *checkpoint, char hex[LL_SHA256_TEXT], ll_error *error);
 #endif

@@ -120,7 +120,7 @@ static ll_status check_listed(const ll_model_entry *entry, const char *path, ll_
                        "; remove it and run tools/fetch_model.sh %s",
                        path, (intmax_t)info.st_size, entry->name, entry->bytes, entry->name);
     char hex[LL_SHA256_TEXT];
-    LL_TRY(ll_sha256_file(path, hex, error));
+    LL_TRY(ll_sha256_file(path, NULL, hex, error));
     if (strcmp(hex, entry->sha256) != 0)
         return ll_fail(
             error, LL_BAD_INPUT,

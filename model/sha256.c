@@ -22,11 +22,14 @@ void ll_sha256_bytes(const void *data, size_t length, char hex[LL_SHA256_TEXT]) 
 }
 
 static ll_status hash_stream(FILE *file, EVP_MD_CTX *context, unsigned char *chunk, const char *path,
-                             char *hex, ll_error *error) {
+                             const ll_hash_watch *watch, char *hex, ll_error *error) {
     unsigned char digest[DIGEST_BYTES];
     bool sound = EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
-    for (size_t got; sound && (got = fread(chunk, 1, CHUNK, file)) > 0;)
+    for (size_t got; sound && (got = fread(chunk, 1, CHUNK, file)) > 0;) {
         sound = EVP_DigestUpdate(context, chunk, got) == 1;
+        if (watch)
+            watch->hashed(watch->context, got);
+    }
     if (ferror(file))
         return ll_fail(error, LL_BAD_INPUT, "%s: cannot be read: %s", path, strerror(errno));
     if (!sound || EVP_DigestFinal_ex(context, digest, NULL) != 1)
@@ -35,13 +38,14 @@ static ll_status hash_stream(FILE *file, EVP_MD_CTX *context, unsigned char *chu
     return LL_OK;
 }
 
-ll_status ll_sha256_file(const char *path, char hex[LL_SHA256_TEXT], ll_error *error) {
+ll_status ll_sha256_file(const char *path, const ll_hash_watch *watch, char hex[LL_SHA256_TEXT],
+                         ll_error *error) {
     FILE *file = fopen(path, "rb");
     if (!file)
         return ll_fail(error, LL_BAD_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     unsigned char *chunk = malloc(CHUNK);
-    ll_status status = context && chunk ? hash_stream(file, context, chunk, path, hex, error)
+    ll_status status = context && chunk ? hash_stream(file, context, chunk, path, watch, hex, error)
                                         : ll_fail(error, LL_NO_RESOURCE, "%s: no memory to read it", path);
     free(chunk);
     EVP_MD_CTX_free(context);

@@ -4,5 +4,12 @@
 #include "error.h"
 enum { LL_SHA256_TEXT = 65 };
 void ll_sha256_bytes(const void *data, size_t length, char hex[LL_SHA256_TEXT]);
-ll_status ll_sha256_file(const char *path, char hex[LL_SHA256_TEXT], ll_error *error);
+/* Told of every few bytes as they are hashed: files may be tens of gigabytes. */
+typedef struct {
+    void (*hashed)(void *context, size_t bytes);
+    void *context;
+} ll_hash_watch;
+/* watch: NULL, nobody. */
+ll_status ll_sha256_file(const char *path, const ll_hash_watch *watch, char hex[LL_SHA256_TEXT],
+                         ll_error *error);
 #endif

@@ -274,6 +274,34 @@ static void test_schemas(void) {
     }
 }
 
+/* A column without its suffix: quartiles and standard errors are explained with what they belong to. */
+static void base_name(const char *column, char *out, size_t capacity) {
+    static const char *const suffixes[] = {"_q1", "_q3", "_stderr"};
+    snprintf(out, capacity, "`%s`", column);
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        char *const end = strstr(out, suffixes[i]);
+        if (end)
+            strcpy(end, "`");
+    }
+}
+
+/* Nobody should have to guess what a column means. */
+static void test_explained(void) {
+    const ll_csv_schema *const schemas[] = {&ll_importance_schema, &ll_quality_schema, &ll_speed_schema,
+                                            &ll_samples_schema, &ll_modules_schema};
+    size_t length;
+    char *const readme = ll_test_read("harness/README.md", &length);
+    REQUIRE(readme != NULL);
+    for (size_t s = 0; s < sizeof schemas / sizeof *schemas; s++)
+        for (size_t i = 0; i < schemas[s]->count; i++) {
+            char name[LL_CSV_CELL];
+            base_name(schemas[s]->columns[i], name, sizeof name);
+            CHECK_MSG(strstr(readme, name), "harness/README.md does not explain %s of %s", name,
+                      schemas[s]->name);
+        }
+    free(readme);
+}
+
 int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
     ll_test_run("csv/round trip", test_round_trip);
@@ -286,5 +314,6 @@ int main(int argc, char **argv) {
     ll_test_run("csv/lock", test_lock);
     ll_test_run("csv/full disk", test_full_disk);
     ll_test_run("csv/schemas", test_schemas);
+    ll_test_run("csv/every column is explained", test_explained);
     return ll_test_end();
 }

@@ -219,10 +219,10 @@ static void test_sha256(void) {
     ll_sha256_bytes(as, BEYOND_A_CHUNK, whole);
     free(as);
     ll_error error = {""};
-    CHECK(ll_sha256_file(path, hex, &error) == LL_OK && strcmp(hex, whole) == 0);
-    CHECK(ll_sha256_file("/nowhere/file", hex, &error) == LL_BAD_INPUT);
+    CHECK(ll_sha256_file(path, NULL, hex, &error) == LL_OK && strcmp(hex, whole) == 0);
+    CHECK(ll_sha256_file("/nowhere/file", NULL, hex, &error) == LL_BAD_INPUT);
     CHECK_CONTAINS(error.text, "/nowhere/file: cannot be opened: No such file");
-    CHECK(ll_sha256_file(ll_test_folder(), hex, &error) == LL_BAD_INPUT);
+    CHECK(ll_sha256_file(ll_test_folder(), NULL, hex, &error) == LL_BAD_INPUT);
     CHECK_CONTAINS(error.text, "cannot be read: Is a directory");
 }
 
