@@ -168,7 +168,6 @@ static ll_status look(ll_options *options, ll_mask *mask, ll_error *error) {
     const ll_fit_request request = {.shape = &shape,
                                     .options = &wanted,
                                     .synthetic = options->synthetic,
-                                    .arms = paired ? 2 : 1,
                                     .prompt = options->prompt,
                                     .capacity = options->prompt + options->generate,
                                     .batch = options->batch};
@@ -178,7 +177,7 @@ static ll_status look(ll_options *options, ll_mask *mask, ll_error *error) {
         ll_fit_say(&fit, &request);
     options->resident = options->synthetic && fit.resident < shape.layers ? fit.resident : 0;
     options->batch = fit.batch;
-    return say_time(options, &shape, request.arms, error);
+    return say_time(options, &shape, paired ? 2 : 1, error);
 }
 
 ll_status ll_cmd_speed(const ll_options *options, ll_error *error) {

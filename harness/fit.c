@@ -14,23 +14,23 @@ static uint64_t weights_of(const ll_fit_request *r, size_t resident) {
     return ll_config_weight_bytes(r->shape, &options);
 }
 
-/* Sessions, and what a timing keeps beside them. */
-static uint64_t sessions_of(const ll_fit_request *r, size_t batch) {
+/* A session (one is there at a time), and what a timing keeps beside it. */
+static uint64_t session_of(const ll_fit_request *r, size_t batch) {
     const uint64_t one = ll_config_session_bytes(r->shape, r->options, batch, r->capacity);
-    return ll_sum_or_max(ll_product_or_max(one, r->arms), ll_needs_timing_bytes(r->shape, r->prompt, batch));
+    return ll_sum_or_max(one, ll_needs_timing_bytes(r->shape, r->prompt, batch));
 }
 
 static uint64_t beside_weights(const ll_fit *fit) {
-    return ll_sum_or_max(fit->sessions, LL_NEEDS_RESERVE);
+    return ll_sum_or_max(fit->session, LL_NEEDS_RESERVE);
 }
 
 static bool fits(const ll_fit *fit) {
     return ll_sum_or_max(fit->weights, beside_weights(fit)) <= fit->available;
 }
 
-/* The most blocks whose weights fit beside the sessions; the fewest where none do, so that the refusal tells their size. */
+/* The most blocks whose weights fit beside the session; the fewest where none do, so that the refusal tells their size. */
 static void shrink_weights(ll_fit *fit, const ll_fit_request *r) {
-    if (fits(fit) || fit->sessions >= fit->available)
+    if (fits(fit) || fit->session >= fit->available)
         return;
     const size_t blocks = ll_needs_resident(r->shape, r->options, beside_weights(fit), fit->available);
     fit->resident = blocks ? blocks : ll_needs_least_resident(r->shape);
@@ -42,7 +42,7 @@ static void grow_batch(ll_fit *fit, const ll_fit_request *r) {
     while (bad - good > 1) {
         ll_fit tried = *fit;
         tried.batch = good + (bad - good) / 2;
-        tried.sessions = sessions_of(r, tried.batch);
+        tried.session = session_of(r, tried.batch);
         if (fits(&tried)) {
             good = tried.batch;
             *fit = tried;
@@ -53,20 +53,19 @@ static void grow_batch(ll_fit *fit, const ll_fit_request *r) {
 }
 
 static ll_status refuse(const ll_fit *fit, const ll_fit_request *r, ll_error *error) {
-    char weights[LL_BYTES_TEXT], sessions[LL_BYTES_TEXT], reserve[LL_BYTES_TEXT], available[LL_BYTES_TEXT];
+    char weights[LL_BYTES_TEXT], session[LL_BYTES_TEXT], reserve[LL_BYTES_TEXT], available[LL_BYTES_TEXT];
     ll_cmd_bytes_text(fit->weights, weights);
-    ll_cmd_bytes_text(fit->sessions, sessions);
+    ll_cmd_bytes_text(fit->session, session);
     ll_cmd_bytes_text(LL_NEEDS_RESERVE, reserve);
     ll_cmd_bytes_text(fit->available, available);
-    return ll_fail(error, LL_NO_RESOURCE,
-                   "needs %s of weights%s, %s of KV-cache and buffers (%zu positions, batch %zu, %zu "
-                   "model%s) and %s beside; "
-                   "%s are available: ask for fewer tokens, a smaller --batch%s",
-                   weights, fit->resident < r->shape->layers ? " though only some blocks are kept" : "",
-                   sessions, r->capacity, fit->batch, r->arms, r->arms > 1 ? "s: full and dropped" : "",
-                   reserve, available,
-                   r->synthetic ? ", a smaller --resident or --kv int8"
-                                : ", --kv int8, or --synthetic --resident for speed alone");
+    return ll_fail(
+        error, LL_NO_RESOURCE,
+        "needs %s of weights%s, %s of KV-cache and buffers (%zu positions, batch %zu) and %s beside; "
+        "%s are available: ask for fewer tokens, a smaller --batch%s",
+        weights, fit->resident < r->shape->layers ? " though only some blocks are kept" : "", session,
+        r->capacity, fit->batch, reserve, available,
+        r->synthetic ? ", a smaller --resident or --kv int8"
+                     : ", --kv int8, or --synthetic --resident for speed alone");
 }
 
 /* Fewer blocks, or so few bytes that a cache holds them, would not be read from memory as a model's are. */
@@ -88,7 +87,7 @@ ll_status ll_fit_find(ll_fit *out, const ll_fit_request *r, ll_error *error) {
                     .resident = asked ? asked : layers,
                     .batch = r->batch == LL_BATCH_MAX ? 1 : r->batch};
     out->weights = weights_of(r, out->resident);
-    out->sessions = sessions_of(r, out->batch);
+    out->session = session_of(r, out->batch);
     if (r->synthetic && !asked)
         shrink_weights(out, r);
     if (r->batch == LL_BATCH_MAX && fits(out))
@@ -98,11 +97,11 @@ ll_status ll_fit_find(ll_fit *out, const ll_fit_request *r, ll_error *error) {
 }
 
 void ll_fit_say(const ll_fit *fit, const ll_fit_request *r) {
-    char weights[LL_BYTES_TEXT], sessions[LL_BYTES_TEXT], available[LL_BYTES_TEXT];
+    char weights[LL_BYTES_TEXT], session[LL_BYTES_TEXT], available[LL_BYTES_TEXT];
     ll_cmd_bytes_text(fit->weights, weights);
-    ll_cmd_bytes_text(fit->sessions, sessions);
+    ll_cmd_bytes_text(fit->session, session);
     ll_cmd_bytes_text(fit->available, available);
-    fprintf(stderr, "needs %s of weights and %s of KV-cache and buffers; %s are available", weights, sessions,
+    fprintf(stderr, "needs %s of weights and %s of KV-cache and buffers; %s are available", weights, session,
             available);
     if (r->batch == LL_BATCH_MAX)
         fprintf(stderr, "; the largest batch that fits is %zu", fit->batch);

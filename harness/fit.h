@@ -5,7 +5,7 @@
 
 typedef struct {
     uint64_t weights;   /* bytes */
-    uint64_t sessions;  /* KV-caches and buffers of all arms */
+    uint64_t session;   /* KV-cache and buffers */
     uint64_t available; /* bytes that this process may take */
     size_t resident;    /* blocks that have weights of their own */
     size_t batch;       /* sequences */
@@ -16,16 +16,15 @@ typedef struct {
     const ll_config *shape;
     const ll_model_options *options; /* resident 0: as many blocks as fit */
     bool synthetic;
-    size_t arms;     /* sessions that are there at once: the full model's, and a dropped one's */
     size_t prompt;   /* tokens of a prefill */
     size_t capacity; /* positions of a sequence */
     size_t batch;    /* LL_BATCH_MAX: as many as fit */
 } ll_fit_request;
 
-/* LL_NO_RESOURCE, with figures and what to do, when it does not fit. The dropped arm counts as the full one, so that every
- * drop has the same batch. */
+/* LL_NO_RESOURCE, with figures and what to do, when it does not fit. The full model counts, so that every drop has the same
+ * batch. */
 ll_status ll_fit_find(ll_fit *out, const ll_fit_request *request, ll_error *error);
-/* "needs 13.9 GB of weights and 6.9 GB of KV-cache and buffers; 22.3 GB are available" on stderr. */
+/* "needs 13.9 GB of weights and 3.5 GB of KV-cache and buffers; 22.3 GB are available" on stderr. */
 void ll_fit_say(const ll_fit *fit, const ll_fit_request *request);
 /* The most memory that this process has had in use (VmHWM of /proc/self/status); 0: unknown. */
 uint64_t ll_peak_memory(void);

@@ -143,19 +143,12 @@ static void print_row(const ll_info_model *model, const char *label, uint64_t fu
 
 enum { NOTE = 160 };
 
-/* What `speed` can do where not all of the model fits: --drop has a session of the full model and one of the dropped. */
+/* What `speed` can do where not all of the model fits. */
 static void note_speed(const ll_info_model *model, ll_held held, char note[NOTE]) {
-    const size_t *resident = model->needs[0].resident[held], layers = model->config.layers;
-    const size_t used = strlen(note);
-    if (!resident[0])
-        return;
-    snprintf(note + used, NOTE - used, "%sspeed --synthetic --resident %zu of %zu blocks", used ? ": " : "",
-             resident[0], layers);
-    const size_t end = strlen(note);
-    if (resident[1])
-        snprintf(note + end, NOTE - end, ", %zu with --drop (two KV-caches)", resident[1]);
-    else
-        snprintf(note + end, NOTE - end, ", not with --drop (two KV-caches)");
+    const size_t resident = model->needs[0].resident[held], used = strlen(note);
+    if (resident)
+        snprintf(note + used, NOTE - used, "%sspeed --synthetic --resident %zu of %zu blocks",
+                 used ? ": " : "", resident, model->config.layers);
 }
 
 static void print_total(const ll_info_model *model, const char *label, ll_held held) {
@@ -165,7 +158,7 @@ static void print_total(const ll_info_model *model, const char *label, ll_held h
         snprintf(note, sizeof note, "more than is available here");
     else if (!full->fits[held])
         snprintf(note, sizeof note, "only with the drop is as much available here");
-    if (full->resident[held][1] < model->config.layers)
+    if (full->resident[held] < model->config.layers)
         note_speed(model, held, note);
     print_row(model, label, full->total[held], dropped->total[held], note);
 }
@@ -261,8 +254,7 @@ static void put_held(json_t *out, const char *key, const ll_needs *needs, ll_wei
     json_object_set_new(memory, "fits", json_boolean(needs->fits[held]));
     put_integer(memory, "buffer_bytes", needs->buffers[held]);
     put_integer(memory, "total_bytes", needs->total[held]);
-    put_integer(memory, "resident_blocks", needs->resident[held][0]);
-    put_integer(memory, "resident_blocks_with_drop", needs->resident[held][1]);
+    put_integer(memory, "resident_blocks", needs->resident[held]);
     json_object_set_new(out, key, memory);
 }
 

@@ -91,11 +91,8 @@ static void compute_held(ll_needs *out, ll_held held, const ll_needs_setting *se
     ll_config whole = *setting->config;
     whole.dropped = (ll_mask){{false}, {false}};
     const ll_model_options options = options_of(setting, held);
-    for (size_t arms = 1; arms <= 2; arms++) {
-        const uint64_t beside = ll_sum_or_max(ll_product_or_max(session, arms), stream);
-        out->resident[held][arms - 1] =
-            ll_needs_resident(&whole, &options, ll_sum_or_max(beside, LL_NEEDS_RESERVE), available);
-    }
+    const uint64_t beside = ll_sum_or_max(ll_sum_or_max(session, stream), LL_NEEDS_RESERVE);
+    out->resident[held] = ll_needs_resident(&whole, &options, beside, available);
 }
 
 void ll_needs_compute(ll_needs *out, const ll_needs_setting *setting, const ll_mask *drop,

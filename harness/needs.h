@@ -30,13 +30,13 @@ typedef struct {
     uint64_t total[LL_HELD_COUNT];        /* weights, KV-cache and buffers of one session */
     bool fits[LL_HELD_COUNT];
     /* Blocks that can have weights of their own in the memory that there is, so that `speed --synthetic --resident` takes
-     * them; 0: too few. Beside one session of the full model, and beside two, as a timing with --drop and a sweep have. */
-    size_t resident[LL_HELD_COUNT][2];
+     * them beside a session of the full model; 0: too few. */
+    size_t resident[LL_HELD_COUNT];
 } ll_needs;
 
 /* Parameters of the modules that the mask (NULL: none dropped) keeps, and of the rest of the model. */
 uint64_t ll_needs_parameters(const ll_config *config, const ll_mask *drop);
-/* What a timing keeps beside its sessions: the residual stream of tokens tokens, and logits of batch sequences. */
+/* What a timing keeps beside its session: the residual stream of tokens tokens, and logits of batch sequences. */
 uint64_t ll_needs_timing_bytes(const ll_config *config, size_t tokens, size_t batch);
 /* The fewest blocks that stand for a model: LL_NEEDS_RESIDENT_MIN, or all of a smaller one. */
 size_t ll_needs_least_resident(const ll_config *config);

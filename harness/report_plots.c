@@ -117,23 +117,40 @@ static void put_importance_blocks(blocks *b, const ll_report_data *data) {
 /* ---- what a plot says below its title ---- */
 enum { SUBTITLE = 1024 };
 
+/* Cells may hold what a picture cannot: control characters, bytes that are no text. */
+static void make_plain(char *text) {
+    for (; *text; text++)
+        if (*text < 32 || *text > 126)
+            *text = '?';
+}
+
 static void describe_quality(const ll_report_data *data, char *out, size_t capacity) {
     snprintf(out, capacity, "%s, %s tokens scored", ll_report_text(&data->quality, "data_file"),
              ll_report_text(&data->quality, "tokens"));
+    make_plain(out);
 }
 
+/* Names of CPUs are long: the machine has a line of its own. */
 static void describe_speedup(const ll_report_data *data, char *out, size_t capacity) {
     const ll_report_row *row = &data->speed;
-    snprintf(out, capacity, "%s%s prompt + %s generated tokens (%s), batch %s, %s threads, %s",
+    snprintf(out, capacity, "%s%s prompt + %s generated tokens (%s), batch %s",
              ll_report_is_synthetic(data) ? "SYNTHETIC weights, " : "", ll_report_text(row, "prompt"),
-             ll_report_text(row, "generate"), ll_report_text(row, "method"), ll_report_text(row, "batch"),
-             ll_report_text(row, "threads"), ll_report_text(row, "cpu"));
+             ll_report_text(row, "generate"), ll_report_text(row, "method"), ll_report_text(row, "batch"));
+    make_plain(out);
+    const size_t used = strlen(out);
+    if (used + 1 >= capacity)
+        return;
+    out[used] = '\n';
+    snprintf(out + used + 1, capacity - used - 1, "%s threads, %s", ll_report_text(row, "threads"),
+             ll_report_text(row, "cpu"));
+    make_plain(out + used + 1);
 }
 
 static void describe_importance(const ll_report_data *data, char *out, size_t capacity) {
     const ll_report_row *row = &data->importance;
     snprintf(out, capacity, "%s, %s documents of up to %s tokens", ll_report_text(row, "data_file"),
              ll_report_text(row, "samples"), ll_report_text(row, "length"));
+    make_plain(out);
 }
 
 typedef struct {
@@ -146,13 +163,6 @@ static const plot_parts plots[LL_REPORT_PLOTS] = {{put_quality_blocks, describe_
                                                   {put_speedup_blocks, describe_speedup, true},
                                                   {put_importance_blocks, describe_importance, false}};
 
-/* Cells may hold what a picture cannot: control characters, bytes that are no text. */
-static void make_plain(char *text) {
-    for (; *text; text++)
-        if (*text < 32 || *text > 126)
-            *text = '?';
-}
-
 static void make_subtitle(const ll_report_data *data, const plot_parts *parts, char out[SUBTITLE]) {
     char model[LL_CSV_CELL], weights[LL_CSV_CELL] = "", rest[SUBTITLE / 2];
     ll_report_model(data, model, sizeof model);
@@ -161,7 +171,6 @@ static void make_subtitle(const ll_report_data *data, const plot_parts *parts, c
     parts->describe(data, rest, sizeof rest);
     make_plain(model);
     make_plain(weights);
-    make_plain(rest);
     snprintf(out, SUBTITLE, "%.200s%s%.200s\n%s", model, weights[0] ? ", " : "", weights, rest);
 }
 

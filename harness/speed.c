@@ -10,6 +10,7 @@ typedef struct {
     ll_session *session;
     ll_mask mask;
     double *prefill, *decode; /* [repetitions] seconds: the prompt, all generated tokens */
+    uint64_t kv_bytes;
 } arm;
 
 typedef struct {
@@ -172,20 +173,30 @@ static ll_status warm_up_large(bench *b, arm *a) {
     return time_decode(b, a, 0, b->spec->prompt, 1, &unused);
 }
 
-static ll_status run_arm(bench *b, arm *a, size_t repetition) {
+static ll_status time_arm(bench *b, arm *a, size_t repetition) {
     double prefill, decode;
-    if (repetition == 0 && ll_speed_is_large(&b->cost)) {
-        LL_TRY(warm_up_large(b, a));
-    } else {
-        LL_TRY(time_prefill(b, a, repetition, &prefill));
-        LL_TRY(time_generation(b, a, repetition, &decode));
-    }
+    if (repetition == 0 && ll_speed_is_large(&b->cost))
+        return warm_up_large(b, a);
+    LL_TRY(time_prefill(b, a, repetition, &prefill));
+    LL_TRY(time_generation(b, a, repetition, &decode));
     if (repetition) {
         a->prefill[repetition - 1] = prefill;
         a->decode[repetition - 1] = decode;
     }
-    ll_progress_step(b->progress, b->paired ? 1 : 2);
     return LL_OK;
+}
+
+/* Only the arm that runs has a session: two would need twice the memory, and each would keep the pages it happened to get,
+ * fast or slow ones, for all its runs. */
+static ll_status run_arm(bench *b, arm *a, size_t repetition) {
+    LL_TRY(ll_session_create_batch(&a->session, b->model, &a->mask, b->spec->batch,
+                                   b->spec->prompt + b->spec->generate, b->error));
+    a->kv_bytes = ll_session_kv_bytes(a->session);
+    const ll_status status = time_arm(b, a, repetition);
+    ll_session_destroy(a->session);
+    a->session = NULL;
+    ll_progress_step(b->progress, b->paired ? 1 : 2);
+    return status;
 }
 
 static ll_status run_all(bench *b) {
@@ -304,7 +315,7 @@ static void sum_up(bench *b, double *work) {
     const size_t batch = b->spec->batch;
     out->prefill_tokens_per_s = median_rate((double)(batch * b->spec->prompt), measured->prefill, work, n);
     out->decode_tokens_per_s = median_rate((double)(batch * b->spec->generate), measured->decode, work, n);
-    out->kv_bytes = ll_session_kv_bytes(measured->session);
+    out->kv_bytes = measured->kv_bytes;
     out->speedup_prefill = ratios(b->full.prefill, measured->prefill, work, n);
     out->speedup_decode = ratios(b->full.decode, measured->decode, work, n);
     for (size_t i = 0; i < n; i++)
@@ -319,12 +330,10 @@ static ll_status begin_arm(bench *b, arm *a, const char *name, const ll_mask *ma
     a->decode = calloc(b->spec->repetitions, sizeof *a->decode);
     if (!a->prefill || !a->decode)
         return ll_fail(b->error, LL_NO_RESOURCE, "no memory for timings");
-    return ll_session_create_batch(&a->session, b->model, mask, b->spec->batch,
-                                   b->spec->prompt + b->spec->generate, b->error);
+    return LL_OK;
 }
 
 static void end_arm(arm *a) {
-    ll_session_destroy(a->session);
     free(a->prefill);
     free(a->decode);
 }

@@ -13,7 +13,6 @@ static ll_fit_request request_of(const ll_sweep *sweep, const ll_options *option
     return (ll_fit_request){.shape = &sweep->config,
                             .options = wanted,
                             .synthetic = options->synthetic,
-                            .arms = 2,
                             .prompt = spec->prompt,
                             .capacity = spec->prompt + spec->generate,
                             .batch = options->batch};

@@ -142,10 +142,10 @@ static void test_already_dropped(void) {
     ll_needs_compute(&of_both, &setting, &eight, 5 * GIB);
     shape.dropped = (ll_mask){{false}, {false}};
     ll_needs_compute(&whole, &setting, NULL, 5 * GIB);
-    const size_t blocks = of_both.resident[LL_HELD_INT8][0];
-    CHECK_MSG(blocks > 8 && blocks <= whole.resident[LL_HELD_INT8][0] + 1 &&
-                  blocks >= whole.resident[LL_HELD_INT8][0] && !of_both.fits[LL_HELD_INT8],
-              "%zu and %zu blocks", blocks, whole.resident[LL_HELD_INT8][0]);
+    const size_t blocks = of_both.resident[LL_HELD_INT8];
+    CHECK_MSG(blocks > 8 && blocks <= whole.resident[LL_HELD_INT8] + 1 &&
+                  blocks >= whole.resident[LL_HELD_INT8] && !of_both.fits[LL_HELD_INT8],
+              "%zu and %zu blocks", blocks, whole.resident[LL_HELD_INT8]);
 }
 
 /* ---- what fits ---- */
@@ -153,20 +153,20 @@ static void test_already_dropped(void) {
 static void test_fits(void) {
     const uint64_t here = 24 * GIB;
     const ll_needs small = needs_of("llama2-13b", 4096, 1, NULL, here);
-    CHECK(small.fits[LL_HELD_INT8] && small.resident[LL_HELD_INT8][0] == 40);
+    CHECK(small.fits[LL_HELD_INT8] && small.resident[LL_HELD_INT8] == 40);
     CHECK(!small.fits[LL_HELD_F32]);
     const ll_needs large = needs_of("llama2-70b", 4096, 1, NULL, here);
     CHECK(!large.fits[LL_HELD_INT8] && !large.fits[LL_HELD_INT8_KV]);
-    CHECK_MSG(large.resident[LL_HELD_INT8][0] > 20 && large.resident[LL_HELD_INT8][0] < 28, "%zu blocks",
-              large.resident[LL_HELD_INT8][0]);
-    CHECK(large.resident[LL_HELD_INT8_KV][0] >= large.resident[LL_HELD_INT8][0]);
-    CHECK(needs_of("llama2-70b", 4096, 64, NULL, here).resident[LL_HELD_INT8][0] == 0);
-    CHECK(needs_of("llama2-70b", 4096, 1, NULL, 0).resident[LL_HELD_INT8][0] == 0);
+    CHECK_MSG(large.resident[LL_HELD_INT8] > 20 && large.resident[LL_HELD_INT8] < 28, "%zu blocks",
+              large.resident[LL_HELD_INT8]);
+    CHECK(large.resident[LL_HELD_INT8_KV] >= large.resident[LL_HELD_INT8]);
+    CHECK(needs_of("llama2-70b", 4096, 64, NULL, here).resident[LL_HELD_INT8] == 0);
+    CHECK(needs_of("llama2-70b", 4096, 1, NULL, 0).resident[LL_HELD_INT8] == 0);
     /* exactly as much as is asked for, and a byte less */
     const uint64_t enough = small.total[LL_HELD_INT8] + LL_NEEDS_RESERVE;
     CHECK(needs_of("llama2-13b", 4096, 1, NULL, enough).fits[LL_HELD_INT8]);
     const ll_needs short_of = needs_of("llama2-13b", 4096, 1, NULL, enough - 1);
-    CHECK(!short_of.fits[LL_HELD_INT8] && short_of.resident[LL_HELD_INT8][0] == 39);
+    CHECK(!short_of.fits[LL_HELD_INT8] && short_of.resident[LL_HELD_INT8] == 39);
 }
 
 /* As many blocks as shown leave room for what `speed --synthetic --resident` counts; one more does not. */
@@ -175,26 +175,23 @@ static void test_resident(void) {
     const uint64_t here = 24 * GIB,
                    stream = 4 * (4096 * (uint64_t)shape->hidden + 4 * (uint64_t)shape->vocab);
     const ll_needs needs = needs_of("llama2-70b", 4096, 4, NULL, here);
-    for (int held = 0; held < LL_HELD_COUNT; held++)
-        for (size_t arms = 1; arms <= 2; arms++) {
-            ll_model_options options = {.weights = held == LL_HELD_F32 ? LL_WEIGHTS_F32 : LL_WEIGHTS_INT8,
-                                        .group = 128,
-                                        .isa = "ref",
-                                        .threads = 1,
-                                        .kv_i8 = held == LL_HELD_INT8_KV};
-            const uint64_t session = ll_config_session_bytes(shape, &options, 4, 4096);
-            const size_t resident = needs.resident[held][arms - 1];
-            options.resident = resident ? resident : LL_NEEDS_RESIDENT_MIN - 1;
-            const uint64_t beside = arms * session + stream + LL_NEEDS_RESERVE;
-            CHECK_MSG(!resident || ll_config_weight_bytes(shape, &options) + beside <= here, "%d, %zu", held,
-                      arms);
-            options.resident++;
-            CHECK_MSG(ll_config_weight_bytes(shape, &options) + beside > here, "%d, %zu", held, arms);
-        }
-    CHECK(needs.resident[LL_HELD_INT8][1] < needs.resident[LL_HELD_INT8][0]);
-    CHECK(needs.resident[LL_HELD_F32][0] == 0); /* 8 blocks of float32 are more than that */
+    for (int held = 0; held < LL_HELD_COUNT; held++) {
+        ll_model_options options = {.weights = held == LL_HELD_F32 ? LL_WEIGHTS_F32 : LL_WEIGHTS_INT8,
+                                    .group = 128,
+                                    .isa = "ref",
+                                    .threads = 1,
+                                    .kv_i8 = held == LL_HELD_INT8_KV};
+        const uint64_t session = ll_config_session_bytes(shape, &options, 4, 4096);
+        const size_t resident = needs.resident[held];
+        options.resident = resident ? resident : LL_NEEDS_RESIDENT_MIN - 1;
+        const uint64_t beside = session + stream + LL_NEEDS_RESERVE;
+        CHECK_MSG(!resident || ll_config_weight_bytes(shape, &options) + beside <= here, "%d", held);
+        options.resident++;
+        CHECK_MSG(ll_config_weight_bytes(shape, &options) + beside > here, "%d", held);
+    }
+    CHECK(needs.resident[LL_HELD_F32] == 0); /* 8 blocks of float32 are more than that */
     const ll_needs small = needs_of("llama2-7b", 4096, 4, NULL, here);
-    CHECK(small.resident[LL_HELD_INT8][0] == 32 && small.buffers[LL_HELD_INT8] > 4 * 4096 * 4096);
+    CHECK(small.resident[LL_HELD_INT8] == 32 && small.buffers[LL_HELD_INT8] > 4 * 4096 * 4096);
 }
 
 /* ---- against what is allocated ---- */
@@ -223,7 +220,7 @@ static void check_allocated(ll_weights_kind weights, bool kv_i8, size_t resident
         ll_needs_compute(&fewer, &setting, NULL, 0);
         const uint64_t beside = fewer.total[held] - fewer.weights[weights] + LL_NEEDS_RESERVE;
         ll_needs_compute(&fewer, &setting, NULL, allocated + beside);
-        CHECK(!fewer.fits[held] && fewer.resident[held][0] == resident);
+        CHECK(!fewer.fits[held] && fewer.resident[held] == resident);
     }
     if (ll_session_create_batch(&session, model, &drop, 3, 100, &error) == LL_OK) {
         CHECK(ll_session_kv_bytes(session) == needs.kv[ll_kv_type_of(&options)]);
@@ -247,7 +244,7 @@ static void test_saturation(void) {
     CHECK(ll_sum_or_max(UINT64_MAX, 1) == UINT64_MAX && ll_sum_or_max(2, 3) == 5);
     CHECK(ll_product_or_max((uint64_t)1 << 63, 2) == UINT64_MAX && ll_product_or_max(2, 3) == 6);
     CHECK(needs.kv[LL_KV_BF16] == UINT64_MAX && needs.total[LL_HELD_INT8] == UINT64_MAX);
-    CHECK(!needs.fits[LL_HELD_INT8] && needs.resident[LL_HELD_INT8][0] == 0);
+    CHECK(!needs.fits[LL_HELD_INT8] && needs.resident[LL_HELD_INT8] == 0);
 }
 
 int main(int argc, char **argv) {
