@@ -36,6 +36,10 @@ void ll_put_format(ll_bytes *bytes, const char *format, ...) {
         ll_put(bytes, text, (size_t)length);
 }
 
+void ll_put_u16(ll_bytes *bytes, uint16_t value) {
+    put_little_endian(bytes, value, sizeof value);
+}
+
 void ll_put_u32(ll_bytes *bytes, uint32_t value) {
     put_little_endian(bytes, value, sizeof value);
 }

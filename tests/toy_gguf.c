@@ -242,10 +242,6 @@ static ll_toy_weights make_weights(const ll_toy *toy) {
 
 /* ---- the file's types ---- */
 
-static void put_u16(ll_bytes *bytes, uint32_t value) {
-    ll_put(bytes, (uint8_t[]){(uint8_t)value, (uint8_t)(value >> 8)}, 2);
-}
-
 static void put_f16(ll_bytes *bytes, float value) {
     int exponent;
     const float magnitude = fabsf(value);
@@ -256,13 +252,13 @@ static void put_f16(ll_bytes *bytes, float value) {
         (uint32_t)lrintf(ldexpf(magnitude, 11 - exponent)); /* 10 bits below the leading one */
     const uint32_t half =
         magnitude == 0 ? 0 : steps + (uint32_t)(exponent + 13) * 1024; /* a carry raises the exponent */
-    put_u16(bytes, half | (signbit(value) ? 0x8000u : 0u));
+    ll_put_u16(bytes, (uint16_t)(half | (signbit(value) ? 0x8000u : 0u)));
 }
 
 static void put_bf16(ll_bytes *bytes, float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    put_u16(bytes, (bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
+    ll_put_u16(bytes, (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1)) >> 16));
 }
 
 static void put_q8_0(ll_bytes *bytes, const float values[BLOCK]) {

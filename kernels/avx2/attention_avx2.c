@@ -25,6 +25,7 @@
  */
 #include "attention_tile_avx2.h"
 #include "exp_avx2.h"
+#include "row_avx2.h"
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -73,34 +74,38 @@ static size_t lines_of(int queries) {
     return queries == 1 ? 4 : queries <= 3 ? 2 : 1;
 }
 
+/* Calls TILE(queries, lines): as many lines as lines_of(queries) where wide, or one. */
+#define EACH_TILE(queries, wide)                                                                             \
+    switch (wide ? queries : -queries) {                                                                     \
+    case 1:                                                                                                  \
+        TILE(1, 4);                                                                                          \
+    case 2:                                                                                                  \
+        TILE(2, 2);                                                                                          \
+    case 3:                                                                                                  \
+        TILE(3, 2);                                                                                          \
+    case -1:                                                                                                 \
+        TILE(1, 1);                                                                                          \
+    case -2:                                                                                                 \
+        TILE(2, 1);                                                                                          \
+    case -3:                                                                                                 \
+        TILE(3, 1);                                                                                          \
+    case 4:                                                                                                  \
+    case -4:                                                                                                 \
+        TILE(4, 1);                                                                                          \
+    case 5:                                                                                                  \
+    case -5:                                                                                                 \
+        TILE(5, 1);                                                                                          \
+    default:                                                                                                 \
+        TILE(6, 1);                                                                                          \
+    }
+
 /* As many positions as lines_of(queries) holds, or 16. */
 static LL_INLINE void score_queries(float *score, const float *q, size_t ldq, const char *k, size_t dim,
                                     size_t stride, int queries, bool wide, const ll_kv_type type) {
 #define TILE(n, lines)                                                                                       \
     score_tile(score, q, ldq, k, dim, stride, type, n, lines);                                               \
     break
-    switch (wide ? queries : -queries) {
-    case 1:
-        TILE(1, 4);
-    case 2:
-        TILE(2, 2);
-    case 3:
-        TILE(3, 2);
-    case -1:
-        TILE(1, 1);
-    case -2:
-        TILE(2, 1);
-    case -3:
-        TILE(3, 1);
-    case 4:
-    case -4:
-        TILE(4, 1);
-    case 5:
-    case -5:
-        TILE(5, 1);
-    default:
-        TILE(6, 1);
-    }
+    EACH_TILE(queries, wide)
 #undef TILE
 }
 
@@ -110,28 +115,7 @@ static LL_INLINE void value_queries(float *o, size_t ldo, const float *fix, cons
 #define TILE(n, lines)                                                                                       \
     value_tile(o, ldo, fix, p, v, count, row, type, 0, n, lines);                                            \
     break
-    switch (wide ? queries : -queries) {
-    case 1:
-        TILE(1, 4);
-    case 2:
-        TILE(2, 2);
-    case 3:
-        TILE(3, 2);
-    case -1:
-        TILE(1, 1);
-    case -2:
-        TILE(2, 1);
-    case -3:
-        TILE(3, 1);
-    case 4:
-    case -4:
-        TILE(4, 1);
-    case 5:
-    case -5:
-        TILE(5, 1);
-    default:
-        TILE(6, 1);
-    }
+    EACH_TILE(queries, wide)
 #undef TILE
 }
 
@@ -186,18 +170,6 @@ static void value_block(float *o, size_t ldo, const float *fix, const float *p, 
         value_tail(o + d, ldo, fix, p, v + d * size, count, c, queries, (int)(c->dim - d));
 }
 
-static float reduce_max(__m256 x) {
-    __m128 m = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
-    m = _mm_max_ps(m, _mm_movehl_ps(m, m));
-    return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
-}
-
-static float reduce_add(__m256 x) {
-    __m128 s = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
-    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
-    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
-}
-
 /* The lanes of positions [from, to) of a block among those from position at on. */
 static LL_INLINE __m256i lanes_seen(range see, int at) {
     const __m256i below = lanes_below((int)see.from - at);
@@ -218,7 +190,7 @@ static LL_INLINE float scale_scores(float *score, range see, float scale, const 
         _mm256_store_ps(score + i, s);
         most = _mm256_max_ps(most, s);
     }
-    return reduce_max(most);
+    return ll_max_lanes(most);
 }
 
 /* Scores become weights e^(score - max), times their V's own scale in int8; returns the sum of the weights. */
@@ -344,7 +316,7 @@ static LL_INLINE void order_line(__m256 line[2], const float *o, ll_kv_type type
 
 /* A masked store takes tens of cycles on Zen, even of a whole register: the tail alone is masked. */
 static void store_query(float *out, const float *o, __m256 sum, const cache *c) {
-    const __m256 total = _mm256_set1_ps(reduce_add(sum));
+    const __m256 total = _mm256_set1_ps(ll_add_lanes(sum));
     for (size_t d = 0; d < c->dim; d += ATT_LINE) {
         __m256 line[2];
         order_line(line, o + d, c->type);

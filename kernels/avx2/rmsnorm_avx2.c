@@ -7,14 +7,6 @@ typedef struct {
     float inv_rms;
 } norm_row;
 
-/* Lanes 0 .. 7 and 8 .. 15 added pairwise at distance 8, 4, 2, 1. */
-static float add_lanes(__m256 low, __m256 high) {
-    const __m256 eight = _mm256_add_ps(low, high);
-    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
-}
-
 static inline __m256 add_squares(__m256 lane, const float *x, size_t left) {
     const __m256 v = ll_load(x, left);
     return _mm256_fmadd_ps(v, v, lane);
@@ -30,7 +22,7 @@ static norm_row start_row(const float *x, const float *weight, float eps, size_t
     low = add_squares(low, x + i, k - i);
     if (k - i > LL_LANES)
         high = add_squares(high, x + i + LL_LANES, k - i - LL_LANES);
-    const float mean = add_lanes(low, high) / (float)k;
+    const float mean = ll_add_lanes(_mm256_add_ps(low, high)) / (float)k; /* distance 8, then 4, 2, 1 */
     return (norm_row){.x = x, .weight = weight, .inv_rms = 1.0f / sqrtf(mean + eps)};
 }
 

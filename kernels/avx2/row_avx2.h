@@ -39,6 +39,19 @@ static inline void ll_store(float *p, size_t left, __m256 value) {
         _mm256_maskstore_ps(p, ll_tail_mask(left), value);
 }
 
+/* Lanes added pairwise at distance 4, 2, 1. */
+static inline float ll_add_lanes(__m256 lanes) {
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(lanes), _mm256_extractf128_ps(lanes, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+static inline float ll_max_lanes(__m256 lanes) {
+    const __m128 four = _mm_max_ps(_mm256_castps256_ps128(lanes), _mm256_extractf128_ps(lanes, 1));
+    const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
 /* Elements a group is computed in at a time: 4 KB, so that the usual group is computed once and stays in L1. */
 enum { LL_CHUNK = 1024 };
 

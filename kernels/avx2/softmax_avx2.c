@@ -7,15 +7,7 @@ static float maximum(const float *x, size_t n) {
     __m256 max = _mm256_set1_ps(-INFINITY);
     for (size_t i = 0; i < n; i += LL_LANES)
         max = _mm256_max_ps(ll_load_or(x + i, n - i, -INFINITY), max);
-    const __m128 four = _mm_max_ps(_mm256_castps256_ps128(max), _mm256_extractf128_ps(max, 1));
-    const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
-}
-
-static float add_lanes(__m256 lanes) {
-    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(lanes), _mm256_extractf128_ps(lanes, 1));
-    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+    return ll_max_lanes(max);
 }
 
 static double add_lanes_f64(__m256d lanes) {
@@ -34,7 +26,7 @@ void ll_softmax_f32_avx2(float *x, size_t n) {
         lanes = _mm256_add_ps(lanes, weight);
         ll_store(x + i, n - i, weight);
     }
-    const __m256 sum = _mm256_set1_ps(add_lanes(lanes));
+    const __m256 sum = _mm256_set1_ps(ll_add_lanes(lanes));
     for (size_t i = 0; i < n; i += LL_LANES)
         ll_store(x + i, n - i, _mm256_div_ps(ll_load(x + i, n - i), sum));
 }
