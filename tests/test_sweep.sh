@@ -75,7 +75,7 @@ if [ -s "$part" ]; then
     sweep "$folder/killed"
     check "killed within importance: the same rows" "$(rows "$folder/long")" "$(rows "$folder/killed")"
     mkdir "$folder/taken" "$folder/other"
-    sed 's/"documents": [0-9]*/"documents": 200/; s/"tokens": [0-9]*/"tokens": 12345/' "$folder/part" >"$folder/taken/importance.part.json"
+    sed 's/"documents": [0-9]*/"documents": '"$samples"'/; s/"tokens": [0-9]*/"tokens": 12345/' "$folder/part" >"$folder/taken/importance.part.json"
     sweep "$folder/taken"
     check "what was added up is taken" 12345 "$(columns "$folder/taken/importance.csv" tokens | sed -n '2s/ //p')"
     sed 's/"length": 48/"length": 47/; s/"tokens": [0-9]*/"tokens": 12345/' "$folder/part" >"$folder/other/importance.part.json"
