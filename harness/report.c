@@ -36,7 +36,7 @@ static void print_caption(FILE *stream, const ll_report_data *data) {
         fprintf(stream, " (%s prompt tokens, then %s generated; %s)", ll_report_text(&data->speed, "prompt"),
                 ll_report_text(&data->speed, "generate"), ll_report_text(&data->speed, "method"));
     fputs(
-        ": the full model's time over the dropped model's, median of neighbouring runs (quartiles); "
+        ": the full model's time over the dropped model's, the two in turns, median (quartiles); "
         "**prefill**, "
         "**decode**: the same of its two parts; **predicted** from bytes and operations alone. **paper**: "
         "the speedup "

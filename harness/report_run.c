@@ -151,7 +151,7 @@ static void print_measured(FILE *stream, const ll_report_data *data) {
     }
     if (data->speed.csv)
         CELLS(&data->speed,
-              "| speed | prompt of @ tokens, then @ generated; batch @; @ KV-cache; @; @ pairs of runs; "
+              "| speed | prompt of @ tokens, then @ generated; batch @; @ KV-cache; @; @ timings of both; "
               "blocks with "
               "weights of their own: @ |\n",
               "prompt", "generate", "batch", "kv", "method", "repetitions", "resident");

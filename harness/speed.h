@@ -1,5 +1,8 @@
-/* What dropping gains: prefill, decode and whole generation against the full model, in turn (A B A B ...),
- * beside the machine's limits. */
+/* What dropping gains: prefill, decode and whole generation against the full model, beside the machine's limits.
+ *
+ * A shared machine's speed changes within seconds, so nothing is compared that is not next to it in time: the two arms take
+ * turns within every prefill and every few steps of decode (A B B A ...), on one session, whose pages are the same for both,
+ * and a probe of what bounds the phase stands between the turns. */
 #ifndef LL_SPEED_H
 #define LL_SPEED_H
 #include "model.h"
@@ -7,7 +10,7 @@
 
 typedef struct {
     size_t prompt, generate; /* tokens; their sum is within the context */
-    size_t repetitions;      /* timed ones, each arm; one more of each warms up */
+    size_t repetitions;      /* timed ones, of both arms; one more warms up */
     size_t batch;            /* sequences that decode together; their prefills come in turn */
     bool exact;              /* time everything; else parts, from which the whole is reckoned (below) */
 } ll_speed_spec;
@@ -52,7 +55,7 @@ typedef struct {
     double median, q1, q3;
 } ll_spread;
 
-/* One timing. */
+/* What one arm took for a part. */
 typedef struct {
     const char *arm;   /* "full" or "dropped" */
     const char *phase; /* "prefill" or "decode" */
@@ -63,15 +66,14 @@ typedef struct {
 typedef struct {
     double prefill_tokens_per_s,
         decode_tokens_per_s; /* medians, of the model with the mask; of all sequences */
-    /* Medians and quartiles of ratios of neighbouring runs, full time over dropped time; 1 exactly for the
-     * full model. */
+    /* Medians and quartiles over the repetitions of full time over dropped time; 1 exactly for the full model. */
     ll_spread speedup_prefill, speedup_decode, speedup;
     /* Ratios of ll_speed_times_at the limits. */
     double predicted_prefill, predicted_decode, predicted;
     uint64_t kv_bytes;                     /* allocated for prompt + generate positions */
     double bytes_per_token, ops_per_token; /* decode, on average; prefill */
     double linear_ops;                     /* of all prefills, without attention */
-    /* Of the larger of the two neighbouring probes, medians: matmul operations of the prefill, attention not counted but its
+    /* Of the larger of the two neighbouring probes at every turn, medians: matmul operations of the prefill, attention not counted but its
      * time is (NAN in f32); bytes of decode. */
     double int8_share, bandwidth_share;
     ll_limits limits;         /* medians of the probes */

@@ -80,10 +80,12 @@ ll_cost ll_config_cost(const ll_config *config, const ll_model_options *options,
 typedef struct {
     double ops_per_s;     /* register-only int8 multiply-adds, all threads */
     double f32_ops_per_s; /* the same of f32 */
-    double bytes_per_s;   /* read bandwidth over the packed weights of the model: best of the variants and of
-                           repeats */
+    double
+        bytes_per_s; /* read bandwidth over packed weights of the model, a gigabyte at most: best of the variants */
 } ll_limits;
-void ll_model_measure_limits(const ll_model *model, ll_limits *out);
+/* Fills both peaks in some milliseconds, the bandwidth in less than a tenth of a second: probes between timings. */
+void ll_model_measure_compute(const ll_model *model, ll_limits *out);
+void ll_model_measure_bandwidth(const ll_model *model, ll_limits *out);
 /* The same with memory of its own, before there is a model. */
 ll_status ll_machine_measure_limits(const ll_model_options *options, ll_limits *out, ll_error *error);
 
@@ -110,6 +112,8 @@ void ll_session_select(ll_session *session, size_t sequence);
 void ll_session_reset(ll_session *session); /* back to position 0 */
 size_t ll_session_depth(const ll_session *session);
 uint64_t ll_session_kv_bytes(const ll_session *session); /* as allocated, of all sequences */
+/* Passes from now on leave these modules out. LL_BAD_USAGE: mask keeps an attention layer without a cache here. */
+ll_status ll_session_set_mask(ll_session *session, const ll_mask *mask, ll_error *error);
 
 /* Called for every module that is not dropped, in order, with the residual stream before and after it: rows
  * [0, rows) of

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { PATH = 512 };
@@ -150,9 +151,57 @@ static void test_unread(void) {
     expect_unread("blk.1.ffn_norm", "mlp:0,1");
 }
 
+/* Logits after ids, from position 0 on. */
+static void logits_of(ll_session *session, const ll_config *c, const int32_t *ids, size_t count,
+                      float *logits) {
+    float *residual = malloc(count * c->hidden * sizeof *residual);
+    ll_session_reset(session);
+    CHECK(residual && ll_session_forward(session, ids, count, residual, NULL, &error) == LL_OK &&
+          ll_session_logits(session, residual + (count - 1) * c->hidden, 1, logits, &error) == LL_OK);
+    free(residual);
+}
+
+/* One session under one mask after the other: the bits of sessions made for them. */
+static void test_masks_in_turn(void) {
+    enum { TOKENS = 5 };
+    static const int32_t ids[TOKENS] = {1, 7, 3, 9, 2};
+    static const char *const drops[] = {"none", "attn:1", "block:0+mlp:2", "none"};
+    const ll_toy toy = ll_toy_default();
+    char path[PATH];
+    snprintf(path, sizeof path, "%s/toy.gguf", ll_test_folder());
+    REQUIRE(ll_toy_write(path, &toy, NULL));
+    ll_model *model = load(path, LL_WEIGHTS_INT8, NULL);
+    REQUIRE(model);
+    const ll_config *c = ll_model_config(model);
+    const ll_mask none = {0};
+    ll_mask mask;
+    ll_session *shared, *own;
+    float *found = malloc(c->vocab * sizeof *found), *expected = malloc(c->vocab * sizeof *expected);
+    REQUIRE(found && expected && ll_session_create(&shared, model, &none, TOKENS, &error) == LL_OK);
+    for (size_t i = 0; i < sizeof drops / sizeof *drops; i++) {
+        REQUIRE(ll_drop_parse(&mask, drops[i], c->layers, NULL, &error) == LL_OK);
+        REQUIRE(ll_session_create(&own, model, &mask, TOKENS, &error) == LL_OK);
+        CHECK(ll_session_set_mask(shared, &mask, &error) == LL_OK);
+        logits_of(shared, c, ids, TOKENS, found);
+        logits_of(own, c, ids, TOKENS, expected);
+        CHECK_MSG(memcmp(found, expected, c->vocab * sizeof *found) == 0, "%s", drops[i]);
+        ll_session_destroy(own);
+    }
+    ll_session_destroy(shared);
+    /* No cache, no layer. */
+    mask = (ll_mask){.attn = {[1] = true}};
+    REQUIRE(ll_session_create(&own, model, &mask, TOKENS, &error) == LL_OK);
+    CHECK(ll_session_set_mask(own, &none, &error) == LL_BAD_USAGE && strstr(error.text, "layer 1"));
+    ll_session_destroy(own);
+    free(found);
+    free(expected);
+    ll_model_destroy(model);
+}
+
 int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
     ll_test_run("dropped/bytes of weights", test_dropped);
+    ll_test_run("dropped/masks in turn", test_masks_in_turn);
     ll_test_run("dropped/lists of a configuration", test_drop_lists);
     ll_test_run("dropped/modules are not read", test_unread);
     return ll_test_end();

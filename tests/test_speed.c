@@ -74,8 +74,9 @@ static void test_pairs(void) {
     CHECK(speed.sample_count == 8);
     for (size_t i = 0; i < speed.sample_count; i++) {
         const ll_speed_sample *s = &speed.samples[i];
-        CHECK(strcmp(s->arm, i % 4 < 2 ? "full" : "dropped") == 0); /* A B A B */
-        CHECK(strcmp(s->phase, i % 2 ? "decode" : "prefill") == 0 && s->tokens == (i % 2 ? 9 : 10));
+        const bool decode = i % 4 >= 2;
+        CHECK(strcmp(s->arm, i % 2 ? "dropped" : "full") == 0); /* A B A B */
+        CHECK(strcmp(s->phase, decode ? "decode" : "prefill") == 0 && s->tokens == (decode ? 9 : 10));
     }
     const ll_mask full = {0};
     ll_mask mask = {0};

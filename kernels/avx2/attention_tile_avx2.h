@@ -80,10 +80,11 @@ static LL_INLINE __m256 load_k(const char *line, size_t stride, int r, size_t d,
 }
 
 /* The line at p, of the block that comes next: few queries pass faster than the memory follows, and K's lines are too
- * short for the hardware to foresee. The address may lie past the cache: a prefetch never faults, but such a sum is not
- * one C allows on pointers. */
+ * short for the hardware to foresee. Into the L2, since two blocks fill the L1: measured, 2 Zen 4 cores, one bf16 query
+ * of 128: 24 -> 39 GB/s where plain reads get 47, 21 -> 29 where they get 30; into the L1, nothing. The address may lie
+ * past the cache: a prefetch never faults, but such a sum is not one C allows on pointers. */
 static LL_INLINE void prefetch(const char *p, size_t block) {
-    _mm_prefetch((const char *)((uintptr_t)p + block), _MM_HINT_T0);
+    _mm_prefetch((const char *)((uintptr_t)p + block), _MM_HINT_T1);
 }
 
 static LL_INLINE void prefetch_k(const char *line, size_t stride, const ll_kv_type type, const int lines) {

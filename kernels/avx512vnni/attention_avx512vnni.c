@@ -133,10 +133,6 @@ static void score_block(float *score, const float *const *q, const cache *c, siz
     }
 }
 
-static size_t element_bytes(ll_kv_type type) {
-    return type == LL_KV_F32 ? sizeof(float) : type == LL_KV_BF16 ? sizeof(uint16_t) : 1;
-}
-
 /* o = o * fix + p V over count positions from position at on. */
 static void value_block(float *o, size_t ldo, const float *fix, const float *p, const cache *c, size_t at,
                         size_t count, int queries) {

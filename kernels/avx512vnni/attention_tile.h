@@ -33,6 +33,10 @@ enum {
     QUADS = 64,     /* bytes: 4 dimensions of 16 positions in int8 */
 };
 
+static LL_INLINE size_t element_bytes(ll_kv_type type) {
+    return type == LL_KV_F32 ? sizeof(float) : type == LL_KV_BF16 ? sizeof(uint16_t) : 1;
+}
+
 static LL_INLINE __m512 upper_half(__m512i pairs) {
     return _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32((int)0xffff0000)));
 }
@@ -52,6 +56,16 @@ static LL_INLINE __m512 byte_of(__m512i quads, size_t part) {
     return _mm512_cvtepi32_ps(_mm512_shuffle_epi8(quads, pick));
 }
 
+/* Decode has a few queries for each KV head and reads every line of the cache from memory once: what the next block holds
+ * in this one's place is asked for now, into the L2, since two blocks fill the L1. The hardware's own prefetch begins anew on
+ * each page, which 16 positions of K may well fill. Measured, 2 Zen 4 cores, one bf16 query of 128: 23 -> 36 GB/s where
+ * plain reads get 46, 21 -> 29 where they get 31; into the L1, nothing. The address may lie past the cache: a prefetch
+ * never faults, but such a sum is not one C allows on pointers. */
+static LL_INLINE void prefetch(const void *line, size_t block, const int queries) {
+    if (queries < ATT_TILE) /* prefill's tiles find the block in the L1 */
+        _mm_prefetch((const char *)((uintptr_t)line + block), _MM_HINT_T1);
+}
+
 /* acc[i][l] += q[i][d] * k[l]. */
 static LL_INLINE void score_step(__m512 acc[ATT_TILE][4], const float *const *q, size_t d, const __m512 k[4],
                                  const int queries, const int lines) {
@@ -67,6 +81,7 @@ static LL_INLINE void score_step(__m512 acc[ATT_TILE][4], const float *const *q,
 /* score[i][0 .. 16 * lines) = q[i] . K; k: the first of lines blocks of 16 positions. */
 static LL_INLINE void score_tile(float *score, const float *const *q, const void *k, size_t dim,
                                  const ll_kv_type type, const int queries, const int lines) {
+    const size_t block = ll_kv_bytes(type, ATT_BLOCK, 1, dim);
     __m512 acc[ATT_TILE][4], kd[4];
     LL_UNROLL
     for (int i = 0; i < queries; i++) {
@@ -78,8 +93,10 @@ static LL_INLINE void score_tile(float *score, const float *const *q, const void
         const float *line = k;
         for (size_t d = 0; d < dim; d++, line += LL_KV_BLOCK) {
             LL_UNROLL
-            for (int l = 0; l < lines; l++)
+            for (int l = 0; l < lines; l++) {
                 kd[l] = _mm512_load_ps(line + (size_t)l * dim * LL_KV_BLOCK);
+                prefetch(line + (size_t)l * dim * LL_KV_BLOCK, block, queries);
+            }
             score_step(acc, q, d, kd, queries, lines);
         }
     } else if (type == LL_KV_I8) {
@@ -87,16 +104,21 @@ static LL_INLINE void score_tile(float *score, const float *const *q, const void
         const size_t stride = (dim + 3) / 4 * QUADS; /* of 16 positions */
         for (size_t d = 0; d < dim; d++, line += d % 4 == 0 ? QUADS : 0) {
             LL_UNROLL
-            for (int l = 0; l < lines; l++)
+            for (int l = 0; l < lines; l++) {
                 kd[l] = byte_of(_mm512_load_si512(line + (size_t)l * stride), d % 4);
+                if (d % 4 == 0)
+                    prefetch(line + (size_t)l * stride, block, queries);
+            }
             score_step(acc, q, d, kd, queries, lines);
         }
     } else {
         const uint32_t *line = k;
         for (size_t d = 0; d < dim; d += 2, line += LL_KV_BLOCK) {
             LL_UNROLL
-            for (int l = 0; l < lines; l++)
+            for (int l = 0; l < lines; l++) {
                 kd[l] = lower_half(_mm512_load_si512(line + (size_t)l * dim / 2 * LL_KV_BLOCK));
+                prefetch(line + (size_t)l * dim / 2 * LL_KV_BLOCK, block, queries);
+            }
             score_step(acc, q, d, kd, queries, lines);
             LL_UNROLL
             for (int l = 0; l < lines; l++)
@@ -141,6 +163,9 @@ static LL_INLINE void value_tile(float *o, size_t ldo, const float *fix, const f
         LL_UNROLL
         for (int l = 0; l < lines; l++)
             vj[l] = load_v(row, 16 * (size_t)l, type, lines == 1 ? mask : (__mmask16)0xffff);
+        LL_UNROLL
+        for (int at = 0; at < lines * 16 * (int)element_bytes(type); at += 64)
+            prefetch(row + at, ATT_BLOCK * bytes, queries);
         LL_UNROLL
         for (int i = 0; i < queries; i++) {
             __m512 pj = _mm512_set1_ps(p[(size_t)i * ATT_BLOCK + j]);
