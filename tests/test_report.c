@@ -243,8 +243,8 @@ static void test_header(void) {
         "| model | model 001122334455 (SHA-256 " SHA ") |\n",
         "| weights | int8 in groups of 128 |\n",
         "| quality | text.txt (SHA-256 NA): whole-windows of 512 tokens, 8 from window 3; 4088 tokens",
-        "| speed | prompt of 512 tokens, then 64 generated; batch 4; bf16 KV-cache; estimated; 5 pairs of "
-        "runs; blocks with "
+        "| speed | prompt of 512 tokens, then 64 generated; batch 4; bf16 KV-cache; estimated; 5 timings of "
+        "both; blocks with "
         "weights of their own: 6/6 |\n",
         "| calibration | c4.jsonl (SHA-256 NA): 16 documents of up to 256 tokens; NA tokens |\n",
         "| CPU | Some CPU \\| 2 GHz |\n",
