@@ -145,7 +145,7 @@ static const ll_option_spec options[] = {
     {"--repetitions", "N", LL_VALUE_SIZE, FIELD(repetitions), SWEEP, NULL, 1, 10000,
      "timings of both, full and dropped, after a warm-up" BY_PROTOCOL},
     {"--exact", NULL, LL_VALUE_FLAG, FIELD(exact), SPEED | SWEEP, NULL, 0, 0,
-     "time every generated token (default: a few depths, integrated)"},
+     "time every token (default: parts, from which the whole follows within 3 %)"},
     {"--prompt", "TEXT", LL_VALUE_ANY, FIELD(prompt_text), GENERATE, NULL, 0, 0,
      "the text to continue (needed)"},
     {"--max-tokens", "N", LL_VALUE_SIZE, FIELD(max_tokens), GENERATE, "128", 1, COUNT_MAX,

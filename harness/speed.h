@@ -19,7 +19,9 @@ typedef struct {
  * - decode: LL_DECODE_STEPS tokens at the first depth and at the last that sees more, LL_DECODE_STEPS_LARGE of a large model;
  * - prefill of LL_ESTIMATED_PROMPT tokens and more, without a sliding window in them: the first and the last LL_CHUNK
  *   tokens, LL_CHUNK_LARGE of a large model; others whole;
- * - in a batch the prefill of one sequence stands for all. */
+ * - in a batch the prefill of one sequence stands for all.
+ * Measured against exact runs next to them in time, medians of whole generations: SmolLM2-135M 512 + 512, 1.3 % less time (16
+ * pairs); Llama-2-7B's shape 2,048 + 64, 2.8 % more, its prefill 0.5 % more (5 pairs). */
 enum {
     LL_DECODE_STEPS = 16,
     LL_DECODE_STEPS_LARGE = 4,
