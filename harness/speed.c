@@ -198,17 +198,15 @@ static ll_status run_all(bench *b) {
     return LL_OK;
 }
 
-/* Of the last arm beside the first: full time over dropped time. */
+static double seconds_of(const arm *a, size_t repetition, bool prefill, bool decode) {
+    return (prefill ? a->total[LL_PREFILL][repetition].seconds : 0) +
+           (decode ? a->total[LL_DECODE][repetition].seconds : 0);
+}
+
 static ll_spread speedup(const bench *b, bool prefill, bool decode, double *work) {
-    const arm *full = &b->arms[0], *dropped = &b->arms[b->arm_count - 1];
-    for (size_t i = 0; i < b->spec->repetitions; i++) {
-        double times[2] = {0};
-        const arm *arms[] = {full, dropped};
-        for (size_t j = 0; j < 2; j++)
-            times[j] = (prefill ? arms[j]->total[LL_PREFILL][i].seconds : 0) +
-                       (decode ? arms[j]->total[LL_DECODE][i].seconds : 0);
-        work[i] = times[0] / times[1];
-    }
+    const arm *full = &b->arms[0], *measured = &b->arms[b->arm_count - 1];
+    for (size_t i = 0; i < b->spec->repetitions; i++)
+        work[i] = seconds_of(full, i, prefill, decode) / seconds_of(measured, i, prefill, decode);
     return ll_spread_of(work, b->spec->repetitions);
 }
 

@@ -20,7 +20,8 @@
  *
  * Measured on one Zen 4 core, 9 query and 3 KV heads of 64, bf16: 512 rows from position 0 take 3.4 ms, 1024
  * rows 13.4 ms, 76% of the fma peak counting only what is causal (86% without the softmax between the two
- * products); one row at position 1023 takes 27 us. f32 is within 3 points of bf16.
+ * products); one row at position 1023 takes 27 us. f32 is within 3 points of bf16. Decode, two cores, 40 heads of 128 at
+ * position 4095, bf16: 86 to 96% of what plain reads get (39 of 47 GB/s, 29 of 30).
  */
 #include "attention_tile.h"
 #include "exp_avx512vnni.h"

@@ -18,6 +18,8 @@
  *   bf16      128    4, 24        4                12, 40       128    4, 24        8   17, 43
  *   int8       64    4, 24        8                31, 56        64    4, 24        8   17, 43
  *
+ * (Fewer than six queries: and a prefetch for every 64 bytes.)
+ *
  * So one query in int8 is 12 vector operations for 64 bytes, 6 cycles on Zen 4, which starts two zmm a cycle: 10 bytes a
  * cycle, more than memory gives a core. Out of the L1, scores cost it 6 cycles for bf16's 4, values 6 for 6.
  */
