@@ -14,8 +14,9 @@ enum {
 #undef LL_FUZZ_LIMITS
 };
 
-/* Bytes that the input holds, and may hold; a limit of 0: no input is running. */
-static size_t held, limit;
+/* Bytes that the input holds, and may hold; a limit of 0: no input is running. Of its thread: libFuzzer's own, which
+ * watches the process's memory, frees what it had before the input came. */
+static _Thread_local size_t held, limit;
 
 static void on_malloc(const volatile void *data, size_t bytes) {
     (void)data;
