@@ -3,10 +3,7 @@
 /* The shape without the modules that the mask drops beside those that the checkpoint itself leaves out. */
 static ll_config without(const ll_config *config, const ll_mask *drop) {
     ll_config kept = *config;
-    for (size_t i = 0; drop && i < config->layers; i++) {
-        kept.dropped.attn[i] |= drop->attn[i];
-        kept.dropped.mlp[i] |= drop->mlp[i];
-    }
+    ll_mask_add(&kept.dropped, drop);
     return kept;
 }
 

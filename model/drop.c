@@ -218,3 +218,10 @@ size_t ll_mask_count(const bool *dropped, size_t layers) {
         count += dropped[i];
     return count;
 }
+
+void ll_mask_add(ll_mask *into, const ll_mask *more) {
+    for (size_t i = 0; more && i < LL_MAX_LAYERS; i++) {
+        into->attn[i] |= more->attn[i];
+        into->mlp[i] |= more->mlp[i];
+    }
+}

@@ -37,4 +37,6 @@ enum { LL_MASK_TEXT = 4 * 5 * LL_MAX_LAYERS };
  * bytes. */
 void ll_mask_format(const ll_mask *mask, size_t layers, char *out);
 size_t ll_mask_count(const bool *dropped, size_t layers);
+/* into also drops what more (NULL: nothing) drops. */
+void ll_mask_add(ll_mask *into, const ll_mask *more);
 #endif

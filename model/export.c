@@ -16,12 +16,8 @@ const char *ll_kept_name(const ll_export_job *job, const ll_kept *kept, char roo
 /* ---- what remains ---- */
 
 static void merge_drops(ll_export_job *job, const ll_mask *more) {
-    const ll_config *config = ll_checkpoint_config(job->source);
-    job->dropped = config->dropped;
-    for (size_t layer = 0; more && layer < config->layers; layer++) {
-        job->dropped.attn[layer] |= more->attn[layer];
-        job->dropped.mlp[layer] |= more->mlp[layer];
-    }
+    job->dropped = ll_checkpoint_config(job->source)->dropped;
+    ll_mask_add(&job->dropped, more);
 }
 
 /* GGUF numbers blocks without holes: those dropped whole go, what is left of others is listed. */

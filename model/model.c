@@ -50,15 +50,8 @@ static ll_status begin(ll_model **out, const ll_model_options *options, ll_error
     return status;
 }
 
-static void merge_mask(ll_mask *into, const ll_mask *mask) {
-    for (size_t i = 0; mask && i < LL_MAX_LAYERS; i++) {
-        into->attn[i] |= mask->attn[i];
-        into->mlp[i] |= mask->mlp[i];
-    }
-}
-
 static ll_status load_weights(ll_model *model, const ll_checkpoint *checkpoint, ll_error *error) {
-    merge_mask(&model->config.dropped, model->options.drop);
+    ll_mask_add(&model->config.dropped, model->options.drop);
     const ll_weights_source source = {checkpoint, &model->config, &model->kernels, &model->options, error};
     const ll_status status = ll_weights_load(&model->weights, &source);
     /* They are the caller's, for this call; the config keeps what drop says. */

@@ -91,16 +91,6 @@ static ll_status fill_rope(ll_session *s, ll_error *error) {
     return LL_OK;
 }
 
-/* The mask, and the modules that the checkpoint itself leaves out. */
-static ll_mask with_left_out(const ll_model *model, const ll_mask *mask) {
-    ll_mask all = model->config.dropped;
-    for (size_t i = 0; i < model->config.layers; i++) {
-        all.attn[i] |= mask->attn[i];
-        all.mlp[i] |= mask->mlp[i];
-    }
-    return all;
-}
-
 /* Everything but the memory: what a session of this kind needs is counted in its arena. */
 static ll_status begin(ll_session **out, const ll_model *model, const ll_mask *mask, size_t batch,
                        size_t capacity, ll_error *error) {
@@ -115,7 +105,8 @@ static ll_status begin(ll_session **out, const ll_model *model, const ll_mask *m
         return ll_fail(error, LL_NO_RESOURCE, "no memory for a session");
     }
     s->model = model;
-    s->mask = with_left_out(model, mask);
+    s->mask = *mask;
+    ll_mask_add(&s->mask, &model->config.dropped);
     s->batch = batch;
     s->capacity = (capacity + LL_KV_BLOCK - 1) / LL_KV_BLOCK * LL_KV_BLOCK;
     s->chunk = capacity < LL_CHUNK ? capacity : LL_CHUNK;
@@ -206,7 +197,8 @@ uint64_t ll_session_kv_bytes(const ll_session *session) {
 }
 
 ll_status ll_session_set_mask(ll_session *session, const ll_mask *mask, ll_error *error) {
-    const ll_mask all = with_left_out(session->model, mask);
+    ll_mask all = *mask;
+    ll_mask_add(&all, &session->model->config.dropped);
     for (size_t layer = 0; layer < session->model->config.layers; layer++)
         if (!all.attn[layer] && !session->kv[layer * session->batch].k)
             return ll_fail(error, LL_BAD_USAGE, "the session has no KV-cache for layer %zu", layer);
