@@ -154,7 +154,7 @@ static void value_tail(float *o, size_t ldo, const float *fix, const float *p, c
 /* o = o * fix + p V over count positions from position at on. */
 static void value_block(float *o, size_t ldo, const float *fix, const float *p, const cache *c, size_t at,
                         size_t count, int queries) {
-    const size_t size = element_bytes(c->type), most = lines_of(queries) * ATT_LINE;
+    const size_t size = ll_kv_element_bytes(c->type), most = lines_of(queries) * ATT_LINE;
     const char *v = c->v + at * c->row;
     size_t d = 0;
     for (size_t step; c->dim - d >= ATT_LINE; d += step) {

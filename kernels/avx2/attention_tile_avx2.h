@@ -44,10 +44,6 @@ enum {
 /* What was loaded from p is loaded again where it is needed again: kept in a register, it would push a sum out. */
 #define LOAD_AGAIN(p) __asm__("" : "+r"(p))
 
-static LL_INLINE size_t element_bytes(ll_kv_type type) {
-    return type == LL_KV_F32 ? sizeof(float) : type == LL_KV_BF16 ? sizeof(uint16_t) : 1;
-}
-
 static LL_INLINE __m256 lower_half(__m256i pairs) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
 }
@@ -81,10 +77,9 @@ static LL_INLINE __m256 load_k(const char *line, size_t stride, int r, size_t d,
 
 /* The line at p, of the block that comes next: few queries pass faster than the memory follows, and K's lines are too
  * short for the hardware to foresee. Into the L2, since two blocks fill the L1: measured, 2 Zen 4 cores, one bf16 query
- * of 128: 24 -> 39 GB/s where plain reads get 47, 21 -> 29 where they get 30; into the L1, nothing. The address may lie
- * past the cache: a prefetch never faults, but such a sum is not one C allows on pointers. */
+ * of 128: 24 -> 39 GB/s where plain reads get 47, 21 -> 29 where they get 30; into the L1, nothing. */
 static LL_INLINE void prefetch(const char *p, size_t block) {
-    _mm_prefetch((const char *)((uintptr_t)p + block), _MM_HINT_T1);
+    _mm_prefetch(ll_ahead(p, block), _MM_HINT_T1);
 }
 
 static LL_INLINE void prefetch_k(const char *line, size_t stride, const ll_kv_type type, const int lines) {
@@ -137,7 +132,8 @@ static LL_INLINE void score_tile(float *score, const float *q, size_t ldq, const
             acc[i][r] = _mm256_setzero_ps();
     }
     for (size_t d = 0; d < dim; d += 2) {
-        const char *line = k + (type == LL_KV_I8 ? d / 4 * QUADS : d * LL_KV_BLOCK * element_bytes(type));
+        const char *line =
+            k + (type == LL_KV_I8 ? d / 4 * QUADS : d * LL_KV_BLOCK * ll_kv_element_bytes(type));
         if (lines > 1)
             prefetch_k(line, stride, type, lines);
         score_step(acc, q, ldq, d, line, stride, type, queries, registers);
@@ -197,7 +193,7 @@ static LL_INLINE void value_step(__m256 acc[ATT_TILE][ATT_REGISTERS], const floa
             kept[i] = _mm256_broadcast_ss(p + i * ATT_BLOCK);
         LL_UNROLL
         for (int r = 0; r < registers; r++) {
-            const __m256 vr = load_v(v + (size_t)(r / 2) * ATT_LINE * element_bytes(type), r % 2, type);
+            const __m256 vr = load_v(v + (size_t)(r / 2) * ATT_LINE * ll_kv_element_bytes(type), r % 2, type);
             LOAD_AGAIN(v);
             LL_UNROLL
             for (int i = 0; i < queries; i++)
@@ -235,7 +231,7 @@ static LL_INLINE void value_tile(float *o, size_t ldo, const float *fix, const f
     for (size_t j = 0; j < count; j++, v += row) {
         if (lines > 1) {
             LL_UNROLL
-            for (int at = 0; at < lines * ATT_LINE * (int)element_bytes(type); at += 64)
+            for (int at = 0; at < lines * ATT_LINE * (int)ll_kv_element_bytes(type); at += 64)
                 prefetch(v + at, ATT_BLOCK * row);
         }
         value_step(acc, p + j, v, type, tail, queries, registers);

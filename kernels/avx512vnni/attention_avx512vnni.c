@@ -137,7 +137,7 @@ static void score_block(float *score, const float *const *q, const cache *c, siz
 /* o = o * fix + p V over count positions from position at on. */
 static void value_block(float *o, size_t ldo, const float *fix, const float *p, const cache *c, size_t at,
                         size_t count, int queries) {
-    const size_t size = element_bytes(c->type);
+    const size_t size = ll_kv_element_bytes(c->type);
     const char *v = c->v + at * c->row;
     for (size_t d = 0, width; d < c->dim; d += width) {
         const size_t left = c->dim - d;

@@ -35,10 +35,6 @@ enum {
     QUADS = 64,     /* bytes: 4 dimensions of 16 positions in int8 */
 };
 
-static LL_INLINE size_t element_bytes(ll_kv_type type) {
-    return type == LL_KV_F32 ? sizeof(float) : type == LL_KV_BF16 ? sizeof(uint16_t) : 1;
-}
-
 static LL_INLINE __m512 upper_half(__m512i pairs) {
     return _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32((int)0xffff0000)));
 }
@@ -61,11 +57,10 @@ static LL_INLINE __m512 byte_of(__m512i quads, size_t part) {
 /* Decode has a few queries for each KV head and reads every line of the cache from memory once: what the next block holds
  * in this one's place is asked for now, into the L2, since two blocks fill the L1. The hardware's own prefetch begins anew on
  * each page, which 16 positions of K may well fill. Measured, 2 Zen 4 cores, one bf16 query of 128: 23 -> 36 GB/s where
- * plain reads get 46, 21 -> 29 where they get 31; into the L1, nothing. The address may lie past the cache: a prefetch
- * never faults, but such a sum is not one C allows on pointers. */
+ * plain reads get 46, 21 -> 29 where they get 31; into the L1, nothing. */
 static LL_INLINE void prefetch(const void *line, size_t block, const int queries) {
     if (queries < ATT_TILE) /* prefill's tiles find the block in the L1 */
-        _mm_prefetch((const char *)((uintptr_t)line + block), _MM_HINT_T1);
+        _mm_prefetch(ll_ahead(line, block), _MM_HINT_T1);
 }
 
 /* acc[i][l] += q[i][d] * k[l]. */
@@ -166,7 +161,7 @@ static LL_INLINE void value_tile(float *o, size_t ldo, const float *fix, const f
         for (int l = 0; l < lines; l++)
             vj[l] = load_v(row, 16 * (size_t)l, type, lines == 1 ? mask : (__mmask16)0xffff);
         LL_UNROLL
-        for (int at = 0; at < lines * 16 * (int)element_bytes(type); at += 64)
+        for (int at = 0; at < lines * 16 * (int)ll_kv_element_bytes(type); at += 64)
             prefetch(row + at, ATT_BLOCK * bytes, queries);
         LL_UNROLL
         for (int i = 0; i < queries; i++) {

@@ -54,12 +54,6 @@ double ll_peak_f32_avx512vnni(size_t rounds) {
     return (double)rounds * STEPS * CHAINS * FMA_OPS;
 }
 
-/* The address may lie past the buffer: a prefetch never faults, but such a sum is not one C allows on
- * pointers. */
-static LL_INLINE void prefetch(const void *p, size_t ahead) {
-    _mm_prefetch((const char *)((uintptr_t)p + ahead), _MM_HINT_T0);
-}
-
 /* Sums streams streams of bytes / streams each, every one in two accumulators. */
 static LL_INLINE __m512i read_streams(const char *p, size_t bytes, size_t ahead, const size_t streams) {
     size_t length = bytes / streams;
@@ -74,7 +68,7 @@ static LL_INLINE __m512i read_streams(const char *p, size_t bytes, size_t ahead,
             LL_UNROLL
             for (size_t line = 0; line < 4; line++) {
                 if (ahead != 0)
-                    prefetch(from + line * LINE, ahead);
+                    _mm_prefetch(ll_ahead(from + line * LINE, ahead), _MM_HINT_T0);
                 __m512i v = _mm512_load_si512(from + line * LINE);
                 acc[2 * i + line % 2] = _mm512_add_epi64(acc[2 * i + line % 2], v);
             }
