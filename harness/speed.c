@@ -115,7 +115,7 @@ static size_t turns(const ll_speed_part *part) {
     return (part->tokens + part->stretch - 1) / part->stretch;
 }
 
-/* The arms in turn, either one first as often as the other, between probes. */
+/* The arms in turn, each first in its turn, between probes. */
 static ll_status time_part(bench *b, const ll_speed_part *part, size_t repetition, total out[2]) {
     double before = probe(b, part->phase), seconds[2];
     for (size_t turn = 0; turn < turns(part); turn++) {
@@ -210,15 +210,10 @@ static ll_spread speedup(const bench *b, bool prefill, bool decode, double *work
     return ll_spread_of(work, b->spec->repetitions);
 }
 
-static double median_rate(const total *totals, double amount, double *work, size_t n) {
+/* Of amount over the seconds of each repetition, or over what was possible in them. */
+static double median_of(const total *totals, double amount, bool possible, double *work, size_t n) {
     for (size_t i = 0; i < n; i++)
-        work[i] = amount / totals[i].seconds;
-    return ll_spread_of(work, n).median;
-}
-
-static double median_share(const total *totals, double amount, double *work, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        work[i] = amount / totals[i].possible;
+        work[i] = amount / (possible ? totals[i].possible : totals[i].seconds);
     return ll_spread_of(work, n).median;
 }
 
@@ -232,12 +227,12 @@ static void sum_up(bench *b, double *work) {
                               .f32_ops_per_s = ll_spread_of(b->f32_ops, b->op_probes).median,
                               .bytes_per_s = ll_spread_of(b->bytes, b->byte_probes).median};
     ll_speed_predict(out, b->model, &measured->mask, b->spec);
-    out->prefill_tokens_per_s = median_rate(prefill, batch * (double)b->spec->prompt, work, n);
-    out->decode_tokens_per_s = median_rate(decode, batch * generate, work, n);
+    out->prefill_tokens_per_s = median_of(prefill, batch * (double)b->spec->prompt, false, work, n);
+    out->decode_tokens_per_s = median_of(decode, batch * generate, false, work, n);
     out->int8_share = ll_model_options_used(b->model)->weights == LL_WEIGHTS_F32
                           ? NAN
-                          : median_share(prefill, out->linear_ops, work, n);
-    out->bandwidth_share = median_share(decode, out->bytes_per_token * batch * generate, work, n);
+                          : median_of(prefill, out->linear_ops, true, work, n);
+    out->bandwidth_share = median_of(decode, out->bytes_per_token * batch * generate, true, work, n);
     out->speedup_prefill = speedup(b, true, false, work);
     out->speedup_decode = speedup(b, false, true, work);
     out->speedup = speedup(b, true, true, work);

@@ -1,5 +1,6 @@
 /* Dropped modules take no memory for weights, to the byte, and are not read. */
 #include "families.h"
+#include "logits.h"
 #include "memory.h"
 #include "model.h"
 #include "test.h"
@@ -176,16 +177,16 @@ static void test_masks_in_turn(void) {
     const ll_mask none = {0};
     ll_mask mask;
     ll_session *shared, *own;
-    float *found = malloc(c->vocab * sizeof *found), *expected = malloc(c->vocab * sizeof *expected);
-    REQUIRE(found && expected && ll_session_create(&shared, model, &none, TOKENS, &error) == LL_OK);
+    float *found = malloc(c->vocab * sizeof *found);
+    REQUIRE(found && ll_session_create(&shared, model, &none, TOKENS, &error) == LL_OK);
     for (size_t i = 0; i < sizeof drops / sizeof *drops; i++) {
         REQUIRE(ll_drop_parse(&mask, drops[i], c->layers, NULL, &error) == LL_OK);
-        REQUIRE(ll_session_create(&own, model, &mask, TOKENS, &error) == LL_OK);
         CHECK(ll_session_set_mask(shared, &mask, &error) == LL_OK);
         logits_of(shared, c, ids, TOKENS, found);
-        logits_of(own, c, ids, TOKENS, expected);
-        CHECK_MSG(memcmp(found, expected, c->vocab * sizeof *found) == 0, "%s", drops[i]);
-        ll_session_destroy(own);
+        float *own_logits = ll_logits_in_steps(model, &mask, ids, TOKENS, TOKENS);
+        CHECK_MSG(memcmp(found, own_logits + (TOKENS - 1) * c->vocab, c->vocab * sizeof *found) == 0, "%s",
+                  drops[i]);
+        free(own_logits);
     }
     ll_session_destroy(shared);
     /* No cache, no layer. */
@@ -194,7 +195,6 @@ static void test_masks_in_turn(void) {
     CHECK(ll_session_set_mask(own, &none, &error) == LL_BAD_USAGE && strstr(error.text, "layer 1"));
     ll_session_destroy(own);
     free(found);
-    free(expected);
     ll_model_destroy(model);
 }
 
