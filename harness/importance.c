@@ -1,12 +1,19 @@
 #include "importance.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+/* What each token of a document adds to each module's sum: added up in the tokens' order, so that the sums have the same bits
+ * at any thread count. */
 typedef struct {
-    ll_tally *tally;
-    size_t hidden;
+    size_t hidden, layers, length;
+    double *changed; /* [LL_MODULE_KINDS][layers][length] */
 } observed;
+
+static double *changed_by(const observed *o, ll_module module) {
+    return o->changed + ((size_t)module.kind * o->layers + module.layer) * o->length;
+}
 
 static double one_minus_cosine(const float *x, const float *y, size_t n) {
     double xy = 0, xx = 0, yy = 0;
@@ -22,26 +29,39 @@ static double one_minus_cosine(const float *x, const float *y, size_t n) {
     return 1 - xy / (sqrt(xx) * sqrt(yy));
 }
 
-static void add_module(void *context, ll_module module, const float *before, const float *after,
-                       size_t rows) {
+static void note_module(void *context, ll_module module, size_t first, const float *before,
+                        const float *after, size_t rows) {
     const observed *o = context;
-    double sum = 0;
+    double *const changed = changed_by(o, module) + first;
     for (size_t r = 0; r < rows; r++)
-        sum += one_minus_cosine(before + r * o->hidden, after + r * o->hidden, o->hidden);
-    o->tally->sum[module.kind][module.layer] += sum;
+        changed[r] = one_minus_cosine(before + r * o->hidden, after + r * o->hidden, o->hidden);
 }
 
-static ll_status run_document(ll_session *session, const ll_tokenizer *tokenizer, ll_text text, size_t length,
-                              observed *o, ll_error *error) {
-    const ll_observer observer = {add_module, o};
+static void add_tokens(ll_tally *tally, const observed *o, size_t tokens) {
+    for (int kind = 0; kind < LL_MODULE_KINDS; kind++)
+        for (size_t layer = 0; layer < o->layers; layer++) {
+            const double *changed = changed_by(o, (ll_module){(ll_drop_kind)kind, layer});
+            double sum = 0;
+            for (size_t token = 0; token < tokens; token++)
+                sum += changed[token];
+            tally->sum[kind][layer] += sum;
+        }
+    tally->tokens += tokens;
+    tally->documents++;
+}
+
+static ll_status run_document(ll_session *session, const ll_tokenizer *tokenizer, ll_text text, observed *o,
+                              ll_tally *tally, ll_error *error) {
+    const ll_observer observer = {note_module, o};
     ll_ids ids = {0};
-    ll_status status = ll_tokens_of_text(tokenizer, text, length, &ids, error);
+    memset(o->changed, 0, LL_MODULE_KINDS * o->layers * o->length * sizeof *o->changed);
+    ll_status status = ll_tokens_of_text(tokenizer, text, o->length, &ids, error);
     if (status == LL_OK) {
         ll_session_reset(session);
         status = ll_session_forward(session, ids.data, ids.count, NULL, &observer, error);
-        o->tally->tokens += ids.count;
-        o->tally->documents++;
     }
+    if (status == LL_OK)
+        add_tokens(tally, o, ids.count);
     ll_ids_free(&ids);
     return status;
 }
@@ -52,17 +72,19 @@ static ll_status run_documents(const ll_plan *plan, const ll_model *model, const
     const ll_mask full = {0};
     ll_session *session;
     LL_TRY(ll_session_create(&session, model, &full, plan->length, error));
-    observed o = {tally, ll_model_config(model)->hidden};
-    ll_status status = LL_OK;
+    observed o = {ll_model_config(model)->hidden, plan->layers, plan->length, NULL};
+    o.changed = calloc(LL_MODULE_KINDS * o.layers * o.length, sizeof *o.changed);
+    ll_status status = o.changed ? LL_OK : ll_fail(error, LL_NO_RESOURCE, "no memory for a document's sums");
     ll_progress_step(progress, (double)tally->documents);
     while (status == LL_OK && tally->documents < plan->samples) {
-        status = run_document(session, ll_model_tokenizer(model), documents->texts[tally->documents],
-                              plan->length, &o, error);
+        status = run_document(session, ll_model_tokenizer(model), documents->texts[tally->documents], &o,
+                              tally, error);
         if (status == LL_OK && keeper)
             status = keeper->save(keeper->context, tally, error);
         ll_progress_step(progress, 1);
     }
     ll_session_destroy(session);
+    free(o.changed);
     if (status == LL_OK && tally->tokens == 0)
         return ll_fail(error, LL_BAD_INPUT, "the calibration documents hold no tokens");
     return status;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TILE = 32 }; /* positions whose logits are held at once: tokens x vocabulary is never held whole */
+enum { ROWS = 256 }; /* positions that meet the head together: weights are read once for them */
 
 typedef struct {
     double sum, squares;
@@ -28,58 +28,112 @@ static double standard_error(const moments *m, size_t n) {
     return sqrt(variance > 0 ? variance / (double)n : 0);
 }
 
+/* What a block of the vocabulary says of a position; blocks are joined in their order, so that the sums have the same
+ * bits at any thread count. */
+typedef struct {
+    double lse; /* log of the sum of e^logit */
+    float top;  /* the highest logit, and its id */
+    uint32_t top_id;
+} part;
+
 /* Everything one run needs, so that each step takes one argument. */
 typedef struct {
     const ll_model *model;
     const ll_windows *windows;
     const ll_baseline *baseline;
     ll_session *session;
-    float *residual, *logits, *full_logits, *p; /* [window][hidden], [TILE][vocab] three times */
-    double nll_of[TILE], kl_of[TILE], same_of[TILE];
+    size_t blocks;               /* of the vocabulary */
+    float *residual;             /* [bos + window][hidden] */
+    part *parts[LL_LOGITS_SETS]; /* [blocks][ROWS]: of the dropped model, of the full one */
+    double *gap;            /* [blocks][ROWS]: mean of full - dropped logit under the block's own softmax */
+    float next_logit[ROWS]; /* the dropped model's, of what follows */
+    const int32_t *next;    /* [ROWS] what follows */
     moments nll, kl, same;
 } run;
 
-/* KL(full || dropped) of one position; turns p, a copy of the full logits, into probabilities. */
-static double divergence(const ll_kernels *kernels, const float *full, const float *dropped, float *p,
-                         size_t n) {
-    const double full_lse = kernels->logsumexp_f32(full, n), dropped_lse = kernels->logsumexp_f32(dropped, n);
-    memcpy(p, full, n * sizeof *p);
-    kernels->softmax_f32(p, n);
+static part part_of(const ll_kernels *kernels, const float *logits, size_t id, size_t ids) {
+    const size_t top = ll_argmax(logits, ids);
+    return (part){kernels->logsumexp_f32(logits, ids), logits[top], (uint32_t)(id + top)};
+}
+
+static double mean_gap(const ll_kernels *kernels, const float *full, const float *dropped, size_t ids) {
+    float p[LL_LOGITS_IDS];
     double sum = 0;
+    memcpy(p, full, ids * sizeof *p);
+    kernels->softmax_f32(p, ids);
 #pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < ids; i++)
         sum += (double)p[i] * ((double)full[i] - (double)dropped[i]);
+    return sum;
+}
+
+/* Set 0 is the dropped model, set 1 the full one. */
+static void score_tile(void *context, const ll_logits_tile *tile) {
+    run *r = context;
+    const ll_kernels *kernels = ll_model_kernels(r->model);
+    for (size_t i = 0; i < tile->rows; i++) {
+        const size_t row = tile->row + i, at = tile->id / LL_LOGITS_IDS * ROWS + row;
+        const float *dropped = tile->logits[0] + i * LL_LOGITS_IDS;
+        const size_t next = (size_t)r->next[row];
+        r->parts[0][at] = part_of(kernels, dropped, tile->id, tile->ids);
+        if (next >= tile->id && next - tile->id < tile->ids)
+            r->next_logit[row] = dropped[next - tile->id];
+        if (!r->baseline)
+            continue;
+        const float *full = tile->logits[1] + i * LL_LOGITS_IDS;
+        r->parts[1][at] = part_of(kernels, full, tile->id, tile->ids);
+        r->gap[at] = mean_gap(kernels, full, dropped, tile->ids);
+    }
+}
+
+/* All blocks of a position: a log of a sum of exponentials, and the first of the highest. */
+static part join(const run *r, size_t set, size_t row) {
+    const part *parts = r->parts[set] + row;
+    part all = parts[0];
+    for (size_t b = 1; b < r->blocks; b++) {
+        const part *one = &parts[b * ROWS];
+        if (one->top > all.top) {
+            all.top = one->top;
+            all.top_id = one->top_id;
+        }
+    }
+    double sum = 0;
+    for (size_t b = 0; b < r->blocks; b++)
+        sum += exp(parts[b * ROWS].lse - (double)all.top);
+    all.lse = (double)all.top + log(sum);
+    return all;
+}
+
+/* KL(full || dropped) = sum p (full - dropped) - lse(full) + lse(dropped), p the full model's. */
+static double divergence(const run *r, size_t row, double full_lse, double dropped_lse) {
+    double sum = 0;
+    for (size_t b = 0; b < r->blocks; b++)
+        sum += exp(r->parts[1][b * ROWS + row].lse - full_lse) * r->gap[b * ROWS + row];
     return sum - full_lse + dropped_lse;
 }
 
-static void score_position(run *r, size_t i, int32_t next) {
-    const ll_kernels *kernels = ll_model_kernels(r->model);
-    const size_t vocab = ll_model_config(r->model)->vocab;
-    const float *logits = r->logits + i * vocab;
-    r->nll_of[i] = kernels->logsumexp_f32(logits, vocab) - (double)logits[next];
+static void score_position(run *r, size_t row) {
+    const part dropped = join(r, 0, row);
+    add(&r->nll, dropped.lse - (double)r->next_logit[row]);
     if (!r->baseline)
         return;
-    const float *full = r->full_logits + i * vocab;
-    r->same_of[i] = ll_argmax(full, vocab) == ll_argmax(logits, vocab);
-    r->kl_of[i] = divergence(kernels, full, logits, r->p + i * vocab, vocab);
+    const part full = join(r, 1, row);
+    add(&r->kl, divergence(r, row, full.lse, dropped.lse));
+    add(&r->same, full.top_id == dropped.top_id);
 }
 
 /* Scores rows positions from position first on of window w; next[i] is what follows position first + i. */
-static ll_status score_tile(run *r, size_t w, size_t first, size_t rows, const int32_t *next, size_t bos,
+static ll_status score_rows(run *r, size_t w, size_t first, size_t rows, const int32_t *next, size_t bos,
                             ll_error *error) {
     const size_t hidden = ll_model_config(r->model)->hidden, per_window = r->windows->window + bos;
-    LL_TRY(ll_session_logits(r->session, r->residual + first * hidden, rows, r->logits, error));
+    const ll_logits_visitor visitor = {score_tile, r};
+    const float *residual[LL_LOGITS_SETS] = {r->residual + first * hidden};
     if (r->baseline)
-        LL_TRY(ll_session_logits(r->session, r->baseline->residual + (w * per_window + first) * hidden, rows,
-                                 r->full_logits, error));
-#pragma omp parallel for schedule(static) num_threads((int)ll_model_options_used(r->model)->threads)
-    for (size_t i = 0; i < rows; i++)
-        score_position(r, i, next[i]);
-    for (size_t i = 0; i < rows; i++) { /* in order: the same bits at any thread count */
-        add(&r->nll, r->nll_of[i]);
-        add(&r->kl, r->baseline ? r->kl_of[i] : 0);
-        add(&r->same, r->baseline ? r->same_of[i] : 0);
-    }
+        residual[1] = r->baseline->residual + (w * per_window + first) * hidden;
+    r->next = next;
+    LL_TRY(ll_session_visit_logits(r->session, residual, r->baseline ? 2 : 1, rows, &visitor, error));
+    for (size_t row = 0; row < rows; row++)
+        score_position(r, row);
     return LL_OK;
 }
 
@@ -104,22 +158,22 @@ static ll_status score_window(run *r, size_t w, ll_error *error) {
     const size_t bos = bos_count(r->model), window = r->windows->window;
     LL_TRY(forward_window(r->session, r->model, r->windows, w, r->residual, error));
     const int32_t *ids = r->windows->ids.data + (r->windows->first + w) * window;
-    for (size_t at = 0; at + 1 < window; at += TILE) {
-        const size_t rows = window - 1 - at < TILE ? window - 1 - at : TILE;
-        LL_TRY(score_tile(r, w, at + bos, rows, ids + at + 1, bos, error));
+    for (size_t at = 0; at + 1 < window; at += ROWS) {
+        const size_t rows = window - 1 - at < ROWS ? window - 1 - at : ROWS;
+        LL_TRY(score_rows(r, w, at + bos, rows, ids + at + 1, bos, error));
     }
     return LL_OK;
 }
 
 static ll_status score_windows(run *r, ll_progress *progress, ll_error *error) {
     const ll_config *c = ll_model_config(r->model);
-    const size_t tile = TILE * c->vocab * sizeof(float);
-    r->residual = malloc((r->windows->window + 1) * c->hidden * sizeof(float));
-    r->logits = malloc(tile);
-    r->full_logits = malloc(tile);
-    r->p = malloc(tile);
-    if (!r->residual || !r->logits || !r->full_logits || !r->p)
-        return ll_fail(error, LL_NO_RESOURCE, "no memory for the logits of %d positions", (int)TILE);
+    r->blocks = (c->vocab + LL_LOGITS_IDS - 1) / LL_LOGITS_IDS;
+    r->residual = malloc((r->windows->window + 1) * c->hidden * sizeof *r->residual);
+    r->gap = malloc(r->blocks * ROWS * sizeof *r->gap);
+    for (size_t set = 0; set < LL_LOGITS_SETS; set++)
+        r->parts[set] = malloc(r->blocks * ROWS * sizeof *r->parts[set]);
+    if (!r->residual || !r->gap || !r->parts[0] || !r->parts[1])
+        return ll_fail(error, LL_NO_RESOURCE, "no memory for the scores of %d positions", (int)ROWS);
     for (size_t w = 0; w < r->windows->count; w++) {
         LL_TRY(score_window(r, w, error));
         ll_progress_step(progress, 1);
@@ -135,9 +189,9 @@ ll_status ll_quality_run(ll_quality *out, const ll_model *model, const ll_mask *
     const ll_status status = score_windows(&r, progress, error);
     ll_session_destroy(r.session);
     free(r.residual);
-    free(r.logits);
-    free(r.full_logits);
-    free(r.p);
+    free(r.gap);
+    free(r.parts[0]);
+    free(r.parts[1]);
     if (status != LL_OK)
         return status;
     const size_t n = windows->count * (windows->window - 1);

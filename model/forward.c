@@ -17,6 +17,7 @@ typedef struct {
     const ll_kernels *kernels;
     const ll_observer *observer;
     size_t rows;
+    size_t first; /* the chunk's row 0 among the tokens of the call */
     size_t pos0;  /* of row 0, and each row comes one later; */
     bool batched; /* or: row r is the next token of sequence r */
     size_t thread, threads;
@@ -171,13 +172,12 @@ static void copy_rows(const pass *p, float *to, const float *from) {
     memcpy(to + p->r0 * hidden, from + p->r0 * hidden, (p->r1 - p->r0) * hidden * sizeof(float));
 }
 
+/* A thread's rows of the residual stream are its own, so nobody waits. */
 static void observe(const pass *p, ll_module module, const float *before) {
-    if (!p->observer)
-        return;
-    wait_for_all();
-    if (p->thread == 0)
-        p->observer->module(p->observer->context, module, before, p->s->x, p->rows);
-    wait_for_all();
+    const size_t at = p->r0 * p->s->model->config.hidden;
+    if (p->observer && p->r0 < p->r1)
+        p->observer->module(p->observer->context, module, p->first + p->r0, before + at, p->s->x + at,
+                            p->r1 - p->r0);
 }
 
 /* x += out, on this thread's rows: a module's residual add. */
@@ -234,22 +234,30 @@ static void embed(const pass *p, const int32_t *ids) {
                    hidden, p->s->x + r * hidden);
 }
 
-/* rows tokens through all layers: of the selected sequence, or (batched) one of each. */
-static ll_status run(ll_session *s, const int32_t *ids, size_t rows, bool batched, float *residual,
-                     const ll_observer *observer, ll_error *error) {
+/* Tokens that go through all layers together. */
+typedef struct {
+    const int32_t *ids; /* [rows] */
+    size_t first, rows; /* first: of the call's tokens */
+    bool batched;       /* one of each sequence; or all of the selected one */
+    float *residual;    /* [rows][hidden], NULL: not asked for */
+    const ll_observer *observer;
+} tokens;
+
+static ll_status run(ll_session *s, const tokens *t, ll_error *error) {
     const ll_config *c = &s->model->config;
     size_t bad_layer = c->layers;
 #pragma omp parallel num_threads((int)s->model->options.threads)
     {
-        pass p = begin_pass(s, rows, &bad_layer);
-        p.observer = observer;
-        p.batched = batched;
-        embed(&p, ids);
+        pass p = begin_pass(s, t->rows, &bad_layer);
+        p.first = t->first;
+        p.observer = t->observer;
+        p.batched = t->batched;
+        embed(&p, t->ids);
         wait_for_all();
         for (size_t layer = 0; layer < c->layers; layer++)
             block(&p, layer);
-        if (residual)
-            copy_rows(&p, residual, s->x);
+        if (t->residual)
+            copy_rows(&p, t->residual, s->x);
     }
     if (bad_layer < c->layers)
         return ll_fail(error, LL_BAD_INPUT,
@@ -282,11 +290,14 @@ ll_status ll_session_forward(ll_session *session, const int32_t *ids, size_t cou
     LL_TRY(check_room(session, session->sequence, count, error));
     LL_TRY(check_ids(session, ids, count, error));
     for (size_t done = 0; done < count;) {
-        const size_t rows = count - done < session->chunk ? count - done : session->chunk;
-        LL_TRY(run(session, ids + done, rows, false, residual ? residual + done * hidden : NULL, observer,
-                   error));
-        session->depth[session->sequence] += rows;
-        done += rows;
+        const tokens some = {.ids = ids + done,
+                             .first = done,
+                             .rows = count - done < session->chunk ? count - done : session->chunk,
+                             .residual = residual ? residual + done * hidden : NULL,
+                             .observer = observer};
+        LL_TRY(run(session, &some, error));
+        session->depth[session->sequence] += some.rows;
+        done += some.rows;
     }
     return LL_OK;
 }
@@ -295,7 +306,8 @@ ll_status ll_session_decode(ll_session *session, const int32_t *ids, float *resi
     for (size_t i = 0; i < session->batch; i++)
         LL_TRY(check_room(session, i, 1, error));
     LL_TRY(check_ids(session, ids, session->batch, error));
-    LL_TRY(run(session, ids, session->batch, true, residual, NULL, error));
+    const tokens some = {.ids = ids, .rows = session->batch, .batched = true, .residual = residual};
+    LL_TRY(run(session, &some, error));
     for (size_t i = 0; i < session->batch; i++)
         session->depth[i]++;
     return LL_OK;

@@ -115,12 +115,12 @@ uint64_t ll_session_kv_bytes(const ll_session *session); /* as allocated, of all
 /* Passes from now on leave these modules out. LL_BAD_USAGE: mask keeps an attention layer without a cache here. */
 ll_status ll_session_set_mask(ll_session *session, const ll_mask *mask, ll_error *error);
 
-/* Called for every module that is not dropped, in order, with the residual stream before and after it: rows
- * [0, rows) of
- * [.][hidden], on the calling thread. The block's call comes after its MLP's and holds the block's input and
- * output. */
+/* Called for every module that is not dropped with the residual stream before and after it, by every thread of the pass at
+ * once, each with rows of its own: first is the first one's token in the forward call, before and after are [rows][hidden].
+ * A thread's calls are in the modules' order; the block's comes after its MLP's and holds the block's input and output. */
 typedef struct {
-    void (*module)(void *context, ll_module module, const float *before, const float *after, size_t rows);
+    void (*module)(void *context, ll_module module, size_t first, const float *before, const float *after,
+                   size_t rows);
     void *context;
 } ll_observer;
 
@@ -136,6 +136,22 @@ ll_status ll_session_decode(ll_session *session, const int32_t *ids, float *resi
  * finite. */
 ll_status ll_session_logits(ll_session *session, const float *residual, size_t rows, float *logits,
                             ll_error *error);
+/* Logits of some tokens for some of the vocabulary. */
+enum { LL_LOGITS_SETS = 2, LL_LOGITS_IDS = 512 };
+typedef struct {
+    size_t row, rows;
+    size_t id, ids; /* id: a multiple of LL_LOGITS_IDS; ids: as many, fewer at the vocabulary's end */
+    const float *logits[LL_LOGITS_SETS]; /* of each set: [rows][LL_LOGITS_IDS] */
+} ll_logits_tile;
+/* Called by the model's threads at once, each with tiles of its own. */
+typedef struct {
+    void (*tile)(void *context, const ll_logits_tile *tile);
+    void *context;
+} ll_logits_visitor;
+/* Logits of rows rows of sets (1 or 2) residual streams, tile by tile while they are in the cache: rows x vocabulary is
+ * never held whole. Every row meets every id once. The same bits as ll_session_logits; refuses as it does. */
+ll_status ll_session_visit_logits(ll_session *session, const float *const residual[], size_t sets,
+                                  size_t rows, const ll_logits_visitor *visitor, ll_error *error);
 /* Puts the depth to positions without computing, so that a decode step at that depth can be timed: the cache
  * is read as it is. The outputs mean nothing afterwards until reset. */
 void ll_session_skip_to(ll_session *session, size_t positions);

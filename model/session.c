@@ -68,6 +68,7 @@ static void lay_out(ll_session *s) {
                          .type = ll_kv_type_of(&s->model->options)};
     s->scratch_bytes = s->model->kernels.attention_scratch_bytes(&cache, c->heads);
     s->scratch_bytes = (s->scratch_bytes + 2 * LL_ALIGN - 1) / LL_ALIGN * LL_ALIGN;
+    s->logits = take_rows(s, s->model->options.threads, LL_LOGITS_ROWS * LL_LOGITS_IDS);
     s->scratch = ll_arena_take(&s->arena, ll_product_or_max(s->scratch_bytes, s->model->options.threads));
 }
 
@@ -111,6 +112,7 @@ static ll_status begin(ll_session **out, const ll_model *model, const ll_mask *m
     s->capacity = (capacity + LL_KV_BLOCK - 1) / LL_KV_BLOCK * LL_KV_BLOCK;
     s->chunk = capacity < LL_CHUNK ? capacity : LL_CHUNK;
     s->chunk = s->chunk < batch ? batch : s->chunk;
+    s->chunk = s->chunk < LL_LOGITS_SETS ? LL_LOGITS_SETS : s->chunk;
     lay_out(s);
     *out = s;
     return LL_OK;

@@ -13,7 +13,11 @@ struct ll_model {
     ll_weights weights;
 };
 
-enum { LL_ROW_BLOCK = 32 }; /* query rows of one attention task */
+enum {
+    LL_ROW_BLOCK = 32, /* query rows of one attention task */
+    LL_LOGITS_ROWS =
+        128, /* of a tile of logits, all sets together: with LL_LOGITS_IDS columns it stays in the L2 */
+};
 
 struct ll_session {
     const ll_model *model;
@@ -38,6 +42,7 @@ struct ll_session {
     float *out;       /* [chunk][hidden] what a module adds */
     ll_act act_hidden, act_heads, act_mlp,
         act_head;     /* int8: inputs of matmuls; act_head in the head's groups */
+    float *logits;    /* [threads][LL_LOGITS_ROWS][LL_LOGITS_IDS] */
     uint8_t *scratch; /* [threads][scratch_bytes] */
     size_t scratch_bytes;
     ll_arena arena;

@@ -400,21 +400,26 @@ static void test_sessions_refused(void) {
 }
 
 /* ---- the observer ---- */
+enum { OBSERVED = 2 };
 typedef struct {
-    char order[256];
+    char order[OBSERVED][256]; /* of each token: one thread's alone */
     const float *embedding;
     size_t hidden;
 } seen;
 
-static void note(void *context, ll_module module, const float *before, const float *after, size_t rows) {
+static void note(void *context, ll_module module, size_t first, const float *before, const float *after,
+                 size_t rows) {
     seen *s = context;
     char text[32];
     snprintf(text, sizeof text, "%s%zu ", ll_drop_kind_name(module.kind), module.layer);
-    strncat(s->order, text, sizeof s->order - strlen(s->order) - 1);
-    CHECK(rows == 2);
-    if (module.kind == LL_BLOCK && module.layer == 0)
-        CHECK(memcmp(before, s->embedding + 5 * s->hidden, s->hidden * sizeof *before) == 0);
-    CHECK(memcmp(before, after, s->hidden * sizeof *before) != 0);
+    REQUIRE(first + rows <= OBSERVED);
+    for (size_t token = first; token < first + rows; token++) {
+        const float *x = before + (token - first) * s->hidden, *y = after + (token - first) * s->hidden;
+        strncat(s->order[token], text, sizeof s->order[token] - strlen(s->order[token]) - 1);
+        if (module.kind == LL_BLOCK && module.layer == 0)
+            CHECK(memcmp(x, s->embedding + (5 + token) * s->hidden, s->hidden * sizeof *x) == 0);
+        CHECK(memcmp(x, y, s->hidden * sizeof *x) != 0);
+    }
 }
 
 /* Every kept module once, in order; a block begins with its input, and a block dropped whole is not seen. */
@@ -431,8 +436,9 @@ static void test_observer(void) {
     seen s = {.embedding = ll_toy_find(&weights, "token_embd.weight"), .hidden = toy.hidden};
     const ll_observer observer = {note, &s};
     const int32_t ids[] = {5, 6};
-    CHECK(ll_session_forward(session, ids, 2, NULL, &observer, &error) == LL_OK);
-    CHECK_MSG(strcmp(s.order, "mlp0 block0 attn2 mlp2 block2 ") == 0, "%s", s.order);
+    CHECK(ll_session_forward(session, ids, OBSERVED, NULL, &observer, &error) == LL_OK);
+    for (size_t token = 0; token < OBSERVED; token++)
+        CHECK_MSG(strcmp(s.order[token], "mlp0 block0 attn2 mlp2 block2 ") == 0, "%s", s.order[token]);
     ll_session_destroy(session);
     ll_model_destroy(model);
     ll_toy_free(&weights);

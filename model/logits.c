@@ -1,0 +1,108 @@
+/* Logits of many rows in tiles: the head's columns pass by in blocks, each used while it is in the cache. */
+#include "finite.h"
+#include "session.h"
+
+#include <omp.h>
+
+/* Rows of each set that go through the head together, and how. */
+typedef struct {
+    ll_session *s;
+    const float *const *residual; /* [sets][.][hidden] */
+    size_t sets;
+    size_t first, rows; /* of every set; set k lies in the session's buffers from row k * rows on */
+    size_t tile_rows;   /* of every set */
+    const ll_logits_visitor *visitor;
+    bool finite;
+} head;
+
+static size_t parts(size_t whole, size_t part) {
+    return (whole + part - 1) / part;
+}
+
+/* Row row of every set, normed, as the head's input. */
+static void norm_row(const head *h, size_t row) {
+    ll_session *s = h->s;
+    const ll_config *c = &s->model->config;
+    const float *const weight = s->model->weights.final_norm;
+    for (size_t set = 0; set < h->sets; set++) {
+        const float *x = h->residual[set] + (h->first + row) * c->hidden;
+        const size_t at = set * h->rows + row;
+        if (s->model->options.weights == LL_WEIGHTS_F32) {
+            s->model->kernels.rmsnorm_f32(s->input + at * s->input_ld, s->input_ld, x, c->hidden, weight,
+                                          c->eps, c->hidden, 0, 1);
+            continue;
+        }
+        ll_act one = s->act_head;
+        one.q += at * one.ld;
+        one.scale += at * one.groups;
+        one.sum += at * one.groups;
+        one.rows = 1;
+        s->model->kernels.rmsnorm_i8(&one, x, c->hidden, weight, c->eps, 0, 1);
+    }
+}
+
+/* Rows [m, m + rows) of the buffers times ids [id, id + ids) into y [rows][LL_LOGITS_IDS]. */
+static void multiply(const head *h, float *y, size_t m, size_t rows, size_t id, size_t ids) {
+    const ll_session *s = h->s;
+    const ll_packed *w = &s->model->weights.head;
+    /* y is the address of row 0, column 0: an address alone, outside the buffer. */
+    float *const origin = (float *)((uintptr_t)y - (m * LL_LOGITS_IDS + id) * sizeof *y);
+    if (s->model->options.weights == LL_WEIGHTS_F32)
+        s->model->kernels.matmul_f32(origin, LL_LOGITS_IDS, s->input, s->input_ld, m, m + rows, w, id,
+                                     id + ids);
+    else
+        s->model->kernels.matmul_i8(origin, LL_LOGITS_IDS, &s->act_head, m, m + rows, w, id, id + ids);
+}
+
+/* False: a logit is not finite. */
+static bool visit_tile(const head *h, float *logits, size_t row, size_t id) {
+    const size_t vocab = h->s->model->config.vocab;
+    ll_logits_tile tile = {.row = h->first + row,
+                           .rows = h->rows - row < h->tile_rows ? h->rows - row : h->tile_rows,
+                           .id = id,
+                           .ids = vocab - id < LL_LOGITS_IDS ? vocab - id : LL_LOGITS_IDS};
+    for (size_t set = 0; set < h->sets; set++) {
+        float *const y = logits + set * h->tile_rows * LL_LOGITS_IDS;
+        multiply(h, y, set * h->rows + row, tile.rows, id, tile.ids);
+        for (size_t r = 0; r < tile.rows; r++)
+            if (!ll_all_finite(y + r * LL_LOGITS_IDS, tile.ids))
+                return false;
+        tile.logits[set] = y;
+    }
+    h->visitor->tile(h->visitor->context, &tile);
+    return true;
+}
+
+/* A thread's tiles follow each other: all rows meet a block of columns before the next one comes. */
+static void visit(head *h) {
+    ll_session *s = h->s;
+    const size_t down = parts(h->rows, h->tile_rows),
+                 tiles = down * parts(s->model->config.vocab, LL_LOGITS_IDS);
+#pragma omp parallel num_threads((int)s->model->options.threads)
+    {
+        float *const logits = s->logits + (size_t)omp_get_thread_num() * LL_LOGITS_ROWS * LL_LOGITS_IDS;
+#pragma omp for schedule(static)
+        for (size_t row = 0; row < h->rows; row++)
+            norm_row(h, row);
+#pragma omp for schedule(static)
+        for (size_t tile = 0; tile < tiles; tile++)
+            if (!visit_tile(h, logits, tile % down * h->tile_rows, tile / down * LL_LOGITS_IDS)) {
+#pragma omp atomic write
+                h->finite = false;
+            }
+    }
+}
+
+ll_status ll_session_visit_logits(ll_session *session, const float *const residual[], size_t sets,
+                                  size_t rows, const ll_logits_visitor *visitor, ll_error *error) {
+    head h = {.s = session, .residual = residual, .sets = sets, .visitor = visitor, .finite = true};
+    h.tile_rows = LL_LOGITS_ROWS / sets;
+    for (; h.first < rows; h.first += h.rows) {
+        h.rows = rows - h.first < session->chunk / sets ? rows - h.first : session->chunk / sets;
+        visit(&h);
+        if (!h.finite)
+            return ll_fail(error, LL_BAD_INPUT,
+                           "logits are not finite: the head's weights give numbers beyond float32");
+    }
+    return LL_OK;
+}
