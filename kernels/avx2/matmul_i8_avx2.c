@@ -1,9 +1,6 @@
 /* int8 matmul over packed weights, AVX2: exact products in 16 bits.
  *
- * Layout: 64 output columns make a panel, all panels come first, the scales after them.
- *
- *   weights [n / 64] panels of [k / 2] steps    step:  [ 64 columns x 2 k ]    128 bytes, signed
- *   scales  [n / 64][groups][64] f32
+ * Layout: panel.h, 2 values of k a step: 128 bytes, signed.
  *
  * AVX2 has no exact product of bytes: VPMADDUBSW saturates its pair sums. VPMADDWD is exact, so both sides become 16 bits wide:
  * a dword of activations (2 values of k) is broadcast to 8 columns, each of which adds its pair of products to its int32
@@ -21,9 +18,7 @@
  * group 32 75%. M = 1 reads weights at 13 GB/s where read_stream reaches 16.
  */
 #include "avx2.h"
-#include "tile.h"
-#include <assert.h>
-#include <string.h>
+#include "panel.h"
 
 #ifdef __clang__
 #define LL_UNROLL_STEPS _Pragma("clang loop unroll_count(4)")
@@ -33,69 +28,22 @@
 
 enum {
     TILE_ROWS = 6,
-    SUB_PANEL = 16,            /* columns of a tile */
-    STEP_BYTES = 2 * LL_PANEL, /* 2 values of k of every column */
-    SCALE_BYTES = 4 * LL_PANEL,
+    SUB_PANEL = 16, /* columns of a tile */
+    K_STEP = 2,
+    STEP_BYTES = K_STEP * LL_PANEL,
     CHUNK = 512,      /* k */
     BLOCK_ROWS = 192, /* whose activations, sums and outputs stay in the L2 while panels pass by */
     X_STRIDE = CHUNK + 16,
 };
 
-static size_t group_count(size_t k, size_t group) {
-    return k / group + (k % group != 0);
-}
-
-static size_t panel_bytes(size_t k) {
-    return (k + 1) / 2 * STEP_BYTES;
-}
-
-static size_t panel_count(size_t n) {
-    return (n + LL_PANEL - 1) / LL_PANEL;
-}
-
 size_t ll_packed_i8_bytes_avx2(size_t n, size_t k, size_t group) {
-    if (k == 0)
-        return 0;
-    return panel_count(n) * (panel_bytes(k) + group_count(k, group) * SCALE_BYTES);
-}
-
-/* Columns [0, cols) of a panel: w [cols][k]. */
-static void pack_weights(int8_t *out, size_t k, size_t cols, const int8_t *w) {
-    for (size_t i = 0; i < k; i += 2, out += STEP_BYTES) {
-        for (size_t j = 0; j < LL_PANEL; j++) {
-            out[2 * j] = j < cols ? w[j * k + i] : 0;
-            out[2 * j + 1] = j < cols && i + 1 < k ? w[j * k + i + 1] : 0;
-        }
-    }
-}
-
-/* scale [cols][groups]. */
-static void pack_scales(float *out, size_t groups, size_t cols, const float *scale) {
-    for (size_t g = 0; g < groups; g++, out += LL_PANEL)
-        for (size_t j = 0; j < LL_PANEL; j++)
-            out[j] = j < cols ? scale[j * groups + g] : 0;
+    return ll_panels_bytes(n, k, group, K_STEP);
 }
 
 void ll_pack_i8_avx2(void *data, size_t n, size_t k, size_t group, size_t n0, size_t n1, const int8_t *w,
                      const float *scale) {
-    assert(n0 % LL_PANEL == 0 && (n1 % LL_PANEL == 0 || n1 == n));
-    if (k == 0)
-        return;
-    const size_t groups = group_count(k, group), bytes = panel_bytes(k);
-    int8_t *const weights = data;
-    float *const scales = (float *)(void *)(weights + panel_count(n) * bytes);
-    for (size_t j = n0; j < n1; j += LL_PANEL) {
-        const size_t panel = j / LL_PANEL, cols = ll_min(n1 - j, LL_PANEL);
-        pack_weights(weights + panel * bytes, k, cols, w + (j - n0) * k);
-        pack_scales(scales + panel * groups * LL_PANEL, groups, cols, scale + (j - n0) * groups);
-    }
+    ll_panels_pack(data, n, k, group, n0, n1, w, scale, K_STEP, 0);
 }
-
-typedef struct {
-    const int8_t *weights;
-    const float *scales; /* [groups][64] */
-    size_t k, group, groups;
-} panel;
 
 /* Some of k: whole groups (opens and closes), or a part of one. */
 typedef struct {
@@ -117,7 +65,7 @@ typedef struct {
     size_t m, rows;
 } block;
 
-static chunk chunk_at(const panel *p, size_t k) {
+static chunk chunk_at(const ll_panel_i8 *p, size_t k) {
     chunk c = {.k = k, .group = k / p->group, .groups = 1, .opens = true, .closes = true};
     if (p->group <= CHUNK) {
         c.groups = ll_min(CHUNK / p->group, p->groups - c.group);
@@ -212,7 +160,7 @@ static LL_INLINE void store_sums(const place *t, __m256i acc[TILE_ROWS][8], cons
 }
 
 /* rows x 8 vectors outputs over a chunk. */
-static LL_INLINE void tile(const place *t, const panel *p, const chunk *c, const int rows,
+static LL_INLINE void tile(const place *t, const ll_panel_i8 *p, const chunk *c, const int rows,
                            const int vectors) {
     const int16_t *x = t->x;
     const int8_t *w = t->w;
@@ -230,7 +178,7 @@ static LL_INLINE void tile(const place *t, const panel *p, const chunk *c, const
     }
 }
 
-static void rows_x_columns(const place *t, const panel *p, const chunk *c, size_t rows) {
+static void rows_x_columns(const place *t, const ll_panel_i8 *p, const chunk *c, size_t rows) {
     switch (rows) {
     case 1:
         tile(t, p, c, 1, 8);
@@ -254,15 +202,15 @@ static void rows_x_columns(const place *t, const panel *p, const chunk *c, size_
 }
 
 /* rows rows from row i of the block on, against the panel's columns [0, cols). */
-static void rows_x_panel(scratch *s, const block *b, const panel *p, const chunk *c, size_t i, size_t rows,
-                         size_t cols) {
+static void rows_x_panel(scratch *s, const block *b, const ll_panel_i8 *p, const chunk *c, size_t i,
+                         size_t rows, size_t cols) {
     const size_t row = b->m + i, width = rows == 1 ? LL_PANEL : SUB_PANEL;
     place t = {.y = s->y + i * LL_PANEL,
                .sum = s->sum + (c->opens && c->closes ? 0 : i * LL_PANEL),
                .x = s->x,
                .xs = b->x->scale + row * p->groups + c->group,
                .ws = p->scales + c->group * LL_PANEL,
-               .w = p->weights + c->k / 2 * STEP_BYTES};
+               .w = (const int8_t *)p->weights + c->k / K_STEP * STEP_BYTES};
     widen_rows(s->x, b->x->q + row * b->x->ld + c->k, b->x->ld, c->length, rows);
     for (size_t j = 0; j < cols; j += width) {
         rows_x_columns(&t, p, c, rows);
@@ -273,7 +221,7 @@ static void rows_x_panel(scratch *s, const block *b, const panel *p, const chunk
     }
 }
 
-static void block_x_panel(scratch *s, const block *b, const panel *p, size_t cols) {
+static void block_x_panel(scratch *s, const block *b, const ll_panel_i8 *p, size_t cols) {
     for (size_t k = 0; k < p->k;) {
         const chunk c = chunk_at(p, k);
         for (size_t i = 0, rows; i < b->rows; i += rows) {
@@ -290,15 +238,11 @@ void ll_matmul_i8_avx2(float *y, size_t ldy, const ll_act *x, size_t m0, size_t 
     if (w->k == 0)
         return;
     scratch s;
-    const size_t bytes = panel_bytes(w->k);
-    const int8_t *const weights = w->data;
-    const float *const scales = (const float *)(const void *)(weights + panel_count(w->n) * bytes);
     for (size_t m = m0; m < m1; m += BLOCK_ROWS) {
         const block b = {x, m, ll_min(m1 - m, BLOCK_ROWS)};
         for (size_t j = n0; j < n1; j += LL_PANEL) {
-            const size_t i = j / LL_PANEL, cols = ll_min(n1 - j, LL_PANEL);
-            const panel p = {weights + i * bytes, scales + i * w->groups * LL_PANEL, w->k, w->group,
-                             w->groups};
+            const size_t cols = ll_min(n1 - j, LL_PANEL);
+            const ll_panel_i8 p = ll_panel_of(w, j, K_STEP);
             block_x_panel(&s, &b, &p, cols);
             for (size_t r = 0; r < b.rows; r++)
                 memcpy(y + (m + r) * ldy + j, s.y + r * LL_PANEL, cols * sizeof *y);

@@ -1,10 +1,6 @@
 /* int8 matmul over packed weights, AVX-512 VNNI.
  *
- * Layout: 64 output columns make a panel. All panels come first, so that the weights a thread reads are one
- * stream of constant stride, which the hardware prefetchers follow to the end; the scales come after them.
- *
- *   weights [n / 64] panels of [k / 4] steps    step:  [ 16 columns x 4 k ][ 16 x 4 ][ 16 x 4 ][ 16 x 4 ]
- *   scales  [n / 64][groups][64] f32                   4 cache lines; each byte is w + 128
+ * Layout: panel.h, 4 values of k a step, 4 cache lines of 16 columns; each byte is w + 128.
  *
  * Algebra: VPDPBUSD multiplies an unsigned by a signed operand. The weights are the unsigned one,
  * u = w + 128, the activations the signed one, a dword (4 values of k) broadcast to all 16 columns:
@@ -25,76 +21,22 @@
  * prefetch made it slower, and so did scales between the weights of two groups (20 GB/s).
  */
 #include "avx512vnni.h"
-#include "tile.h"
-#include <assert.h>
-#include <string.h>
+#include "panel.h"
 
 enum {
     TILE_ROWS = 6,
-    STEP_BYTES = 4 * LL_PANEL,  /* 4 values of k of every column */
-    SCALE_BYTES = 4 * LL_PANEL, /* f32 */
+    K_STEP = 4,
+    STEP_BYTES = K_STEP * LL_PANEL,
 };
 
-static size_t group_count(size_t k, size_t group) {
-    return k / group + (k % group != 0);
-}
-
-/* Bytes of the weights of a panel, without scales. */
-static size_t panel_bytes(size_t k) {
-    return (k + 3) / 4 * STEP_BYTES;
-}
-
-static size_t panel_count(size_t n) {
-    return (n + LL_PANEL - 1) / LL_PANEL;
-}
-
 size_t ll_packed_i8_bytes_avx512vnni(size_t n, size_t k, size_t group) {
-    if (k == 0)
-        return 0;
-    return panel_count(n) * (panel_bytes(k) + group_count(k, group) * SCALE_BYTES);
-}
-
-/* Columns [0, cols) of a panel: w [cols][k]. */
-static void pack_weights(uint8_t *out, size_t k, size_t cols, const int8_t *w) {
-    for (size_t i = 0; i < k; i += 4, out += STEP_BYTES) {
-        const size_t length = ll_min(4, k - i);
-        for (size_t j = 0; j < LL_PANEL; j++) {
-            uint32_t q4 = 0;
-            if (j < cols)
-                memcpy(&q4, w + j * k + i, length);
-            q4 ^= 0x80808080; /* adds 128 to each byte */
-            memcpy(out + j * 4, &q4, sizeof q4);
-        }
-    }
-}
-
-/* scale [cols][groups]. */
-static void pack_scales(float *out, size_t groups, size_t cols, const float *scale) {
-    for (size_t g = 0; g < groups; g++, out += LL_PANEL)
-        for (size_t j = 0; j < LL_PANEL; j++)
-            out[j] = j < cols ? scale[j * groups + g] : 0;
+    return ll_panels_bytes(n, k, group, K_STEP);
 }
 
 void ll_pack_i8_avx512vnni(void *data, size_t n, size_t k, size_t group, size_t n0, size_t n1,
                            const int8_t *w, const float *scale) {
-    assert(n0 % LL_PANEL == 0 && (n1 % LL_PANEL == 0 || n1 == n));
-    if (k == 0)
-        return;
-    const size_t groups = group_count(k, group), bytes = panel_bytes(k);
-    uint8_t *const weights = data;
-    float *const scales = (float *)(void *)(weights + panel_count(n) * bytes);
-    for (size_t j = n0; j < n1; j += LL_PANEL) {
-        const size_t panel = j / LL_PANEL, cols = ll_min(n1 - j, LL_PANEL);
-        pack_weights(weights + panel * bytes, k, cols, w + (j - n0) * k);
-        pack_scales(scales + panel * groups * LL_PANEL, groups, cols, scale + (j - n0) * groups);
-    }
+    ll_panels_pack(data, n, k, group, n0, n1, w, scale, K_STEP, 0x80);
 }
-
-typedef struct {
-    const uint8_t *weights;
-    const float *scales; /* [groups][64] */
-    size_t k, group, groups;
-} panel;
 
 /* gcc 12 spills the accumulators of the intrinsic; around this one instruction it does not. */
 static inline __m512i dot4(__m512i acc, __m512i u, __m512i q) {
@@ -151,7 +93,7 @@ static LL_INLINE void step(__m512i acc[TILE_ROWS][4], const int8_t *q, size_t ld
 
 /* rows x 64 outputs; q, xs and xsum are at the tile's first row. */
 static LL_INLINE void tile(float *y, size_t ldy, const int8_t *q, size_t ld, const float *xs,
-                           const int32_t *xsum, const panel *p, const int rows) {
+                           const int32_t *xsum, const ll_panel_i8 *p, const int rows) {
     const uint8_t *w = p->weights;
     for (size_t g = 0; g < p->groups; g++) {
         const float *ws = p->scales + g * LL_PANEL;
@@ -182,7 +124,7 @@ static LL_INLINE void tile(float *y, size_t ldy, const int8_t *q, size_t ld, con
     }
 }
 
-static void rows_x_panel(float *y, size_t ldy, const ll_act *x, size_t m, const panel *p, size_t rows) {
+static void rows_x_panel(float *y, size_t ldy, const ll_act *x, size_t m, const ll_panel_i8 *p, size_t rows) {
     const int8_t *q = x->q + m * x->ld;
     const float *xs = x->scale + m * x->groups;
     const int32_t *xsum = x->sum + m * x->groups;
@@ -209,7 +151,7 @@ static void rows_x_panel(float *y, size_t ldy, const ll_act *x, size_t m, const 
 }
 
 /* The last panel may have fewer columns than the tile writes: it goes through a buffer. */
-static void rows_x_edge(float *y, size_t ldy, const ll_act *x, size_t m, const panel *p, size_t rows,
+static void rows_x_edge(float *y, size_t ldy, const ll_act *x, size_t m, const ll_panel_i8 *p, size_t rows,
                         size_t cols) {
     _Alignas(LL_ALIGN) float buffer[TILE_ROWS * LL_PANEL];
     rows_x_panel(buffer, LL_PANEL, x, m, p, rows);
@@ -222,12 +164,9 @@ void ll_matmul_i8_avx512vnni(float *y, size_t ldy, const ll_act *x, size_t m0, s
     assert(x->k == w->k && x->group == w->group && n0 % LL_PANEL == 0 && n1 <= w->n);
     if (w->k == 0)
         return;
-    const size_t bytes = panel_bytes(w->k);
-    const uint8_t *const weights = w->data;
-    const float *const scales = (const float *)(const void *)(weights + panel_count(w->n) * bytes);
     for (size_t j = n0; j < n1; j += LL_PANEL) {
-        const size_t i = j / LL_PANEL, cols = ll_min(n1 - j, LL_PANEL);
-        const panel p = {weights + i * bytes, scales + i * w->groups * LL_PANEL, w->k, w->group, w->groups};
+        const size_t cols = ll_min(n1 - j, LL_PANEL);
+        const ll_panel_i8 p = ll_panel_of(w, j, K_STEP);
         for (size_t m = m0, rows; m < m1; m += rows) {
             rows = ll_tile_rows(m1 - m, TILE_ROWS);
             if (cols == LL_PANEL)
