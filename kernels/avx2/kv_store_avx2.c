@@ -63,7 +63,7 @@ static LL_INLINE void quantize(uint32_t quads[2], __m256 x, float inv) {
 /* Quad i of the row goes to out[i * stride]. */
 static LL_INLINE void store_i8(uint32_t *out, size_t stride, float *scale, const float *x, size_t head_dim) {
     const float amax = ll_chunk_amax_value(ll_chunk_amax(_mm256_setzero_si256(), x, head_dim));
-    const float inv = ll_inverse_avx2(amax);
+    const float inv = ll_inverse(amax);
     *scale = amax / 127.0f;
     for (size_t d = 0; d < head_dim; d += LL_LANES) {
         uint32_t quads[2];

@@ -52,15 +52,13 @@ static inline float ll_max_lanes(__m256 lanes) {
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
 }
 
-/* Elements a group is computed in at a time: 4 KB, so that the usual group is computed once and stays in L1. */
-enum { LL_CHUNK = 1024 };
+typedef __m256i ll_lanes_i32;
 
-/* Elements [start, start + count) of a row about to be quantized: computed into buffer, or where they already
- * lie. */
-typedef const float *ll_chunk_fn(float *buffer, const void *row, size_t start, size_t count);
+static inline ll_lanes_i32 ll_zero_i32(void) {
+    return _mm256_setzero_si256();
+}
 
-/* Largest |x| as bits: they compare as integers just as |x| does, with NaN above all (see ref/quantize_ref.c).
- * Without the sign they are never negative, so the signed maximum is right. */
+/* Without the sign the bits are never negative, so the signed maximum is right. */
 static inline __m256i ll_chunk_amax(__m256i amax, const float *x, size_t count) {
     const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
     for (size_t i = 0; i < count; i += LL_LANES) {
@@ -81,10 +79,6 @@ static inline int32_t ll_add_lanes_i32(__m256i lanes) {
     const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256(lanes, 1));
     const __m128i two = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
     return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 1)));
-}
-
-static inline float ll_inverse_avx2(float amax) {
-    return amax == 0.0f ? 0.0f : 127.0f / amax;
 }
 
 /* The q of eight elements. */
@@ -147,38 +141,6 @@ static inline __m256i ll_chunk_quantize(int8_t *q, const float *x, size_t count,
     return sum;
 }
 
-static inline size_t ll_chunk_size(size_t start, size_t end) {
-    return end - start < LL_CHUNK ? end - start : LL_CHUNK;
-}
-
-/* Forced inline, so that chunk is a known function in each kernel. */
-static inline __attribute__((always_inline)) void ll_quantize_group(ll_act *out, size_t r, size_t g,
-                                                                    ll_chunk_fn *chunk, const void *row) {
-    _Alignas(64) float buffer[LL_CHUNK];
-    const size_t start = g * out->group;
-    const size_t end = out->k - start < out->group ? out->k : start + out->group;
-    const float *x = buffer;
-    __m256i amax_bits = _mm256_setzero_si256(), sum = _mm256_setzero_si256();
-    for (size_t i = start; i < end; i += LL_CHUNK) {
-        const size_t count = ll_chunk_size(i, end);
-        x = chunk(buffer, row, i, count);
-        amax_bits = ll_chunk_amax(amax_bits, x, count);
-    }
-    const float amax = ll_chunk_amax_value(amax_bits), inv = ll_inverse_avx2(amax);
-    for (size_t i = start; i < end; i += LL_CHUNK) {
-        const size_t count = ll_chunk_size(i, end);
-        if (end - start > LL_CHUNK) /* else the only chunk is still at x */
-            x = chunk(buffer, row, i, count);
-        sum = ll_chunk_quantize(out->q + r * out->ld + i, x, count, inv, sum);
-    }
-    out->scale[r * out->groups + g] = amax / 127.0f;
-    out->sum[r * out->groups + g] = ll_add_lanes_i32(sum);
-}
-
-static inline __attribute__((always_inline)) void ll_quantize_row(ll_act *out, size_t r, ll_chunk_fn *chunk,
-                                                                  const void *row) {
-    for (size_t g = 0; g < out->groups; g++)
-        ll_quantize_group(out, r, g, chunk, row);
-}
+#include "quantize_row.h"
 
 #endif

@@ -61,7 +61,7 @@ static void store_v_bf16(uint16_t *out, const float *v, size_t head_dim) {
 static float row_scale(const float *x, size_t head_dim, float *inv) {
     const __m512i bits = ll_chunk_amax(_mm512_setzero_si512(), x, head_dim);
     const float amax = ll_chunk_amax_value(bits);
-    *inv = ll_inverse_avx512vnni(amax);
+    *inv = ll_inverse(amax);
     return amax / 127.0f;
 }
 

@@ -25,16 +25,12 @@ static inline void ll_store(float *p, size_t left, __m512 value) {
         _mm512_mask_storeu_ps(p, ll_tail_mask(left), value);
 }
 
-/* Elements a group is computed in at a time: 4 KB, so that the usual group is computed once and stays in L1.
- */
-enum { LL_CHUNK = 1024 };
+typedef __m512i ll_lanes_i32;
 
-/* Elements [start, start + count) of a row about to be quantized: computed into buffer, or where they already
- * lie. */
-typedef const float *ll_chunk_fn(float *buffer, const void *row, size_t start, size_t count);
+static inline ll_lanes_i32 ll_zero_i32(void) {
+    return _mm512_setzero_si512();
+}
 
-/* Largest |x| as bits: they compare as integers just as |x| does, with NaN above all (see
- * ref/quantize_ref.c). */
 static inline __m512i ll_chunk_amax(__m512i amax, const float *x, size_t count) {
     const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
     for (size_t i = 0; i < count; i += LL_LANES) {
@@ -46,10 +42,6 @@ static inline __m512i ll_chunk_amax(__m512i amax, const float *x, size_t count) 
 
 static inline float ll_chunk_amax_value(__m512i amax) {
     return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128((int)_mm512_reduce_max_epu32(amax))));
-}
-
-static inline float ll_inverse_avx512vnni(float amax) {
-    return amax == 0.0f ? 0.0f : 127.0f / amax;
 }
 
 /* Returns sum with the new values added, lane by lane. */
@@ -68,38 +60,10 @@ static inline __m512i ll_chunk_quantize(int8_t *q, const float *x, size_t count,
     return sum;
 }
 
-static inline size_t ll_chunk_size(size_t start, size_t end) {
-    return end - start < LL_CHUNK ? end - start : LL_CHUNK;
+static inline int32_t ll_add_lanes_i32(__m512i lanes) {
+    return _mm512_reduce_add_epi32(lanes);
 }
 
-/* Forced inline, so that chunk is a known function in each kernel. */
-static inline __attribute__((always_inline)) void ll_quantize_group(ll_act *out, size_t r, size_t g,
-                                                                    ll_chunk_fn *chunk, const void *row) {
-    _Alignas(64) float buffer[LL_CHUNK];
-    const size_t start = g * out->group;
-    const size_t end = out->k - start < out->group ? out->k : start + out->group;
-    const float *x = buffer;
-    __m512i amax_bits = _mm512_setzero_si512(), sum = _mm512_setzero_si512();
-    for (size_t i = start; i < end; i += LL_CHUNK) {
-        const size_t count = ll_chunk_size(i, end);
-        x = chunk(buffer, row, i, count);
-        amax_bits = ll_chunk_amax(amax_bits, x, count);
-    }
-    const float amax = ll_chunk_amax_value(amax_bits), inv = ll_inverse_avx512vnni(amax);
-    for (size_t i = start; i < end; i += LL_CHUNK) {
-        const size_t count = ll_chunk_size(i, end);
-        if (end - start > LL_CHUNK) /* else the only chunk is still at x */
-            x = chunk(buffer, row, i, count);
-        sum = ll_chunk_quantize(out->q + r * out->ld + i, x, count, inv, sum);
-    }
-    out->scale[r * out->groups + g] = amax / 127.0f;
-    out->sum[r * out->groups + g] = _mm512_reduce_add_epi32(sum);
-}
-
-static inline __attribute__((always_inline)) void ll_quantize_row(ll_act *out, size_t r, ll_chunk_fn *chunk,
-                                                                  const void *row) {
-    for (size_t g = 0; g < out->groups; g++)
-        ll_quantize_group(out, r, g, chunk, row);
-}
+#include "quantize_row.h"
 
 #endif
