@@ -141,6 +141,6 @@ static inline __m256i ll_chunk_quantize(int8_t *q, const float *x, size_t count,
     return sum;
 }
 
-#include "quantize_row.h"
+#include "quantize_row.inc"
 
 #endif

@@ -64,6 +64,6 @@ static inline int32_t ll_add_lanes_i32(__m512i lanes) {
     return _mm512_reduce_add_epi32(lanes);
 }
 
-#include "quantize_row.h"
+#include "quantize_row.inc"
 
 #endif
