@@ -1,18 +1,9 @@
-#include "documents.h"
+#include "plot.h"
 #include "report_private.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#ifndef LL_PLOTS_DIR
-#define LL_PLOTS_DIR "harness/plots"
-#endif
 
 const char *const ll_report_plot_names[LL_REPORT_PLOTS] = {"quality", "speedup", "importance"};
 
@@ -33,21 +24,6 @@ static void put_kind(blocks *b, const char *kind) {
     b->open = kind;
 }
 
-static void put_value(FILE *stream, double value) {
-    if (isfinite(value))
-        fprintf(stream, " %.9g", value);
-    else
-        fputs(" NA", stream);
-}
-
-/* A value and the ends of its bar; without both ends the bar is a point. */
-static void put_bar(FILE *stream, double value, double low, double high) {
-    const bool usable = isfinite(low) && isfinite(high);
-    put_value(stream, value);
-    put_value(stream, usable ? low : value);
-    put_value(stream, usable ? high : value);
-}
-
 static void put_quality(blocks *b, const char *kind, const ll_report_entry *entry) {
     const double value = ll_report_number(&entry->quality, "perplexity");
     const double error = ll_report_number(&entry->quality, "perplexity_stderr");
@@ -55,7 +31,7 @@ static void put_quality(blocks *b, const char *kind, const ll_report_entry *entr
         return;
     put_kind(b, kind);
     fprintf(b->stream, "%zu", entry->dropped);
-    put_bar(b->stream, value, value > error ? value - error : (double)NAN, value + error);
+    ll_plot_put_bar(b->stream, value, value > error ? value - error : (double)NAN, value + error);
     putc('\n', b->stream);
 }
 
@@ -65,9 +41,9 @@ static void put_speedup(blocks *b, const char *kind, const ll_report_entry *entr
         return;
     put_kind(b, kind);
     fprintf(b->stream, "%zu", entry->dropped);
-    put_bar(b->stream, value, ll_report_number(&entry->speed, "speedup_q1"),
-            ll_report_number(&entry->speed, "speedup_q3"));
-    put_value(b->stream, ll_report_number(&entry->speed, "speedup_predicted"));
+    ll_plot_put_bar(b->stream, value, ll_report_number(&entry->speed, "speedup_q1"),
+                    ll_report_number(&entry->speed, "speedup_q3"));
+    ll_plot_put_value(b->stream, ll_report_number(&entry->speed, "speedup_predicted"));
     putc('\n', b->stream);
 }
 
@@ -117,17 +93,10 @@ static void put_importance_blocks(blocks *b, const ll_report_data *data) {
 /* ---- what a plot says below its title ---- */
 enum { SUBTITLE = 1024 };
 
-/* Cells may hold what a picture cannot: control characters, bytes that are no text. */
-static void make_plain(char *text) {
-    for (; *text; text++)
-        if (*text < 32 || *text > 126)
-            *text = '?';
-}
-
 static void describe_quality(const ll_report_data *data, char *out, size_t capacity) {
     snprintf(out, capacity, "%s, %s tokens scored", ll_report_text(&data->quality, "data_file"),
              ll_report_text(&data->quality, "tokens"));
-    make_plain(out);
+    ll_plot_make_plain(out);
 }
 
 /* Names of CPUs are long: the machine has a line of its own. */
@@ -136,21 +105,21 @@ static void describe_speedup(const ll_report_data *data, char *out, size_t capac
     snprintf(out, capacity, "%s%s prompt + %s generated tokens (%s), batch %s",
              ll_report_is_synthetic(data) ? "SYNTHETIC weights, " : "", ll_report_text(row, "prompt"),
              ll_report_text(row, "generate"), ll_report_text(row, "method"), ll_report_text(row, "batch"));
-    make_plain(out);
+    ll_plot_make_plain(out);
     const size_t used = strlen(out);
     if (used + 1 >= capacity)
         return;
     out[used] = '\n';
     snprintf(out + used + 1, capacity - used - 1, "%s threads, %s", ll_report_text(row, "threads"),
              ll_report_text(row, "cpu"));
-    make_plain(out + used + 1);
+    ll_plot_make_plain(out + used + 1);
 }
 
 static void describe_importance(const ll_report_data *data, char *out, size_t capacity) {
     const ll_report_row *row = &data->importance;
     snprintf(out, capacity, "%s, %s documents of up to %s tokens", ll_report_text(row, "data_file"),
              ll_report_text(row, "samples"), ll_report_text(row, "length"));
-    make_plain(out);
+    ll_plot_make_plain(out);
 }
 
 typedef struct {
@@ -169,126 +138,34 @@ static void make_subtitle(const ll_report_data *data, const plot_parts *parts, c
     if (parts->weights)
         ll_report_weights(data, weights, sizeof weights);
     parts->describe(data, rest, sizeof rest);
-    make_plain(model);
-    make_plain(weights);
+    ll_plot_make_plain(model);
+    ll_plot_make_plain(weights);
     snprintf(out, SUBTITLE, "%.200s%s%.200s\n%s", model, weights[0] ? ", " : "", weights, rest);
 }
 
-/* ---- running gnuplot ---- */
-enum { PATH = 4096 };
-
-static ll_status join(char out[PATH], const char *folder, const char *name, const char *ending,
-                      ll_error *error) {
-    const int size = snprintf(out, PATH, "%s/%s%s", folder, name, ending);
-    if (size >= 0 && size < PATH)
-        return LL_OK;
-    return ll_fail(error, LL_BAD_USAGE, "%.200s...: the folder's path is too long", folder);
-}
-
-/* The first line that gnuplot complained with, or nothing. */
-static void read_complaint(const char *folder, char *out, size_t capacity) {
-    char path[PATH], *text;
-    size_t length;
-    out[0] = 0;
-    if (join(path, folder, "log", "", NULL) != LL_OK || ll_file_read(path, &text, &length, NULL) != LL_OK)
-        return;
-    const char *from = text + strspn(text, "\n ^");
-    snprintf(out, capacity, ": %.*s", (int)strcspn(from, "\n"), from);
-    free(text);
-}
-
-/* gnuplot -c script subtitle kinds, in folder, which holds data.txt. No shell sees any of these words. */
-static ll_status run_gnuplot(const char *folder, const char *script, const char *subtitle, const char *kinds,
-                             ll_error *error) {
-    char *const arguments[] = {"gnuplot", "-d", "-c", (char *)script, (char *)subtitle, (char *)kinds, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addchdir_np(&actions, folder);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "log", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    pid_t child;
-    const int spawned = posix_spawnp(&child, "gnuplot", &actions, NULL, arguments, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (spawned == ENOENT)
-        return ll_fail(error, LL_NO_RESOURCE,
-                       "gnuplot is not installed, so the plots are missing; install gnuplot-nox "
-                       "(make deps) and run report again");
-    if (spawned != 0)
-        return ll_fail(error, LL_NO_RESOURCE, "gnuplot could not be started: %s", strerror(spawned));
-    int status;
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            return ll_fail(error, LL_NO_RESOURCE, "gnuplot could not be waited for: %s", strerror(errno));
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return LL_OK;
-    char complaint[256];
-    read_complaint(folder, complaint, sizeof complaint);
-    return ll_fail(error, LL_NO_RESOURCE, "gnuplot failed on %s%s", script, complaint);
-}
-
-/* Moves both pictures to where they belong; each is whole then. */
-static ll_status take_pictures(const char *folder, const char *out, const char *name, ll_error *error) {
-    static const char *const endings[] = {".png", ".svg"};
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        char from[PATH], to[PATH];
-        LL_TRY(join(from, folder, name, endings[i], error));
-        LL_TRY(join(to, out, name, endings[i], error));
-        if (rename(from, to) != 0)
-            return ll_fail(error, LL_NO_RESOURCE, "%s: cannot be put there: %s", to, strerror(errno));
-    }
-    return LL_OK;
-}
-
-/* One plot by way of an empty folder of its own; drawn stays false when there is not one point. */
-static ll_status draw(const ll_report_data *data, int plot, const char *folder, const char *out, bool *drawn,
-                      ll_error *error) {
-    char path[PATH], script[PATH], *text = NULL, subtitle[SUBTITLE];
+/* Nothing is drawn, and that is no failure, when there is not one point. */
+static ll_status draw(const ll_report_data *data, int plot, const char *out, bool *drawn, ll_error *error) {
+    char *text = NULL, subtitle[SUBTITLE];
     size_t length = 0;
-    LL_TRY(join(path, LL_PLOTS_DIR, ll_report_plot_names[plot], ".gp", error));
-    if (!realpath(path, script))
-        return ll_fail(error, LL_NO_RESOURCE, "%s: the plot's script is missing: %s", path, strerror(errno));
     blocks b = {open_memstream(&text, &length), "", NULL};
-    if (!b.stream)
-        return ll_fail(error, LL_NO_RESOURCE, "report: no memory for a plot's numbers");
-    plots[plot].put(&b, data);
+    if (b.stream)
+        plots[plot].put(&b, data);
     ll_status status = LL_OK;
-    if (fclose(b.stream) != 0)
+    if (!b.stream || fclose(b.stream) != 0)
         status = ll_fail(error, LL_NO_RESOURCE, "report: no memory for a plot's numbers");
-    else if (b.open)
-        status = join(path, folder, "data", ".txt", error);
-    if (status == LL_OK && b.open)
-        status = ll_file_write(path, text, length, error);
-    free(text);
-    if (status != LL_OK || !b.open)
-        return status;
-    make_subtitle(data, &plots[plot], subtitle);
-    LL_TRY(run_gnuplot(folder, script, subtitle, b.kinds, error));
-    LL_TRY(take_pictures(folder, out, ll_report_plot_names[plot], error));
-    *drawn = true;
-    return LL_OK;
-}
-
-static void remove_folder(const char *folder) {
-    static const char *const files[] = {"data.txt",    "log",         "quality.png",    "quality.svg",
-                                        "speedup.png", "speedup.svg", "importance.png", "importance.svg"};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char path[PATH];
-        if (join(path, folder, files[i], "", NULL) == LL_OK)
-            unlink(path);
+    else if (b.open) {
+        make_subtitle(data, &plots[plot], subtitle);
+        const char *name = ll_report_plot_names[plot];
+        status = ll_plot_draw(&(ll_plot){name, name, {subtitle, b.kinds}, text, length}, out, error);
+        *drawn = status == LL_OK;
     }
-    rmdir(folder);
+    free(text);
+    return status;
 }
 
 ll_status ll_report_plot(const ll_report_data *data, const char *out, bool drawn[LL_REPORT_PLOTS],
                          ll_error *error) {
-    char folder[PATH];
-    LL_TRY(join(folder, out, ".plot-XXXXXX", "", error));
-    if (!mkdtemp(folder))
-        return ll_fail(error, LL_NO_RESOURCE, "%s: cannot be made: %s", folder, strerror(errno));
-    ll_status status = LL_OK;
-    for (int plot = 0; plot < LL_REPORT_PLOTS && status == LL_OK; plot++)
-        status = draw(data, plot, folder, out, &drawn[plot], error);
-    remove_folder(folder);
-    return status;
+    for (int plot = 0; plot < LL_REPORT_PLOTS; plot++)
+        LL_TRY(draw(data, plot, out, &drawn[plot], error));
+    return LL_OK;
 }
