@@ -1,4 +1,5 @@
 #include "cmd.h"
+#include "compare.h"
 #include "report.h"
 
 #include <stdio.h>
@@ -10,6 +11,10 @@ static ll_status print_json(const char *folder, ll_error *error) {
 
 ll_status ll_cmd_report(const ll_options *options, ll_error *error) {
     const char *out = options->out ? options->out : options->model;
-    LL_TRY(ll_report_write(options->model, out, options->quiet || options->json ? NULL : stdout, error));
+    FILE *table = options->quiet || options->json ? NULL : stdout;
+    if (options->folder_count > 1)
+        LL_TRY(ll_compare_write(options->folders, options->folder_count, out, table, error));
+    else
+        LL_TRY(ll_report_write(options->model, out, table, error));
     return options->json ? print_json(out, error) : LL_OK;
 }

@@ -36,6 +36,10 @@ void ll_csv_close(ll_csv *csv) {
     free(csv);
 }
 
+const char *ll_csv_path(const ll_csv *csv) {
+    return csv->path;
+}
+
 size_t ll_csv_rows(const ll_csv *csv) {
     return csv->count;
 }

@@ -39,6 +39,7 @@ ll_status ll_csv_open(ll_csv **out, const char *path, const ll_csv_schema *schem
 ll_status ll_csv_read(ll_csv **out, const char *path, const ll_csv_schema *schema, ll_error *error);
 void ll_csv_close(ll_csv *csv); /* NULL is fine */
 
+const char *ll_csv_path(const ll_csv *csv);
 size_t ll_csv_rows(const ll_csv *csv);
 /* The cell's text; row < ll_csv_rows; column must be in the schema. */
 const char *ll_csv_cell(const ll_csv *csv, size_t row, const char *column);

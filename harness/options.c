@@ -139,17 +139,24 @@ static ll_status read_positional(const char *text, ll_options *out, ll_error *er
     const ll_command_spec *command = ll_command_spec_at(out->which);
     if (!*text)
         return ll_fail(error, LL_BAD_USAGE, "%s: %s is empty", command->name, command->positional);
-    if (out->model)
+    const bool several = command->need == LL_POSITIONAL_SEVERAL;
+    if (out->model && !several)
         return ll_fail(error, LL_BAD_USAGE, "%s takes one %s, found \"%s\" and \"%s\"", command->name,
                        command->positional, out->model, text);
-    out->model = text;
+    if (several && out->folder_count == LL_MAX_FOLDERS)
+        return ll_fail(error, LL_BAD_USAGE, "%s takes at most %d %s, found \"%s\" beyond them", command->name,
+                       LL_MAX_FOLDERS, command->positional, text);
+    if (several)
+        out->folders[out->folder_count++] = text;
+    if (!out->model)
+        out->model = text;
     return LL_OK;
 }
 
 /* What no single option shows. */
 static ll_status check_together(const ll_options *options, ll_error *error) {
     const ll_command_spec *command = ll_command_spec_at(options->which);
-    if (!options->model && command->need == LL_POSITIONAL_REQUIRED)
+    if (!options->model && command->need != LL_POSITIONAL_OPTIONAL)
         return ll_fail(error, LL_BAD_USAGE, "%s needs a %s, for example: %s", command->name,
                        command->positional, command->example);
     if (options->plan && !options->drop)
@@ -157,6 +164,11 @@ static ll_status check_together(const ll_options *options, ll_error *error) {
     if (options->which == LL_COMMAND_GENERATE && !options->prompt_text)
         return ll_fail(error, LL_BAD_USAGE, "generate needs --prompt TEXT, for example: %s",
                        command->example);
+    if (options->folder_count > 1 && !options->out)
+        return ll_fail(
+            error, LL_BAD_USAGE,
+            "%s of %zu folders needs --out DIR, where the comparison goes; it belongs to none of them",
+            command->name, options->folder_count);
     if (options->ids && options->json)
         return ll_fail(error, LL_BAD_USAGE, "--ids and --json are two forms of output; give one");
     return LL_OK;

@@ -20,13 +20,16 @@ typedef enum {
 #define LL_BATCH_MAX SIZE_MAX
 enum {
     LL_MAX_COUNTS = 64,
+    LL_MAX_FOLDERS = 32,      /* that one report compares */
     LL_DEFAULT_LENGTH = 2048, /* importance, plan: tokens of a calibration document, or the model's context */
 };
 
 typedef struct {
     const char *command; /* "quality" */
     ll_command which;
-    const char *model; /* name or path (report: the folder); NULL where none was given */
+    const char *model; /* name or path (report: the first folder); NULL where none was given */
+    const char *folders[LL_MAX_FOLDERS]; /* report */
+    size_t folder_count;
     /* common */
     ll_weights_kind weights;
     size_t group;   /* 0: channel */

@@ -59,8 +59,9 @@ static void print_protocols(void) {
 void ll_help_command(ll_command command) {
     const ll_command_spec *spec = ll_command_spec_at(command);
     const bool optional = spec->need == LL_POSITIONAL_OPTIONAL;
-    printf("layerlab %s %s%s%s [options]\n\n%s\n%s%s\nOptions:\n", spec->name, optional ? "[" : "",
-           spec->positional, optional ? "]" : "", spec->summary, spec->more, *spec->more ? "\n" : "");
+    printf("layerlab %s %s%s%s%s [options]\n\n%s\n%s%s\nOptions:\n", spec->name, optional ? "[" : "",
+           spec->positional, optional ? "]" : "", spec->need == LL_POSITIONAL_SEVERAL ? "..." : "",
+           spec->summary, spec->more, *spec->more ? "\n" : "");
     for (size_t i = 0; ll_option_spec_at(i); i++)
         if (ll_option_taken_by(ll_option_spec_at(i), command))
             print_option(ll_option_spec_at(i));

@@ -62,9 +62,14 @@ static const ll_command_spec commands[LL_COMMAND_COUNT] = {
                           "Run again, it does only what is missing.",
                           "layerlab sweep smollm2-135m --counts 8 --samples 4 --length 256 --window 256 "
                           "--max-windows 2 --prompt 64 --repetitions 1 --out out/try"},
-    [LL_COMMAND_REPORT] = {"report", "DIR", LL_POSITIONAL_REQUIRED,
-                           "Table and plots from the CSV files of a sweep.", "",
-                           "layerlab report results/smollm2-135m --out report"},
+    [LL_COMMAND_REPORT] =
+        {"report", "DIR", LL_POSITIONAL_SEVERAL,
+         "Table and plots from the CSV files of a sweep, or of machines side by side.",
+         "Of several DIR, the results of one machine or more in each: compare.md and compare.png, .svg\n"
+         "with the machines' speedups, tokens/s and shares of their limits, from speed.csv alone. Only\n"
+         "rows of the same model, weights and protocol are compared:\n"
+         "  layerlab report out/epyc out/xeon --out compared",
+         "layerlab report results/smollm2-135m --out report"},
     [LL_COMMAND_EXPORT] =
         {"export", "MODEL", LL_POSITIONAL_REQUIRED,
          "Writes the checkpoint again without the dropped weights.",
@@ -165,7 +170,7 @@ static const ll_option_spec options[] = {
     {"--out", "DIR", LL_VALUE_TEXT, FIELD(out), SWEEP, NULL, 0, 0,
      "where rows, table and plots go (default: out/MODEL/PROTOCOL)"},
     {"--out", "DIR", LL_VALUE_TEXT, FIELD(out), REPORT, NULL, 0, 0,
-     "where table and plots go (default: DIR itself)"},
+     "where table and plots go (default: DIR itself; needed with several)"},
     {"--out", "PATH", LL_VALUE_TEXT, FIELD(out), EXPORT, NULL, 0, 0,
      "the new .gguf file or Hugging Face folder (needed); with --format config a .json file"},
     {"--format", "gguf|hf|config", LL_VALUE_TEXT, FIELD(format), EXPORT, NULL, 0, 0,

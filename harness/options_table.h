@@ -3,7 +3,7 @@
 #define LL_OPTIONS_TABLE_H
 #include "options.h"
 
-typedef enum { LL_POSITIONAL_REQUIRED, LL_POSITIONAL_OPTIONAL } ll_positional;
+typedef enum { LL_POSITIONAL_REQUIRED, LL_POSITIONAL_OPTIONAL, LL_POSITIONAL_SEVERAL } ll_positional;
 
 typedef struct {
     const char *name;

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { LL_PLOT_ARGUMENTS = 3 };
+enum { LL_PLOT_ARGUMENTS = 4 };
 
 typedef struct {
     const char *script;                       /* "speedup": plots/speedup.gp, which draws speedup.png, .svg */

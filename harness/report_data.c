@@ -143,9 +143,9 @@ static ll_report_entry *find_entry(grid *entries, const ll_report_row *row, ll_e
             return entry;
         }
     ll_fail(error, LL_BAD_INPUT,
-            "%s.csv: row %zu drops \"%s\" of kind \"%s\"; expected none and 0, or attn, mlp, block or joint "
+            "%s: row %zu drops \"%s\" of kind \"%s\"; expected none and 0, or attn, mlp, block or joint "
             "and 1 to %d",
-            row->schema->name, row->row + 1, ll_report_text(row, "dropped"), kind, MOST_DROPPED);
+            ll_csv_path(row->csv), row->row + 1, ll_report_text(row, "dropped"), kind, MOST_DROPPED);
     return NULL;
 }
 
@@ -173,7 +173,7 @@ static ll_status place_rows(ll_report_data *data, grid *entries, const ll_report
     return LL_OK;
 }
 
-static ll_status make_entries(ll_report_data *data, ll_error *error) {
+ll_status ll_report_make_entries(ll_report_data *data, ll_error *error) {
     grid *entries = calloc(1, sizeof *entries);
     data->entries = calloc(KINDS * (MOST_DROPPED + 1), sizeof *data->entries);
     ll_status status = LL_OK;
@@ -188,6 +188,9 @@ static ll_status make_entries(ll_report_data *data, ll_error *error) {
             if ((*entries)[k][n].kind)
                 data->entries[data->count++] = (*entries)[k][n];
     free(entries);
+    ll_report_entry *fitting = realloc(data->entries, (data->count + 1) * sizeof *fitting);
+    if (fitting)
+        data->entries = fitting;
     return status;
 }
 
@@ -217,7 +220,7 @@ static ll_status load(ll_report_data *data, const char *folder, ll_error *error)
             "%s: no row in importance.csv, quality.csv or speed.csv there; expected the folder of a sweep",
             folder);
     LL_TRY(choose_settings(data, error));
-    return make_entries(data, error);
+    return ll_report_make_entries(data, error);
 }
 
 ll_status ll_report_load(ll_report_data *out, const char *folder, ll_error *error) {

@@ -33,6 +33,8 @@ typedef struct {
 
 ll_status ll_report_load(ll_report_data *out, const char *folder, ll_error *error);
 void ll_report_free(ll_report_data *data);
+/* Makes the entries of data's settings. */
+ll_status ll_report_make_entries(ll_report_data *data, ll_error *error);
 
 /* A row's cell; "NA" and NAN when there is no row. */
 const char *ll_report_text(const ll_report_row *row, const char *column);
@@ -46,6 +48,17 @@ bool ll_report_belongs(const ll_report_row *setting, size_t row);
 bool ll_report_has_paper(const ll_report_data *data);
 /* False: no memory. */
 bool ll_report_print_table(FILE *stream, const ll_report_data *data);
+/* Markdown that is also a table to the eye: the first column to the left, the others to the right, the first line its head.
+ * cells: lines x columns. False: no memory. */
+bool ll_report_print_grid(FILE *stream, const char *const *cells, size_t lines, size_t columns);
+enum { LL_REPORT_CELL = 64 };
+/* "1.210 (1.200-1.220)": median and quartiles. */
+void ll_report_put_speedup(char cell[LL_REPORT_CELL], const ll_report_row *row);
+/* A cell of the markdown table; a bar in it would begin another. */
+void ll_report_put_escaped(FILE *stream, const char *text);
+/* Prints format, with every @ an escaped cell of the row: of columns, in their order. */
+void ll_report_print_cells(FILE *stream, const ll_report_row *row, const char *format,
+                           const char *const *columns);
 /* What was measured, where and by which build. */
 void ll_report_print_run(FILE *stream, const ll_report_data *data);
 /* The model's name as its rows have it; without one the listed file of its SHA-256, or a part of that. */

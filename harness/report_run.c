@@ -49,8 +49,7 @@ void ll_report_model(const ll_report_data *data, char *out, size_t capacity) {
 }
 
 /* ---- what the rows have in common ---- */
-/* A cell of the markdown table; a bar in it would begin another. */
-static void put_escaped(FILE *stream, const char *text) {
+void ll_report_put_escaped(FILE *stream, const char *text) {
     for (; *text; text++) {
         if (strchr("|\\<*`_", *text))
             putc('\\', stream);
@@ -94,7 +93,7 @@ static void print_distinct(FILE *stream, const ll_report_data *data, const char 
     fprintf(stream, "| %s | ", what);
     for (size_t i = 0; i < d.count; i++) {
         fputs(i ? "; " : "", stream);
-        put_escaped(stream, d.seen[i]);
+        ll_report_put_escaped(stream, d.seen[i]);
     }
     fputs(d.more ? "; and more |\n" : " |\n", stream);
 }
@@ -118,26 +117,25 @@ static void print_dates(FILE *stream, const ll_report_data *data) {
     span s = {NULL, NULL};
     visit(data, "date", see_date, &s);
     fputs("| measured | ", stream);
-    put_escaped(stream, s.first ? s.first : "NA");
+    ll_report_put_escaped(stream, s.first ? s.first : "NA");
     if (s.first && strcmp(s.first, s.last) != 0) {
         fputs(" to ", stream);
-        put_escaped(stream, s.last);
+        ll_report_put_escaped(stream, s.last);
     }
     fputs(" |\n", stream);
 }
 
 /* ---- the header ---- */
-/* Prints format, with every %s an escaped cell of the row: the columns follow in that order, then NULL. */
-static void print_cells(FILE *stream, const ll_report_row *row, const char *format,
-                        const char *const *columns) {
+void ll_report_print_cells(FILE *stream, const ll_report_row *row, const char *format,
+                           const char *const *columns) {
     for (; *format; format++) {
         if (*format == '@')
-            put_escaped(stream, ll_report_text(row, *columns++));
+            ll_report_put_escaped(stream, ll_report_text(row, *columns++));
         else
             putc(*format, stream);
     }
 }
-#define CELLS(row, format, ...) print_cells(stream, row, format, (const char *const[]){__VA_ARGS__})
+#define CELLS(row, format, ...) ll_report_print_cells(stream, row, format, (const char *const[]){__VA_ARGS__})
 
 static void print_measured(FILE *stream, const ll_report_data *data) {
     if (data->quality.csv) {
@@ -165,11 +163,11 @@ void ll_report_print_run(FILE *stream, const ll_report_data *data) {
     ll_report_model(data, model, sizeof model);
     ll_report_weights(data, weights, sizeof weights);
     fputs("| | |\n|:-|:-|\n| model | ", stream);
-    put_escaped(stream, model);
+    ll_report_put_escaped(stream, model);
     CELLS(main_setting(data),
           ll_report_is_synthetic(data) ? " (@) |\n| weights | " : " (SHA-256 @) |\n| weights | ",
           "model_sha256");
-    put_escaped(stream, weights);
+    ll_report_put_escaped(stream, weights);
     fputs(ll_report_is_synthetic(data) ? "; synthetic: random numbers of the true shape |\n" : " |\n",
           stream);
     print_measured(stream, data);

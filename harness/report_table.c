@@ -19,7 +19,7 @@ enum column {
     GAMMA,
     COLUMNS
 };
-enum { CELL = 64 };
+enum { CELL = LL_REPORT_CELL };
 typedef char line[COLUMNS][CELL];
 
 static const char *const heads[COLUMNS] = {"kind",    "dropped", "perplexity", "KL",    "top-1 %",  "speedup",
@@ -73,8 +73,7 @@ static void put_perplexity(char *cell, const ll_report_row *row) {
         snprintf(cell + used, CELL - (size_t)used, " ± %.*f", value < 100 ? 2 : value < 1000 ? 1 : 0, spread);
 }
 
-/* "1.21x (1.20-1.22)" */
-static void put_speedup(char *cell, const ll_report_row *row) {
+void ll_report_put_speedup(char cell[LL_REPORT_CELL], const ll_report_row *row) {
     const double value = ll_report_number(row, "speedup"), low = ll_report_number(row, "speedup_q1"),
                  high = ll_report_number(row, "speedup_q3");
     if (put_missing(cell, value))
@@ -138,7 +137,7 @@ static void fill_line(line out, const ll_report_data *data, const ll_report_entr
     put_perplexity(out[PERPLEXITY], &entry->quality);
     put_number(out[KL], ll_report_number(&entry->quality, "kl"), 4);
     put_number(out[TOP1], 100 * ll_report_number(&entry->quality, "top1"), 1);
-    put_speedup(out[SPEEDUP], speed);
+    ll_report_put_speedup(out[SPEEDUP], speed);
     put_number(out[PREFILL], ll_report_number(speed, "speedup_prefill"), 3);
     put_number(out[DECODE], ll_report_number(speed, "speedup_decode"), 3);
     put_number(out[PREDICTED], ll_report_number(speed, "speedup_predicted"), 3);
@@ -160,21 +159,16 @@ static int shown(const char *text) {
     return count;
 }
 
-/* widths: of a column that is left out 0. */
-static void print_line(FILE *stream, const line cells, const int widths[COLUMNS]) {
-    for (int i = 0; i < COLUMNS; i++) {
-        if (!widths[i])
-            continue;
+static void print_line(FILE *stream, const char *const *cells, const int *widths, size_t columns) {
+    for (size_t i = 0; i < columns; i++) {
         const int gap = widths[i] - shown(cells[i]);
         fprintf(stream, "| %*s%s%*s ", i == 0 ? 0 : gap, "", cells[i], i == 0 ? gap : 0, "");
     }
     fputs("|\n", stream);
 }
 
-static void print_rule(FILE *stream, const int widths[COLUMNS]) {
-    for (int i = 0; i < COLUMNS; i++) {
-        if (!widths[i])
-            continue;
+static void print_rule(FILE *stream, const int *widths, size_t columns) {
+    for (size_t i = 0; i < columns; i++) {
         fputs(i == 0 ? "|:" : "|-", stream);
         for (int dash = 0; dash < widths[i]; dash++)
             putc('-', stream);
@@ -183,18 +177,34 @@ static void print_rule(FILE *stream, const int widths[COLUMNS]) {
     fputs("|\n", stream);
 }
 
-/* Markdown that is also a table to the eye: words to the left, numbers to the right. */
-static void print_lines(FILE *stream, const line *lines, size_t count, const bool chosen[COLUMNS]) {
-    int widths[COLUMNS] = {0};
+bool ll_report_print_grid(FILE *stream, const char *const *cells, size_t lines, size_t columns) {
+    int *widths = calloc(columns, sizeof *widths);
+    if (!widths)
+        return false;
+    for (size_t i = 0; i < lines * columns; i++)
+        if (shown(cells[i]) > widths[i % columns])
+            widths[i % columns] = shown(cells[i]);
+    for (size_t l = 0; l < lines; l++) {
+        print_line(stream, cells + l * columns, widths, columns);
+        if (l == 0)
+            print_rule(stream, widths, columns);
+    }
+    free(widths);
+    return true;
+}
+
+static bool print_lines(FILE *stream, const line *lines, size_t count, const bool chosen[COLUMNS]) {
+    const char **cells = malloc(count * COLUMNS * sizeof *cells);
+    if (!cells)
+        return false;
+    size_t used = 0;
     for (size_t l = 0; l < count; l++)
         for (int i = 0; i < COLUMNS; i++)
-            if (chosen[i] && shown(lines[l][i]) > widths[i])
-                widths[i] = shown(lines[l][i]);
-    for (size_t l = 0; l < count; l++) {
-        print_line(stream, lines[l], widths);
-        if (l == 0)
-            print_rule(stream, widths);
-    }
+            if (chosen[i])
+                cells[used++] = lines[l][i];
+    const bool good = ll_report_print_grid(stream, cells, count, used / count);
+    free(cells);
+    return good;
 }
 
 bool ll_report_print_table(FILE *stream, const ll_report_data *data) {
@@ -207,7 +217,7 @@ bool ll_report_print_table(FILE *stream, const ll_report_data *data) {
         strcpy(lines[0][i], heads[i]);
     for (size_t i = 0; i < data->count; i++)
         fill_line(lines[i + 1], data, &data->entries[i]);
-    print_lines(stream, (const line *)lines, data->count + 1, chosen);
+    const bool good = print_lines(stream, (const line *)lines, data->count + 1, chosen);
     free(lines);
-    return true;
+    return good;
 }

@@ -342,6 +342,7 @@ text_refused() {
     refused 1 "" report "$folder/nofolder"
     mkdir -p "$folder/norows"
     refused 1 "" report "$folder/norows"
+    refused 1 "norows/speed.csv" report results/smollm2-135m "$folder/norows" --out "$folder/compared"
 }
 prompt_long() {
     refused 1 "context holds 8192" generate "$model" --quiet --prompt "$(printf 'ab cd %.0s' {1..5000})"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_WORDS = 32 };
+enum { MAX_WORDS = 40 };
 
 /* Parses the words of line (separated by blanks; ' quotes a word, '' is an empty one). */
 static ll_status parse(const char *line, ll_options *options, ll_error *error) {
@@ -71,6 +71,14 @@ static void test_positional(void) {
     CHECK(accepted("info").model == NULL);
     refused("quality", "quality needs a MODEL");
     refused("report", "report needs a DIR");
+    refused("report a b", "report of 2 folders needs --out DIR");
+    refused("report a ''", "is empty");
+    refused("report --out o 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 "
+            "31 32 33",
+            "report takes at most 32 DIR, found \"33\"");
+    const ll_options several = accepted("report a --out o b -- --c");
+    CHECK(several.folder_count == 3 && strcmp(several.folders[2], "--c") == 0 &&
+          strcmp(several.model, "a") == 0);
     refused("quality a b", "takes one MODEL");
     refused("quality ''", "is empty");
     CHECK(strcmp(accepted("quality -- --odd").model, "--odd") == 0);

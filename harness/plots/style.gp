@@ -22,7 +22,8 @@ label(kind) = word("attention MLP block joint", style(kind))
 # The x axis counts modules or layers: a tick at whole numbers, half a step of air at both ends.
 stats "data.txt" using 1 name "x" nooutput
 set xrange [x_min - 0.5 : x_max + 0.5]
-set xtics x_max - x_min <= 12 ? 1 : x_max - x_min <= 32 ? 2 : x_max - x_min <= 80 ? 5 : 20
+x_step = x_max - x_min <= 12 ? 1 : x_max - x_min <= 32 ? 2 : x_max - x_min <= 80 ? 5 : 20
+set xtics x_step
 
 # File names have underscores, which are no subscripts.
 describe(what) = what."\n".subtitle
