@@ -99,24 +99,51 @@ typedef struct {
     const int8_t *w;
 } place;
 
+/* clang would add the products of several steps to each other first, and run out of registers for them: it must not know
+ * that this adds. gcc, which must, would run out of them else. */
+static LL_INLINE __m256i add(__m256i sum, __m256i product) {
+#ifdef __clang__
+    __asm__("vpaddd %1, %0, %0" : "+x"(sum) : "x"(product));
+    return sum;
+#else
+    return _mm256_add_epi32(sum, product);
+#endif
+}
+
+/* 8 columns of a step. */
+static LL_INLINE __m256i load_w(const int8_t *w, int vector) {
+    return _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)(const void *)(w + 16 * vector)));
+}
+
+/* 2 values of k of a row, for all columns. */
+static LL_INLINE __m256i load_x(const int16_t *x, int row) {
+    int32_t pair;
+    memcpy(&pair, x + row * X_STRIDE, sizeof pair);
+    return _mm256_set1_epi32(pair);
+}
+
+/* One row has its weights one after the other, since 8 of them beside 8 sums are more than the registers. */
+static LL_INLINE void dot_step(__m256i acc[TILE_ROWS][8], const int16_t *x, const int8_t *w, const int rows,
+                               const int vectors) {
+    __m256i b[8];
+    LL_UNROLL
+    for (int j = 0; rows > 1 && j < vectors; j++)
+        b[j] = load_w(w, j);
+    LL_UNROLL
+    for (int i = 0; i < rows; i++) {
+        const __m256i a = load_x(x, i);
+        LL_UNROLL
+        for (int j = 0; j < vectors; j++) {
+            acc[i][j] = add(acc[i][j], _mm256_madd_epi16(a, rows > 1 ? b[j] : load_w(w, j)));
+        }
+    }
+}
+
 static LL_INLINE void dot(__m256i acc[TILE_ROWS][8], const int16_t *x, const int8_t *w, size_t steps,
                           const int rows, const int vectors) {
     LL_UNROLL_STEPS
-    for (size_t s = 0; s < steps; s++, x += 2, w += STEP_BYTES) {
-        __m256i b[8];
-        LL_UNROLL
-        for (int j = 0; j < vectors; j++)
-            b[j] = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)(const void *)(w + 16 * j)));
-        LL_UNROLL
-        for (int i = 0; i < rows; i++) {
-            int32_t pair;
-            memcpy(&pair, x + i * X_STRIDE, sizeof pair);
-            const __m256i a = _mm256_set1_epi32(pair);
-            LL_UNROLL
-            for (int j = 0; j < vectors; j++)
-                acc[i][j] = _mm256_add_epi32(acc[i][j], _mm256_madd_epi16(a, b[j]));
-        }
-    }
+    for (size_t s = 0; s < steps; s++, x += K_STEP, w += STEP_BYTES)
+        dot_step(acc, x, w, rows, vectors);
 }
 
 /* y = fma(acc, xs * ws, first ? 0 : y). */
