@@ -18,7 +18,7 @@ Q := $(if $(V),,@)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all layerlab tests test check asan fuzz fuzzers lint fmt clean help deps install FORCE
+.PHONY: all layerlab tests test check asan bench bench-compare fuzz fuzzers lint fmt clean help deps install FORCE
 
 # ---- flags -----------------------------------------------------------------------------------------------------------
 MODULES := hwloc jansson libpcre2-8 libcrypto libxxhash libutf8proc
@@ -40,7 +40,7 @@ include $(wildcard $(ISAS:%=kernels/%/flags.mk))
 BASE_FLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) -ffp-contract=off $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer)
 WARNINGS   := -Wall -Wextra -Wshadow -Wstrict-prototypes
-INCLUDES   := -Ikernels -Imodel -Iharness -Itests $(PKG_CFLAGS)
+INCLUDES   := -Ikernels -Imodel -Iharness -Iharness/bench -Itests $(PKG_CFLAGS)
 # Of a source file: its room, its folder, and what they add. Kernels know no threads; intrinsics convert on purpose.
 room   = $(firstword $(subst /, ,$<))
 folder = $(patsubst %/,%,$(dir $<))
@@ -52,7 +52,7 @@ LIBS   := $(PKG_LIBS) -lm -fopenmp
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 KERNELS := $(wildcard kernels/*.c $(ISAS:%=kernels/%/*.c))
 MODEL   := $(wildcard model/*.c)
-HARNESS := $(filter-out harness/main.c,$(wildcard harness/*.c))
+HARNESS := $(filter-out harness/main.c harness/bench/bench_main.c,$(wildcard harness/*.c harness/bench/*.c))
 TESTS   := $(wildcard tests/test_*.c)
 CHECKS  := $(filter-out tests/check.c tests/check_selftest.c,$(wildcard tests/check_*.c))
 SUPPORT := $(filter-out tests/test_%.c tests/check.c tests/check_%.c,$(wildcard tests/*.c)) $(wildcard tests/fuzz/fuzz*.c)
@@ -94,6 +94,12 @@ fuzz: ## libFuzzer (clang) on every reader of files, FUZZ_SECONDS each (T=substr
 
 fuzzers: $(FUZZERS)
 
+bench: $(BUILD)/bench ## Times every kernel at real shapes, in some 3 minutes (BENCH_ARGS=...: bench --help)
+	@$(BUILD)/bench $(BENCH_ARGS)
+
+bench-compare: $(BUILD)/bench ## What got slower from A=FOLDER to B=FOLDER, beyond the noise
+	@$(BUILD)/bench --compare '$(A)' '$(B)'
+
 lint: $(LIBKERNELS) $(BUILD)/libllkernels.so ## Format, symbols, globals, ISA names, lengths
 	@tests/lint.sh $^
 
@@ -119,7 +125,7 @@ clean: ## Removes $(BUILD)
 	@if test -f $(BUILD)/flags; then rm -rf $(BUILD); fi
 
 help: ## This list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' Makefile
 	@echo 'Variables: BUILD CC CFLAGS WERROR SANITIZE FUZZ_SECONDS PREFIX DESTDIR T V=1'
 
 # ---- objects ---------------------------------------------------------------------------------------------------------
@@ -190,6 +196,16 @@ $(TEST_PROGRAMS): $(BUILD)/%: $(BUILD)/%.o $(ARCHIVES)
 	$(link)
 $(CHECK_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(call object,$(CHECKS)) $(ARCHIVES)
 	$(link)
+# The benches alone need a C++ compiler and Google Benchmark.
+CXX ?= g++
+$(BUILD)/harness/bench/gbench.o: harness/bench/gbench.cc harness/bench/gbench.h $(BUILD)/flags
+	@mkdir -p $(@D)
+	@pkg-config --exists benchmark || { echo 'bench: Google Benchmark is missing: tools/deps.sh --dev installs it' >&2; exit 1; }
+	$(if $(V),,@echo "  c++  $<")
+	$(Q)$(CXX) -std=c++17 $(CFLAGS) -Wall -Wextra -Wshadow -Werror $$(pkg-config --cflags benchmark) -c -o $@ $<
+$(BUILD)/bench: $(BUILD)/harness/bench/bench_main.o $(BUILD)/harness/bench/gbench.o $(filter-out %/support.a,$(ARCHIVES))
+	$(Q)$(CXX) $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) $$(pkg-config --libs benchmark) -lpthread
+
 $(FUZZERS): $(BUILD)/fuzzers/%: tests/fuzz/entry.c tests/fuzz/fuzz.h $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_FLAGS) -fsanitize=fuzzer $(WARNINGS) $(WERROR) $(INCLUDES) -DLL_FUZZ_TARGET=$* -o $@ $< $(filter %.a,$^) $(LIBS)

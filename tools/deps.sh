@@ -23,6 +23,8 @@ dev_needs='
 clang           : command -v clang
 libclang-rt-dev : echo "int LLVMFuzzerTestOneInput(void *d, long n) { return 0; }" | clang -fsanitize=fuzzer,address -x c -o /dev/null -
 libomp-dev      : echo "int main(void) { return 0; }" | clang -fopenmp -x c -o /dev/null -
+g++             : command -v g++
+libbenchmark-dev : pkg-config --exists benchmark
 clang-format-14 : command -v clang-format-14 || command -v clang-format
 shellcheck      : command -v shellcheck'
 
