@@ -139,11 +139,22 @@ static LL_INLINE void dot_step(__m256i acc[TILE_ROWS][8], const int16_t *x, cons
     }
 }
 
+/* One row goes through weights as fast as they come from memory, and Zen 3's own prefetchers begin anew at every page: into
+ * the L2, since what is fetched so far ahead should not push out what is used now. Measured, cold, one core: 1.2 to 1.3 times
+ * as fast; 1 to 2 KB ahead are alike, the L1 gains a third less. */
+static LL_INLINE void fetch_step(const int8_t *w, const int rows) {
+    enum { AHEAD = 1536, LINE = 64 };
+    for (size_t at = 0; rows == 1 && at < STEP_BYTES; at += LINE)
+        _mm_prefetch(ll_ahead(w, AHEAD + at), _MM_HINT_T1);
+}
+
 static LL_INLINE void dot(__m256i acc[TILE_ROWS][8], const int16_t *x, const int8_t *w, size_t steps,
                           const int rows, const int vectors) {
     LL_UNROLL_STEPS
-    for (size_t s = 0; s < steps; s++, x += K_STEP, w += STEP_BYTES)
+    for (size_t s = 0; s < steps; s++, x += K_STEP, w += STEP_BYTES) {
+        fetch_step(w, rows);
         dot_step(acc, x, w, rows, vectors);
+    }
 }
 
 /* y = fma(acc, xs * ws, first ? 0 : y). */
