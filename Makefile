@@ -27,7 +27,8 @@ ifneq ($(shell pkg-config --exists $(MODULES) && echo found),found)
 $(error pkg-config does not find all of: $(MODULES). Run `make deps` first)
 endif
 PKG_CFLAGS := $(shell pkg-config --cflags $(MODULES))
-PKG_LIBS   := $(shell pkg-config --libs $(MODULES))
+# Debian's oneDNN has no pkg-config file; one of a prefix of its own goes into CPATH, LIBRARY_PATH and LD_LIBRARY_PATH.
+PKG_LIBS   := $(shell pkg-config --libs $(MODULES)) -ldnnl
 endif
 
 # The architectures of isa.def that this compiler builds for.

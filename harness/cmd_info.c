@@ -7,6 +7,7 @@ typedef struct {
     ll_info_model model; /* with options->model */
     ll_machine machine;
     ll_kernels kernels;
+    char onednn[256]; /* as it would run here */
 } ll_facts;
 
 /* ---- as text ---- */
@@ -31,6 +32,7 @@ static void print_machine(const ll_facts *info, const ll_options *options) {
     printf("\n");
     for (int op = 0; op < LL_OP_COUNT; op++)
         printf("  %-20s%s\n", ll_op_name((ll_op)op), info->kernels.isa[op]);
+    printf("%-22s%s\n", "oneDNN", info->onednn);
 }
 
 /* A listed model's size at 16 bits a weight, and packed as the default options do. */
@@ -76,6 +78,7 @@ static json_t *machine_json(const ll_facts *info, const ll_options *options) {
     for (int op = 0; op < LL_OP_COUNT; op++)
         json_object_set_new(operations, ll_op_name((ll_op)op), json_string(info->kernels.isa[op]));
     json_object_set_new(machine, "isa", operations);
+    json_object_set_new(machine, "onednn", json_string(info->onednn));
     return machine;
 }
 
@@ -106,6 +109,7 @@ ll_status ll_cmd_info(const ll_options *options, ll_error *error) {
     if (options->synthetic && !options->model)
         return ll_fail(error, LL_BAD_USAGE, "--synthetic needs a MODEL whose shape to take");
     LL_TRY(ll_machine_probe(&info.machine, "", error));
+    ll_model_describe_onednn(info.onednn, sizeof info.onednn);
     if (options->model)
         LL_TRY(ll_info_model_read(&info.model, options, info.machine.available, error));
     if (options->json)

@@ -59,8 +59,8 @@ static void test_other_options(void) {
     ll_kept_expect_remade(&other, "another drop");
     CHECK(ll_kept_count_files(s.folder, path) == 4);
     ll_kernels best, ref;
-    REQUIRE(ll_model_select_kernels(&best, NULL, &ll_kept_error) == LL_OK);
-    REQUIRE(ll_model_select_kernels(&ref, "ref", &ll_kept_error) == LL_OK);
+    REQUIRE(ll_model_select_kernels(&best, &(ll_model_options){0}, &ll_kept_error) == LL_OK);
+    REQUIRE(ll_model_select_kernels(&ref, &(ll_model_options){.isa = "ref"}, &ll_kept_error) == LL_OK);
     other = s;
     other.options.isa = "ref";
     if (strcmp(best.isa[LL_OP_MATMUL_I8], ref.isa[LL_OP_MATMUL_I8]) != 0)
