@@ -37,7 +37,7 @@ static void print_machine(const ll_facts *info, const ll_options *options) {
 
 /* A listed model's size at 16 bits a weight, and packed as the default options do. */
 static void print_listed(const ll_model_entry *entry, const ll_options *options) {
-    const ll_model_options packed = {.group = options->group, .isa = options->isa};
+    const ll_model_options packed = {.group = options->group, .isa = options->isa, .matmul = options->matmul};
     const uint64_t count = ll_needs_parameters(&entry->shape, NULL);
     char parameters[32], published[LL_BYTES_TEXT], int8[LL_BYTES_TEXT], source[LL_MODEL_TEXT];
     snprintf(parameters, sizeof parameters, "%.1f M", (double)count / 1e6);
@@ -100,10 +100,8 @@ static void print_text(const ll_facts *info, const ll_options *options) {
 
 ll_status ll_cmd_info(const ll_options *options, ll_error *error) {
     ll_facts info = {0};
-    ll_status status = ll_kernels_select(&info.kernels, ll_cpu_features(), options->isa);
-    if (status != LL_OK)
-        return ll_fail(error, status, "ISA %s: this CPU lacks it; leave --isa out to see what it has",
-                       options->isa);
+    const ll_model_options wanted = ll_cmd_model_options(options, options->weights);
+    LL_TRY(ll_model_select_kernels(&info.kernels, &wanted, error));
     if (options->drop && !options->model)
         return ll_fail(error, LL_BAD_USAGE, "--drop needs a MODEL to leave something out of");
     if (options->synthetic && !options->model)
@@ -112,6 +110,7 @@ ll_status ll_cmd_info(const ll_options *options, ll_error *error) {
     ll_model_describe_onednn(info.onednn, sizeof info.onednn);
     if (options->model)
         LL_TRY(ll_info_model_read(&info.model, options, info.machine.available, error));
+    ll_status status = LL_OK;
     if (options->json)
         status = print_json(&info, options, error);
     else

@@ -17,10 +17,10 @@ typedef struct {
     const ll_config *config;
     size_t group;             /* int8: as in ll_model_options */
     const char *isa;          /* its packed layout; NULL: the best this CPU has */
-    ll_matmul_kind matmul;    /* int8 */
     uint64_t embedding_bytes; /* as the file holds it; 0: in bf16 */
     size_t length, batch;     /* positions of each sequence, sequences */
     size_t threads;           /* 0: the machine's default */
+    ll_matmul_kind matmul;    /* of int8 weights */
 } ll_needs_setting;
 
 typedef struct {
