@@ -26,8 +26,14 @@ ifneq ($(filter-out help clean deps fmt,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell pkg-config --exists $(MODULES) && echo found),found)
 $(error pkg-config does not find all of: $(MODULES). Run `make deps` first)
 endif
-PKG_CFLAGS := $(shell pkg-config --cflags $(MODULES))
-PKG_LIBS   := $(shell pkg-config --libs $(MODULES))
+# Debian's oneDNN has no pkg-config file.
+DNNL_CFLAGS := $(shell pkg-config --cflags dnnl 2>/dev/null)
+DNNL_LIBS   := $(or $(shell pkg-config --libs dnnl 2>/dev/null),-ldnnl)
+ifneq ($(shell echo '\#include <oneapi/dnnl/dnnl.h>' | $(CC) $(DNNL_CFLAGS) -E -x c - >/dev/null 2>&1 && echo found),found)
+$(error $(CC) does not find oneDNN's oneapi/dnnl/dnnl.h. Run `make deps` first)
+endif
+PKG_CFLAGS := $(shell pkg-config --cflags $(MODULES)) $(DNNL_CFLAGS)
+PKG_LIBS   := $(shell pkg-config --libs $(MODULES)) $(DNNL_LIBS)
 endif
 
 # The architectures of isa.def that this compiler builds for.

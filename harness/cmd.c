@@ -97,6 +97,10 @@ static void say_loaded(const ll_options *options, const ll_model *model, const c
     fprintf(stderr, "%s: %s weights%s, %s; %zu thread%s (%s); ISA %s\n", path,
             ll_weights_kind_name(used->weights), group, bytes, used->threads, used->threads == 1 ? "" : "s",
             ll_cmd_threads_reason(options, ll_model_machine(model)), ll_model_kernels(model)->name);
+    if (used->matmul != LL_MATMUL_OWN)
+        fprintf(stderr, "%s: matrices are multiplied by %s%s%s\n", path,
+                ll_model_kernels(model)->isa[LL_OP_MATMUL_I8], ll_model_matmul_note(model) ? ": " : "",
+                ll_model_matmul_note(model) ? ll_model_matmul_note(model) : "");
     char peak[LL_BYTES_TEXT], drop[LL_MASK_TEXT];
     ll_cmd_bytes_text(ll_peak_memory(), peak);
     if (seconds >= 2 || options->cache)
@@ -143,6 +147,7 @@ ll_model_options ll_cmd_model_options(const ll_options *options, ll_weights_kind
                               .group = options->group,
                               .threads = options->threads,
                               .isa = options->isa,
+                              .matmul = weights == LL_WEIGHTS_INT8 ? options->matmul : LL_MATMUL_OWN,
                               .kv_i8 = options->kv_i8,
                               .cache = ll_cmd_cache_folder(options),
                               .resident = options->resident,

@@ -17,6 +17,7 @@ const char *ll_cmd_threads_reason(const ll_options *options, const ll_machine *m
 ll_status ll_cmd_locate(const ll_options *options, char *path, ll_error *error);
 /* The folder of packed weights; NULL without --cache. */
 const char *ll_cmd_cache_folder(const ll_options *options);
+/* --matmul is of int8 weights: f32 ones, which a sweep's importance takes whatever the others are, have our kernels. */
 ll_model_options ll_cmd_model_options(const ll_options *options, ll_weights_kind weights);
 /* The shape that --synthetic takes: of a listed model, or of the file at the path. */
 ll_status ll_cmd_shape(const ll_options *options, ll_config *shape, ll_error *error);

@@ -7,6 +7,7 @@ typedef struct {
     ll_info_model model; /* with options->model */
     ll_machine machine;
     ll_kernels kernels;
+    char onednn[256]; /* as it would run here */
 } ll_facts;
 
 /* ---- as text ---- */
@@ -31,11 +32,12 @@ static void print_machine(const ll_facts *info, const ll_options *options) {
     printf("\n");
     for (int op = 0; op < LL_OP_COUNT; op++)
         printf("  %-20s%s\n", ll_op_name((ll_op)op), info->kernels.isa[op]);
+    printf("%-22s%s\n", "oneDNN", info->onednn);
 }
 
 /* A listed model's size at 16 bits a weight, and packed as the default options do. */
 static void print_listed(const ll_model_entry *entry, const ll_options *options) {
-    const ll_model_options packed = {.group = options->group, .isa = options->isa};
+    const ll_model_options packed = {.group = options->group, .isa = options->isa, .matmul = options->matmul};
     const uint64_t count = ll_needs_parameters(&entry->shape, NULL);
     char parameters[32], published[LL_BYTES_TEXT], int8[LL_BYTES_TEXT], source[LL_MODEL_TEXT];
     snprintf(parameters, sizeof parameters, "%.1f M", (double)count / 1e6);
@@ -76,6 +78,7 @@ static json_t *machine_json(const ll_facts *info, const ll_options *options) {
     for (int op = 0; op < LL_OP_COUNT; op++)
         json_object_set_new(operations, ll_op_name((ll_op)op), json_string(info->kernels.isa[op]));
     json_object_set_new(machine, "isa", operations);
+    json_object_set_new(machine, "onednn", json_string(info->onednn));
     return machine;
 }
 
@@ -97,17 +100,17 @@ static void print_text(const ll_facts *info, const ll_options *options) {
 
 ll_status ll_cmd_info(const ll_options *options, ll_error *error) {
     ll_facts info = {0};
-    ll_status status = ll_kernels_select(&info.kernels, ll_cpu_features(), options->isa);
-    if (status != LL_OK)
-        return ll_fail(error, status, "ISA %s: this CPU lacks it; leave --isa out to see what it has",
-                       options->isa);
+    const ll_model_options wanted = ll_cmd_model_options(options, options->weights);
+    LL_TRY(ll_model_select_kernels(&info.kernels, &wanted, error));
     if (options->drop && !options->model)
         return ll_fail(error, LL_BAD_USAGE, "--drop needs a MODEL to leave something out of");
     if (options->synthetic && !options->model)
         return ll_fail(error, LL_BAD_USAGE, "--synthetic needs a MODEL whose shape to take");
     LL_TRY(ll_machine_probe(&info.machine, "", error));
+    ll_model_describe_onednn(info.onednn, sizeof info.onednn);
     if (options->model)
         LL_TRY(ll_info_model_read(&info.model, options, info.machine.available, error));
+    ll_status status = LL_OK;
     if (options->json)
         status = print_json(&info, options, error);
     else

@@ -46,6 +46,7 @@ static ll_status set_needs(ll_info_model *model, const ll_options *options, uint
         .config = c,
         .group = options->group,
         .isa = options->isa,
+        .matmul = options->matmul,
         .embedding_bytes = embedding ? embedding->bytes : 0,
         .length = options->length ? options->length : usual,
         .batch = options->batch,

@@ -30,6 +30,8 @@ static ll_model_options options_of(const ll_needs_setting *setting, ll_held held
                               .group = setting->group,
                               .threads = setting->threads,
                               .isa = setting->isa,
+                              .matmul =
+                                  PARTS[held].weights == LL_WEIGHTS_INT8 ? setting->matmul : LL_MATMUL_OWN,
                               .kv_i8 = PARTS[held].kv == LL_KV_I8};
 }
 

@@ -20,6 +20,7 @@ typedef struct {
     uint64_t embedding_bytes; /* as the file holds it; 0: in bf16 */
     size_t length, batch;     /* positions of each sequence, sequences */
     size_t threads;           /* 0: the machine's default */
+    ll_matmul_kind matmul;    /* of int8 weights */
 } ll_needs_setting;
 
 typedef struct {

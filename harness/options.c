@@ -169,6 +169,10 @@ static ll_status check_together(const ll_options *options, ll_error *error) {
             error, LL_BAD_USAGE,
             "%s of %zu folders needs --out DIR, where the comparison goes; it belongs to none of them",
             command->name, options->folder_count);
+    if (options->matmul != LL_MATMUL_OWN && options->weights == LL_WEIGHTS_F32)
+        return ll_fail(error, LL_BAD_USAGE,
+                       "--matmul %s is for int8 weights, these are f32; add --weights int8",
+                       ll_matmul_kind_name(options->matmul));
     if (options->ids && options->json)
         return ll_fail(error, LL_BAD_USAGE, "--ids and --json are two forms of output; give one");
     return LL_OK;

@@ -26,6 +26,7 @@ typedef enum {
     LL_VALUE_WEIGHTS, /* ll_weights_kind */
     LL_VALUE_GROUP,   /* size_t */
     LL_VALUE_ISA,     /* const char *, a name of isa.def */
+    LL_VALUE_MATMUL,  /* ll_matmul_kind */
     LL_VALUE_KV,      /* bool: int8 */
     LL_VALUE_BATCH,   /* size_t in [low, high], or max */
     LL_VALUE_COUNTS   /* counts and count_total; each in [low, high] */

@@ -78,6 +78,16 @@ static ll_status read_isa(const ll_option_spec *option, const char *text, const 
                    text, names);
 }
 
+static ll_status read_matmul(const ll_option_spec *option, const char *text, ll_matmul_kind *out,
+                             ll_error *error) {
+    for (int kind = 0; kind < LL_MATMUL_COUNT; kind++)
+        if (strcmp(text, ll_matmul_kind_name((ll_matmul_kind)kind)) == 0) {
+            *out = (ll_matmul_kind)kind;
+            return LL_OK;
+        }
+    return ll_fail(error, LL_BAD_USAGE, "%s takes own or onednn, found \"%s\"", option->name, text);
+}
+
 static ll_status read_kv(const ll_option_spec *option, const char *text, bool *out, ll_error *error) {
     *out = strcmp(text, "int8") == 0;
     if (*out || strcmp(text, "16bit") == 0)
@@ -134,6 +144,8 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         return read_group(option, text, field, error);
     case LL_VALUE_ISA:
         return read_isa(option, text, field, error);
+    case LL_VALUE_MATMUL:
+        return read_matmul(option, text, field, error);
     case LL_VALUE_KV:
         return read_kv(option, text, field, error);
     case LL_VALUE_BATCH:

@@ -7,9 +7,9 @@ ll_status ll_pace_find(ll_pace *out, const ll_config *config, const ll_model_opt
                        const ll_limits *limits, ll_error *error) {
     const ll_mask full = {0};
     ll_kernels kernels;
-    LL_TRY(ll_model_select_kernels(&kernels, options->isa, error));
-    *out = (ll_pace){.cost = ll_config_cost(config, options, &kernels, &full),
-                     .rates = ll_rates_of(limits, options->weights)};
+    LL_TRY(ll_model_select_kernels(&kernels, options, error));
+    *out = (ll_pace){.rates = ll_rates_of(limits, options->weights)};
+    LL_TRY(ll_config_cost(&out->cost, config, options, &kernels, &full, error));
     out->rates.linear *= PREFILL_SHARE;
     out->rates.attention *= PREFILL_SHARE;
     out->rates.bytes *= DECODE_SHARE;

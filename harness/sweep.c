@@ -173,7 +173,8 @@ static ll_status look(ll_sweep *sweep) {
     LL_TRY(sweep->options->synthetic ? look_at_shape(sweep) : look_at_files(sweep));
     LL_TRY(ll_machine_probe(&sweep->machine, "", sweep->error));
     sweep->threads = sweep->options->threads ? sweep->options->threads : sweep->machine.threads;
-    return ll_model_select_kernels(&sweep->kernels, sweep->options->isa, sweep->error);
+    const ll_model_options wanted = ll_cmd_model_options(sweep->options, sweep->options->weights);
+    return ll_model_select_kernels(&sweep->kernels, &wanted, sweep->error);
 }
 
 /* Which weights the rows are of: read whole, so after all that can be refused without. */

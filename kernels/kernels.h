@@ -104,7 +104,7 @@ size_t ll_kv_scale_bytes(ll_kv_type type, size_t capacity, size_t kv_heads);
 
 /* ---- the table ---- */
 typedef enum {
-    LL_OP_MATMUL_I8, /* with packed_i8_bytes and pack_i8 */
+    LL_OP_MATMUL_I8, /* with packed_i8_bytes, pack_i8 and add_scaled_i32 */
     LL_OP_MATMUL_F32,
     LL_OP_QUANTIZE,
     LL_OP_RMSNORM_I8,
@@ -139,6 +139,10 @@ typedef struct ll_kernels {
      * elements. y is the address of row 0, column 0. */
     void (*matmul_i8)(float *y, size_t ldy, const ll_act *x, size_t m0, size_t m1, const ll_packed *w,
                       size_t n0, size_t n1);
+
+    /* Exact. matmul_i8's last step, for sums that something else made: y[j] = fma((float)sum[j], x_scale * w_scale[j], y[j]),
+     * n elements. */
+    void (*add_scaled_i32)(float *y, const int32_t *sum, float x_scale, const float *w_scale, size_t n);
 
     size_t (*packed_f32_bytes)(size_t n, size_t k);
     void (*pack_f32)(void *data, size_t n, size_t k, size_t n0, size_t n1, const float *w);

@@ -51,12 +51,10 @@ static void add_bias(const pass *p, float *y, size_t ldy, const float *bias, siz
 static void matmul(const pass *p, float *y, size_t ldy, const ll_act *act, const ll_packed *w,
                    const float *bias) {
     const size_t m0 = p->wide ? 0 : p->r0, m1 = p->wide ? p->rows : p->r1;
-    const size_t n0 = p->wide ? share(w->n, p->thread, p->threads, LL_PANEL) : 0;
-    const size_t n1 = p->wide ? share(w->n, p->thread + 1, p->threads, LL_PANEL) : w->n;
-    if (p->s->model->options.weights == LL_WEIGHTS_F32)
-        p->kernels->matmul_f32(y, ldy, p->s->input, p->s->input_ld, m0, m1, w, n0, n1);
-    else
-        p->kernels->matmul_i8(y, ldy, act, m0, m1, w, n0, n1);
+    const size_t unit = ll_session_columns(p->s, w->n);
+    const size_t n0 = p->wide ? share(w->n, p->thread, p->threads, unit) : 0;
+    const size_t n1 = p->wide ? share(w->n, p->thread + 1, p->threads, unit) : w->n;
+    ll_session_multiply(p->s, p->thread, y, ldy, act, m0, m1, w, n0, n1);
     if (bias)
         add_bias(p, y, ldy, bias, m0, m1, n0, n1);
     wait_if_wide(p);
@@ -259,6 +257,7 @@ static ll_status run(ll_session *s, const tokens *t, ll_error *error) {
         if (t->residual)
             copy_rows(&p, t->residual, s->x);
     }
+    LL_TRY(ll_session_check_matmuls(s, error));
     if (bad_layer < c->layers)
         return ll_fail(error, LL_BAD_INPUT,
                        "the residual stream after block %zu is not finite: the model's weights give numbers "
@@ -335,7 +334,10 @@ ll_status ll_session_logits(ll_session *session, const float *residual, size_t r
     const ll_config *c = &session->model->config;
     for (size_t done = 0; done < rows;) {
         const size_t part = rows - done < session->chunk ? rows - done : session->chunk;
-        if (!logits_chunk(session, residual + done * c->hidden, part, logits + done * c->vocab))
+        const bool finite =
+            logits_chunk(session, residual + done * c->hidden, part, logits + done * c->vocab);
+        LL_TRY(ll_session_check_matmuls(session, error));
+        if (!finite)
             return ll_fail(error, LL_BAD_INPUT,
                            "logits are not finite: the head's weights give numbers beyond float32");
         done += part;

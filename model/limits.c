@@ -71,7 +71,7 @@ ll_status ll_machine_measure_limits(const ll_model_options *options, ll_limits *
     enum { BYTES = 128 << 20 };
     ll_kernels kernels;
     ll_machine machine;
-    LL_TRY(ll_model_select_kernels(&kernels, options->isa, error));
+    LL_TRY(ll_model_select_kernels(&kernels, options, error));
     LL_TRY(ll_machine_probe(&machine, "", error));
     ll_arena memory = {.used = BYTES};
     LL_TRY(ll_arena_map(&memory, "a probe of the memory's bandwidth", error));

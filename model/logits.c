@@ -42,20 +42,16 @@ static void norm_row(const head *h, size_t row) {
 }
 
 /* Rows [m, m + rows) of the buffers times ids [id, id + ids) into y [rows][LL_LOGITS_IDS]. */
-static void multiply(const head *h, float *y, size_t m, size_t rows, size_t id, size_t ids) {
-    const ll_session *s = h->s;
+static void multiply(const head *h, size_t thread, float *y, size_t m, size_t rows, size_t id, size_t ids) {
+    ll_session *s = h->s;
     const ll_packed *w = &s->model->weights.head;
     /* y is the address of row 0, column 0: an address alone, outside the buffer. */
     float *const origin = (float *)((uintptr_t)y - (m * LL_LOGITS_IDS + id) * sizeof *y);
-    if (s->model->options.weights == LL_WEIGHTS_F32)
-        s->model->kernels.matmul_f32(origin, LL_LOGITS_IDS, s->input, s->input_ld, m, m + rows, w, id,
-                                     id + ids);
-    else
-        s->model->kernels.matmul_i8(origin, LL_LOGITS_IDS, &s->act_head, m, m + rows, w, id, id + ids);
+    ll_session_multiply(s, thread, origin, LL_LOGITS_IDS, &s->act_head, m, m + rows, w, id, id + ids);
 }
 
 /* False: a logit is not finite. */
-static bool visit_tile(const head *h, float *logits, size_t row, size_t id) {
+static bool visit_tile(const head *h, size_t thread, float *logits, size_t row, size_t id) {
     const size_t vocab = h->s->model->config.vocab;
     ll_logits_tile tile = {.row = h->first + row,
                            .rows = h->rows - row < h->tile_rows ? h->rows - row : h->tile_rows,
@@ -63,7 +59,7 @@ static bool visit_tile(const head *h, float *logits, size_t row, size_t id) {
                            .ids = vocab - id < LL_LOGITS_IDS ? vocab - id : LL_LOGITS_IDS};
     for (size_t set = 0; set < h->sets; set++) {
         float *const y = logits + set * h->tile_rows * LL_LOGITS_IDS;
-        multiply(h, y, set * h->rows + row, tile.rows, id, tile.ids);
+        multiply(h, thread, y, set * h->rows + row, tile.rows, id, tile.ids);
         for (size_t r = 0; r < tile.rows; r++)
             if (!ll_all_finite(y + r * LL_LOGITS_IDS, tile.ids))
                 return false;
@@ -80,13 +76,14 @@ static void visit(head *h) {
                  tiles = down * parts(s->model->config.vocab, LL_LOGITS_IDS);
 #pragma omp parallel num_threads((int)s->model->options.threads)
     {
-        float *const logits = s->logits + (size_t)omp_get_thread_num() * LL_LOGITS_ROWS * LL_LOGITS_IDS;
+        const size_t thread = (size_t)omp_get_thread_num();
+        float *const logits = s->logits + thread * LL_LOGITS_ROWS * LL_LOGITS_IDS;
 #pragma omp for schedule(static)
         for (size_t row = 0; row < h->rows; row++)
             norm_row(h, row);
 #pragma omp for schedule(static)
         for (size_t tile = 0; tile < tiles; tile++)
-            if (!visit_tile(h, logits, tile % down * h->tile_rows, tile / down * LL_LOGITS_IDS)) {
+            if (!visit_tile(h, thread, logits, tile % down * h->tile_rows, tile / down * LL_LOGITS_IDS)) {
 #pragma omp atomic write
                 h->finite = false;
             }
@@ -100,6 +97,7 @@ ll_status ll_session_visit_logits(ll_session *session, const float *const residu
     for (; h.first < rows; h.first += h.rows) {
         h.rows = rows - h.first < session->chunk / sets ? rows - h.first : session->chunk / sets;
         visit(&h);
+        LL_TRY(ll_session_check_matmuls(session, error));
         if (!h.finite)
             return ll_fail(error, LL_BAD_INPUT,
                            "logits are not finite: the head's weights give numbers beyond float32");

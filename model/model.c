@@ -13,11 +13,17 @@ static ll_status check_options(const ll_model_options *options, ll_error *error)
         return ll_fail(error, LL_BAD_USAGE, "group %zu: expected 128, 32 or channel", options->group);
     if (options->threads > 1024)
         return ll_fail(error, LL_BAD_USAGE, "%zu threads: expected 1 to 1024", options->threads);
+    if (options->weights == LL_WEIGHTS_F32 && options->matmul != LL_MATMUL_OWN)
+        return ll_fail(error, LL_BAD_USAGE, "matmul %s: is for int8 weights, these are f32",
+                       ll_matmul_kind_name(options->matmul));
     return LL_OK;
 }
 
-ll_status ll_model_select_kernels(ll_kernels *kernels, const char *isa, ll_error *error) {
+ll_status ll_model_select_kernels(ll_kernels *kernels, const ll_model_options *options, ll_error *error) {
+    const char *isa = options->isa;
     const ll_status status = ll_kernels_select(kernels, ll_cpu_features(), isa);
+    if (status == LL_OK && options->matmul == LL_MATMUL_ONEDNN)
+        kernels->isa[LL_OP_MATMUL_I8] = ll_matmul_onednn_name();
     if (status == LL_OK)
         return LL_OK;
     char names[256] = "";
@@ -30,6 +36,12 @@ ll_status ll_model_select_kernels(ll_kernels *kernels, const char *isa, ll_error
     return ll_fail(error, status, "ISA %s: unknown; this CPU has %s", isa ? isa : "(best)", names);
 }
 
+void ll_model_describe_onednn(char *out, size_t capacity) {
+    ll_kernels kernels;
+    (void)ll_kernels_select(&kernels, ll_cpu_features(), NULL); /* the best there is does exist */
+    ll_matmul_describe_onednn(&kernels, out, capacity);
+}
+
 /* What the options and the machine say, before anything is read. */
 static ll_status begin(ll_model **out, const ll_model_options *options, ll_error *error) {
     LL_TRY(check_options(options, error));
@@ -37,12 +49,14 @@ static ll_status begin(ll_model **out, const ll_model_options *options, ll_error
     if (!model)
         return ll_fail(error, LL_NO_RESOURCE, "no memory for a model");
     model->options = *options;
-    ll_status status = ll_model_select_kernels(&model->kernels, options->isa, error);
+    ll_status status = ll_model_select_kernels(&model->kernels, options, error);
     if (status == LL_OK)
         status = ll_machine_probe(&model->machine, "", error);
     model->options.isa = model->kernels.name;
     if (!model->options.threads)
         model->options.threads = model->machine.threads;
+    if (status == LL_OK)
+        status = ll_matmul_create(&model->matmul, &model->kernels, &model->options, error);
     if (status == LL_OK)
         *out = model;
     else
@@ -52,7 +66,8 @@ static ll_status begin(ll_model **out, const ll_model_options *options, ll_error
 
 static ll_status load_weights(ll_model *model, const ll_checkpoint *checkpoint, ll_error *error) {
     ll_mask_add(&model->config.dropped, model->options.drop);
-    const ll_weights_source source = {checkpoint, &model->config, &model->kernels, &model->options, error};
+    const ll_weights_source source = {checkpoint,    &model->config,  &model->kernels,
+                                      model->matmul, &model->options, error};
     const ll_status status = ll_weights_load(&model->weights, &source);
     /* They are the caller's, for this call; the config keeps what drop says. */
     model->options.drop = NULL;
@@ -106,6 +121,7 @@ void ll_model_destroy(ll_model *model) {
     if (!model)
         return;
     ll_weights_unload(&model->weights);
+    ll_matmul_destroy(model->matmul);
     ll_tokenizer_destroy(model->tokenizer);
     free(model);
 }
@@ -115,6 +131,9 @@ const ll_config *ll_model_config(const ll_model *model) {
 }
 const ll_tokenizer *ll_model_tokenizer(const ll_model *model) {
     return model->tokenizer;
+}
+const char *ll_model_matmul_note(const ll_model *model) {
+    return model->matmul->note;
 }
 const ll_kernels *ll_model_kernels(const ll_model *model) {
     return &model->kernels;
@@ -140,10 +159,14 @@ uint64_t ll_model_weight_bytes(const ll_model *model) {
 
 uint64_t ll_config_weight_bytes(const ll_config *c, const ll_model_options *options) {
     ll_kernels kernels;
-    if (ll_kernels_select(&kernels, ll_cpu_features(), options->isa) != LL_OK)
+    ll_matmul *matmul;
+    if (ll_model_select_kernels(&kernels, options, NULL) != LL_OK ||
+        ll_matmul_create(&matmul, &kernels, options, NULL) != LL_OK)
         return UINT64_MAX;
-    const ll_weights_source source = {.config = c, .kernels = &kernels, .options = options};
-    return ll_weights_bytes(&source);
+    const ll_weights_source source = {.config = c, .kernels = &kernels, .matmul = matmul, .options = options};
+    const uint64_t bytes = ll_weights_bytes(&source);
+    ll_matmul_destroy(matmul);
+    return bytes;
 }
 
 ll_kv_type ll_kv_type_of(const ll_model_options *options) {
@@ -166,21 +189,22 @@ uint64_t ll_config_kv_bytes(const ll_config *c, ll_kv_type type, const ll_mask *
 typedef struct {
     const ll_model_options *options;
     const ll_kernels *kernels;
+    ll_matmul *matmul;
     ll_cost *cost;
 } counting;
 
 static void count_matrix(const counting *c, size_t n, size_t k, size_t group) {
     c->cost->linear_ops += 2.0 * (double)n * (double)k;
-    c->cost->weight_bytes += (double)ll_packed_bytes(c->kernels, c->options->weights, n, k, group);
+    c->cost->weight_bytes += (double)ll_packed_bytes(c->kernels, c->matmul, c->options->weights, n, k, group);
 }
 
-ll_cost ll_config_cost(const ll_config *c, const ll_model_options *options, const ll_kernels *kernels,
-                       const ll_mask *mask) {
+static ll_cost count_cost(const ll_config *c, const ll_model_options *options, const ll_kernels *kernels,
+                          ll_matmul *matmul, const ll_mask *mask) {
     const size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
     ll_cost cost = {.kv_bytes = (double)ll_config_kv_bytes(c, ll_kv_type_of(options), mask, LL_KV_BLOCK) /
                                 LL_KV_BLOCK,
                     .window = c->window ? (double)c->window : HUGE_VAL};
-    const counting count = {options, kernels, &cost};
+    const counting count = {options, kernels, matmul, &cost};
     count_matrix(&count, c->vocab, c->hidden, ll_head_group(c->hidden));
     cost.head_ops = cost.linear_ops;
     for (size_t i = 0; i < c->layers; i++) {
@@ -203,5 +227,14 @@ double ll_cost_seen_by_all(const ll_cost *cost, double tokens) {
 }
 
 ll_cost ll_model_cost(const ll_model *model, const ll_mask *mask) {
-    return ll_config_cost(&model->config, &model->options, &model->kernels, mask);
+    return count_cost(&model->config, &model->options, &model->kernels, model->matmul, mask);
+}
+
+ll_status ll_config_cost(ll_cost *out, const ll_config *config, const ll_model_options *options,
+                         const ll_kernels *kernels, const ll_mask *mask, ll_error *error) {
+    ll_matmul *matmul;
+    LL_TRY(ll_matmul_create(&matmul, kernels, options, error));
+    *out = count_cost(config, options, kernels, matmul, mask);
+    ll_matmul_destroy(matmul);
+    return LL_OK;
 }

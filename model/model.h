@@ -8,15 +8,20 @@
 typedef enum { LL_WEIGHTS_INT8 = 0, LL_WEIGHTS_F32 = 1 } ll_weights_kind;
 const char *ll_weights_kind_name(ll_weights_kind kind); /* "int8", "f32" */
 
+/* What multiplies int8 matrices: the kernel library, or oneDNN. The results have the same bits (model/matmul.h). */
+typedef enum { LL_MATMUL_OWN = 0, LL_MATMUL_ONEDNN = 1, LL_MATMUL_COUNT } ll_matmul_kind;
+const char *ll_matmul_kind_name(ll_matmul_kind kind); /* "own", "onednn" */
+
 typedef struct {
     ll_weights_kind weights;
     size_t
         group; /* int8: elements that share a scale along K; 0: one scale a row. 32, 128 (default) or 0. The head's is 32 */
-    size_t threads;      /* 0: the machine's default */
-    const char *isa;     /* NULL: the best this CPU has */
-    bool kv_i8;          /* KV-cache in int8; else bf16, with f32 weights f32 */
-    const ll_mask *drop; /* modules that no session will run: neither read nor kept; NULL: none */
-    const char *cache;   /* folder that keeps packed int8 weights between runs; NULL: none */
+    size_t threads;        /* 0: the machine's default */
+    const char *isa;       /* NULL: the best this CPU has */
+    ll_matmul_kind matmul; /* with f32 weights own, nothing else */
+    bool kv_i8;            /* KV-cache in int8; else bf16, with f32 weights f32 */
+    const ll_mask *drop;   /* modules that no session will run: neither read nor kept; NULL: none */
+    const char *cache;     /* folder that keeps packed int8 weights between runs; NULL: none */
     size_t
         resident; /* synthetic weights: blocks that have weights of their own, the others run on these in turn;
                             0: all */
@@ -38,8 +43,11 @@ ll_status ll_model_synthesize(ll_model **out, const ll_config *shape, const ll_m
                               ll_error *error);
 void ll_model_destroy(ll_model *model); /* NULL is fine; sessions go first */
 
-/* The kernels that isa (NULL: the best) gives on this CPU; the error lists the names it has. */
-ll_status ll_model_select_kernels(ll_kernels *kernels, const char *isa, ll_error *error);
+/* The kernels that the options' isa (NULL: the best) gives on this CPU; the error lists the names it has. Of another matmul
+ * than own its name and version stand as the ISA of matmul_i8. */
+ll_status ll_model_select_kernels(ll_kernels *kernels, const ll_model_options *options, ll_error *error);
+/* oneDNN as it would run here: version, implementation, and what ll_model_matmul_note says; or why it would not. */
+void ll_model_describe_onednn(char *out, size_t capacity);
 
 const ll_config *ll_model_config(const ll_model *model);
 const ll_tokenizer *ll_model_tokenizer(const ll_model *model); /* NULL: synthetic */
@@ -47,6 +55,8 @@ bool ll_model_is_synthetic(const ll_model *model);
 bool ll_model_from_cache(const ll_model *model); /* its packed weights were kept */
 /* Why its packed weights were not kept for the next run, one sentence; NULL: nothing to say. */
 const char *ll_model_cache_note(const ll_model *model);
+/* What its user should know of the matmul on this CPU, one sentence; NULL: nothing to say. */
+const char *ll_model_matmul_note(const ll_model *model);
 const ll_kernels *ll_model_kernels(const ll_model *model);
 const ll_machine *ll_model_machine(const ll_model *model);
 const ll_model_options *ll_model_options_used(const ll_model *model); /* threads filled in */
@@ -72,9 +82,9 @@ typedef struct {
 /* Positions that the first tokens tokens see, all together: the n-th sees n, or the window. */
 double ll_cost_seen_by_all(const ll_cost *cost, double tokens);
 ll_cost ll_model_cost(const ll_model *model, const ll_mask *mask);
-/* The same from the shape alone, with the packed layout of kernels. */
-ll_cost ll_config_cost(const ll_config *config, const ll_model_options *options, const ll_kernels *kernels,
-                       const ll_mask *mask);
+/* The same from the shape alone, with the packed layout that the options' matmul has with these kernels. */
+ll_status ll_config_cost(ll_cost *out, const ll_config *config, const ll_model_options *options,
+                         const ll_kernels *kernels, const ll_mask *mask, ll_error *error);
 
 /* ---- the machine's limits, measured now on the model's own threads and weights ---- */
 typedef struct {

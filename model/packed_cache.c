@@ -74,9 +74,8 @@ static void put_options(key_writer *key, const ll_weights_source *source) {
     ll_mask_format(&source->config->dropped, source->config->layers, drop);
     ll_sha256_bytes(drop, strlen(drop), dropped);
     put_key(key, "seed %llu\nisa %s\ngroup %zu\nresident %zu\ndropped %s\n",
-            (unsigned long long)(source->checkpoint ? 0 : source->options->seed),
-            source->kernels->isa[LL_OP_MATMUL_I8], source->options->group, source->options->resident,
-            dropped);
+            (unsigned long long)(source->checkpoint ? 0 : source->options->seed), source->matmul->layout,
+            source->options->group, source->options->resident, dropped);
 }
 
 static void put_shape(key_writer *key, const ll_weights_source *source, const ll_weights *w) {

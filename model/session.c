@@ -39,6 +39,24 @@ static void take_caches(ll_session *s) {
             s->kv[layer * s->batch + sequence] = take_kv(s);
 }
 
+/* What the most demanding matmul needs. */
+static size_t matmul_scratch(const ll_session *s) {
+    const ll_config *c = &s->model->config;
+    const size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
+    const size_t sizes[][2] = {
+        {q + 2 * kv, c->hidden}, {c->hidden, q}, {2 * c->mlp, c->hidden}, {c->hidden, c->mlp}};
+    ll_matmul *matmul = s->model->matmul;
+    if (s->model->options.weights == LL_WEIGHTS_F32)
+        return 0;
+    size_t most = matmul->scratch_bytes(matmul, c->vocab, c->hidden, ll_head_group(c->hidden));
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const size_t bytes = matmul->scratch_bytes(matmul, sizes[i][0], sizes[i][1],
+                                                   ll_group_of(&s->model->options, sizes[i][1]));
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
 /* Lays everything out in the arena: called once to count, once to place. */
 static void lay_out(ll_session *s) {
     const ll_config *c = &s->model->config;
@@ -66,8 +84,10 @@ static void lay_out(ll_session *s) {
                          .kv_heads = c->kv_heads,
                          .head_dim = c->head_dim,
                          .type = ll_kv_type_of(&s->model->options)};
-    s->scratch_bytes = s->model->kernels.attention_scratch_bytes(&cache, c->heads);
-    s->scratch_bytes = (s->scratch_bytes + 2 * LL_ALIGN - 1) / LL_ALIGN * LL_ALIGN;
+    const size_t attention = s->model->kernels.attention_scratch_bytes(&cache, c->heads),
+                 matmul = matmul_scratch(s);
+    s->scratch_bytes = attention > matmul ? attention : matmul;
+    s->scratch_bytes = ll_sum_or_max(s->scratch_bytes, 2 * LL_ALIGN - 1) / LL_ALIGN * LL_ALIGN;
     s->logits = take_rows(s, s->model->options.threads, LL_LOGITS_ROWS * LL_LOGITS_IDS);
     s->scratch = ll_arena_take(&s->arena, ll_product_or_max(s->scratch_bytes, s->model->options.threads));
 }
@@ -125,15 +145,18 @@ uint64_t ll_config_session_bytes(const ll_config *config, const ll_model_options
     ll_session *s = NULL;
     ll_machine machine;
     ll_model *model = calloc(1, sizeof *model);
-    if (model && ll_model_select_kernels(&model->kernels, options->isa, NULL) == LL_OK &&
+    if (model && ll_model_select_kernels(&model->kernels, options, NULL) == LL_OK &&
         ll_machine_probe(&machine, "", NULL) == LL_OK) {
         model->config = *config;
         model->options = *options;
         model->options.threads = options->threads ? options->threads : machine.threads;
-        if (begin(&s, model, &full, batch, capacity, NULL) == LL_OK)
+        if (ll_matmul_create(&model->matmul, &model->kernels, &model->options, NULL) == LL_OK &&
+            begin(&s, model, &full, batch, capacity, NULL) == LL_OK)
             bytes = s->arena.used;
     }
     ll_session_destroy(s);
+    if (model)
+        ll_matmul_destroy(model->matmul);
     free(model);
     return bytes;
 }
@@ -206,4 +229,31 @@ ll_status ll_session_set_mask(ll_session *session, const ll_mask *mask, ll_error
             return ll_fail(error, LL_BAD_USAGE, "the session has no KV-cache for layer %zu", layer);
     session->mask = all;
     return LL_OK;
+}
+
+/* ---- matmuls ---- */
+
+size_t ll_session_columns(const ll_session *session, size_t n) {
+    const ll_model *model = session->model;
+    return model->options.weights == LL_WEIGHTS_F32 ? LL_PANEL : model->matmul->columns(model->matmul, n);
+}
+
+void ll_session_multiply(ll_session *session, size_t thread, float *y, size_t ldy, const ll_act *act,
+                         size_t m0, size_t m1, const ll_packed *w, size_t n0, size_t n1) {
+    const ll_model *model = session->model;
+    if (model->options.weights == LL_WEIGHTS_F32)
+        model->kernels.matmul_f32(y, ldy, session->input, session->input_ld, m0, m1, w, n0, n1);
+    else if (!model->matmul->run(model->matmul, y, ldy, act, m0, m1, w, n0, n1,
+                                 session->scratch + thread * session->scratch_bytes)) {
+#pragma omp atomic write
+        session->matmul_failed = true;
+    }
+}
+
+ll_status ll_session_check_matmuls(ll_session *session, ll_error *error) {
+    const bool failed = session->matmul_failed;
+    session->matmul_failed = false;
+    return failed ? ll_fail(error, LL_NO_RESOURCE, "%s: a matmul failed, there was no memory for it",
+                            session->model->kernels.isa[LL_OP_MATMUL_I8])
+                  : LL_OK;
 }

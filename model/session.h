@@ -9,6 +9,7 @@ struct ll_model {
     ll_model_options options;
     ll_machine machine;
     ll_kernels kernels;
+    ll_matmul *matmul;
     ll_tokenizer *tokenizer;
     ll_weights weights;
 };
@@ -43,8 +44,17 @@ struct ll_session {
     ll_act act_hidden, act_heads, act_mlp,
         act_head;     /* int8: inputs of matmuls; act_head in the head's groups */
     float *logits;    /* [threads][LL_LOGITS_ROWS][LL_LOGITS_IDS] */
-    uint8_t *scratch; /* [threads][scratch_bytes] */
+    uint8_t *scratch; /* [threads][scratch_bytes], of attention or of a matmul */
     size_t scratch_bytes;
+    bool matmul_failed; /* in some thread, since the pass began */
     ll_arena arena;
 };
+
+/* y = input W^T, rows [m0, m1) and columns [n0, n1) as matmul_i8's in kernels.h, n0 a multiple of ll_session_columns; input is
+ * act in int8, the session's own in f32. thread is the calling one. */
+void ll_session_multiply(ll_session *session, size_t thread, float *y, size_t ldy, const ll_act *act,
+                         size_t m0, size_t m1, const ll_packed *w, size_t n0, size_t n1);
+size_t ll_session_columns(const ll_session *session, size_t n);
+/* After a pass: whether every matmul of it was done. */
+ll_status ll_session_check_matmuls(ll_session *session, ll_error *error);
 #endif

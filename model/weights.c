@@ -19,9 +19,9 @@ size_t ll_head_group(size_t k) {
     return k < HEAD_GROUP ? k : HEAD_GROUP;
 }
 
-size_t ll_packed_bytes(const ll_kernels *kernels, ll_weights_kind weights, size_t n, size_t k, size_t group) {
-    return weights == LL_WEIGHTS_F32 ? kernels->packed_f32_bytes(n, k)
-                                     : kernels->packed_i8_bytes(n, k, group);
+size_t ll_packed_bytes(const ll_kernels *kernels, ll_matmul *matmul, ll_weights_kind weights, size_t n,
+                       size_t k, size_t group) {
+    return weights == LL_WEIGHTS_F32 ? kernels->packed_f32_bytes(n, k) : matmul->bytes(matmul, n, k, group);
 }
 
 /* ---- layout ---- */
@@ -33,7 +33,8 @@ static ll_packed take_packed(const ll_weights_source *source, ll_arena *arena, s
         w.group = group;
         w.groups = (k + group - 1) / group;
     }
-    w.data = ll_arena_take(arena, ll_packed_bytes(source->kernels, source->options->weights, n, k, group));
+    w.data = ll_arena_take(
+        arena, ll_packed_bytes(source->kernels, source->matmul, source->options->weights, n, k, group));
     return w;
 }
 
@@ -116,10 +117,10 @@ uint64_t ll_weights_bytes(const ll_weights_source *source) {
 
 /* ---- packing ---- */
 
-static bool panel_take(ll_panel *p, const ll_packed *w, bool f32) {
+static bool panel_take(ll_panel *p, const ll_packed *w, size_t columns, bool f32) {
     p->row = malloc((f32 ? LL_PANEL : 1) * w->k * sizeof *p->row);
-    p->scale = malloc(LL_PANEL * (w->groups + 1) * sizeof *p->scale);
-    p->q = malloc(LL_PANEL * w->k);
+    p->scale = malloc(columns * (w->groups + 1) * sizeof *p->scale);
+    p->q = malloc(columns * w->k);
     return p->row && p->scale && p->q;
 }
 
@@ -129,53 +130,83 @@ static void panel_free(ll_panel *p) {
     free(p->q);
 }
 
-/* Packs the columns of one panel; returns the tensor that holds a weight that is not finite, else NULL. */
-static const ll_tensor *pack_panel(const ll_weights_source *source, ll_matrix matrix, size_t layer,
-                                   const ll_packed *w, size_t n0, ll_panel *panel) {
-    const size_t n1 = n0 + LL_PANEL < w->n ? n0 + LL_PANEL : w->n;
+/* A matrix on its way from the source to its packed form. */
+typedef struct {
+    const ll_weights_source *source;
+    ll_matrix matrix;
+    size_t layer;
+    const ll_packed *w;
+    size_t columns;       /* that are packed together */
+    const ll_tensor *bad; /* holds a weight that is not finite; NULL: none */
+    bool memory;
+} packing;
+
+/* Fills columns [n0, n1), a panel at most, from the panel's row first on; returns a tensor that holds a weight that is not
+ * finite, else NULL. */
+static const ll_tensor *fill_panel(const packing *p, size_t n0, size_t n1, const ll_panel *panel,
+                                   size_t first) {
     const ll_tensor *bad = NULL;
-    if (!source->checkpoint)
-        ll_synthetic_panel(source, matrix, layer, w, n0, n1, panel);
-    else if (!ll_weights_read_panel(source, matrix, layer, w, n0, n1, panel, &bad))
+    ll_panel at = {panel->row, panel->scale + first * p->w->groups, panel->q + first * p->w->k};
+    if (!p->source->checkpoint)
+        ll_synthetic_panel(p->source, p->matrix, p->layer, p->w, n0, n1, &at);
+    else if (!ll_weights_read_panel(p->source, p->matrix, p->layer, p->w, n0, n1, &at, &bad))
         return bad;
-    void *data = (void *)(uintptr_t)w->data;
-    if (source->options->weights == LL_WEIGHTS_F32)
-        source->kernels->pack_f32(data, w->n, w->k, n0, n1, panel->row);
-    else
-        source->kernels->pack_i8(data, w->n, w->k, w->group, n0, n1, panel->q, panel->scale);
     return NULL;
+}
+
+static void pack_columns(packing *p, size_t n0, ll_panel *panel) {
+    const ll_packed *w = p->w;
+    const size_t n1 = n0 + p->columns < w->n ? n0 + p->columns : w->n;
+    const ll_tensor *bad = NULL;
+    bool memory = true;
+    for (size_t n = n0; n < n1 && !bad; n += LL_PANEL)
+        bad = fill_panel(p, n, n + LL_PANEL < n1 ? n + LL_PANEL : n1, panel, n - n0);
+    if (!bad && p->source->options->weights == LL_WEIGHTS_F32)
+        p->source->kernels->pack_f32((void *)(uintptr_t)w->data, w->n, w->k, n0, n1, panel->row);
+    else if (!bad)
+        memory = p->source->matmul->pack(p->source->matmul, w, n0, n1, panel->q, panel->scale);
+    if (bad || !memory) {
+#pragma omp critical
+        {
+            p->bad = bad ? bad : p->bad;
+            p->memory &= memory;
+        }
+    }
+}
+
+static void pack_shared(packing *p) {
+    const bool f32 = p->source->options->weights == LL_WEIGHTS_F32;
+#pragma omp parallel num_threads((int)p->source->options->threads)
+    {
+        ll_panel panel;
+        if (!panel_take(&panel, p->w, p->columns, f32)) {
+#pragma omp atomic write
+            p->memory = false;
+        }
+#pragma omp barrier
+        const bool memory =
+            p->memory; /* the same for every thread: nobody writes it before all are in the loop */
+#pragma omp barrier
+        if (memory) {
+#pragma omp for schedule(static)
+            for (size_t n0 = 0; n0 < p->w->n; n0 += p->columns)
+                pack_columns(p, n0, &panel);
+        }
+        panel_free(&panel);
+    }
 }
 
 static ll_status pack_matrix(const ll_weights_source *source, ll_matrix matrix, size_t layer,
                              const ll_packed *w) {
-    const ll_tensor *bad = NULL;
-    bool memory = true;
     const bool f32 = source->options->weights == LL_WEIGHTS_F32;
-#pragma omp parallel num_threads((int)source->options->threads)
-    {
-        ll_panel panel;
-        if (!panel_take(&panel, w, f32)) {
-#pragma omp atomic write
-            memory = false;
-        }
-#pragma omp barrier
-        if (memory) {
-#pragma omp for schedule(static)
-            for (size_t n0 = 0; n0 < w->n; n0 += LL_PANEL) {
-                const ll_tensor *found = pack_panel(source, matrix, layer, w, n0, &panel);
-                if (found) {
-#pragma omp critical
-                    bad = found;
-                }
-            }
-        }
-        panel_free(&panel);
-    }
-    if (!memory)
+    packing p = {.source = source, .matrix = matrix, .layer = layer, .w = w, .memory = true};
+    p.columns = f32 ? LL_PANEL : source->matmul->columns(source->matmul, w->n);
+    pack_shared(&p);
+    if (!p.memory)
         return ll_fail(source->error, LL_NO_RESOURCE, "no memory to pack a row of %zu weights", w->k);
-    if (bad)
+    if (p.bad)
         return ll_fail(source->error, LL_BAD_INPUT, "%s: tensor %s holds a weight that is not finite",
-                       ll_checkpoint_file_of(source->checkpoint, bad), bad->name);
+                       ll_checkpoint_file_of(source->checkpoint, p.bad), p.bad->name);
     if (source->checkpoint)
         ll_weights_release_permuted(source, matrix, layer);
     return LL_OK;
@@ -238,9 +269,26 @@ static ll_status fill(const ll_weights_source *source, ll_weights *w) {
     return LL_OK;
 }
 
+static ll_status prepare(const ll_weights_source *source, size_t n, size_t k, size_t group) {
+    return source->matmul->prepare(source->matmul, n, k, group, source->error);
+}
+
+static ll_status prepare_matmuls(const ll_weights_source *source) {
+    const ll_config *c = source->config;
+    const size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
+    if (source->options->weights == LL_WEIGHTS_F32)
+        return LL_OK;
+    LL_TRY(prepare(source, q + 2 * kv, c->hidden, ll_group_of(source->options, c->hidden)));
+    LL_TRY(prepare(source, c->hidden, q, ll_group_of(source->options, q)));
+    LL_TRY(prepare(source, 2 * c->mlp, c->hidden, ll_group_of(source->options, c->hidden)));
+    LL_TRY(prepare(source, c->hidden, c->mlp, ll_group_of(source->options, c->mlp)));
+    return prepare(source, c->vocab, c->hidden, ll_head_group(c->hidden));
+}
+
 ll_status ll_weights_load(ll_weights *out, const ll_weights_source *source) {
     memset(out, 0, sizeof *out);
     LL_TRY(check_groups(source));
+    LL_TRY(prepare_matmuls(source));
     lay_out(source, out);
     LL_TRY(ll_arena_map(&out->arena, "weights", source->error));
     lay_out(source, out);

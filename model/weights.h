@@ -2,6 +2,7 @@
 #ifndef LL_WEIGHTS_H
 #define LL_WEIGHTS_H
 #include "checkpoint.h"
+#include "matmul.h"
 #include "memory.h"
 #include "model.h"
 
@@ -32,6 +33,7 @@ typedef struct {
     const ll_checkpoint *checkpoint; /* NULL: synthetic */
     const ll_config *config;         /* with all dropped modules */
     const ll_kernels *kernels;
+    ll_matmul *matmul;
     const ll_model_options *options;
     ll_error *error;
 } ll_weights_source;
@@ -48,7 +50,8 @@ size_t ll_widest_input(const ll_config *config);
  * that takes int8's cost in perplexity from 1.2 % to 0.9 %, for 2 % more bytes a decoded token. */
 size_t ll_head_group(size_t k);
 /* Bytes of one packed matrix. */
-size_t ll_packed_bytes(const ll_kernels *kernels, ll_weights_kind weights, size_t n, size_t k, size_t group);
+size_t ll_packed_bytes(const ll_kernels *kernels, ll_matmul *matmul, ll_weights_kind weights, size_t n,
+                       size_t k, size_t group);
 /* Bytes of all of one model's weights as they are kept, in the arena. UINT64_MAX: no memory to find out. */
 uint64_t ll_weights_bytes(const ll_weights_source *source);
 
@@ -56,8 +59,8 @@ uint64_t ll_weights_bytes(const ll_weights_source *source);
 typedef enum { LL_MATRIX_QKV, LL_MATRIX_O, LL_MATRIX_GATE_UP, LL_MATRIX_DOWN, LL_MATRIX_HEAD } ll_matrix;
 typedef struct {
     float *row;   /* f32: the panel's rows [LL_PANEL][k]; int8: one row */
-    float *scale; /* [LL_PANEL][groups] */
-    int8_t *q;    /* [LL_PANEL][k] */
+    float *scale; /* int8: of the columns that are packed together [columns][groups], */
+    int8_t *q;    /* [columns][k]; f32: of a panel */
 } ll_panel;
 /* Fills everything but the packed matrices: norms, biases, rope factors, embedding. */
 ll_status ll_weights_read_vectors(const ll_weights_source *source, ll_weights *weights);

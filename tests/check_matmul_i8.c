@@ -153,6 +153,22 @@ static void run_long_groups(const ll_kernels *ref, const ll_kernels *isa) {
                                     I8_RANDOM});
 }
 
+static void run_add_scaled(const ll_kernels *ref, const ll_kernels *isa, size_t n) {
+    check_case("add_scaled_i32, n %zu", n);
+    float *const y = check_floats("y", n), *const expected = check_floats("expected", n),
+                 *const scale = check_floats("weight scales", n);
+    int32_t *const sum = (int32_t *)(void *)check_floats("sums", n);
+    check_fill_floats(y, n, FILL_RANDOM);
+    check_fill_floats(scale, n, FILL_RANDOM);
+    memcpy(expected, y, n * sizeof *y);
+    for (size_t i = 0; i < n; i++) /* beyond 2^24 too, where the sum itself is rounded */
+        sum[i] = (int32_t)check_below((size_t)1 << (1 + check_below(31))) - (1 << 29);
+    const float x_scale = (float)check_between(0.001, 0.1);
+    ref->add_scaled_i32(expected, sum, x_scale, scale, n);
+    isa->add_scaled_i32(y, sum, x_scale, scale, n);
+    check_same(y, expected, (check_shape){n ? 1 : 0, n, n}, (check_tile){0, 1, 0, n});
+}
+
 void check_matmul_i8(const ll_kernels *ref, const ll_kernels *isa) {
     /* Every k up to two steps of 64 bytes and around the group sizes; every m over two tiles; n around the
      * panel. */
@@ -161,6 +177,8 @@ void check_matmul_i8(const ll_kernels *ref, const ll_kernels *isa) {
     static const size_t few_m[] = {1, 2, 7, 0}, few_n[] = {61, 67, 0}, few_k[] = {4, 67, 193, 0};
     static const size_t long_k[] = {255, 256, 257, 383, 384, 385, 511, 513, 576, 1031, 0};
     size_t all_k[130];
+    for (size_t n = 0; n < 130; n++)
+        run_add_scaled(ref, isa, n);
     for (size_t k = 1; k < 130; k++)
         all_k[k - 1] = k;
     all_k[129] = 0;

@@ -225,6 +225,12 @@ static void rope(float *x, size_t ldx, size_t rows, size_t heads, size_t head_di
         }
 }
 
+static void add_scaled(float *y, const int32_t *sum, float x_scale, const float *w_scale, size_t n) {
+    good->add_scaled_i32(y, sum, x_scale, w_scale, planted == BUG_SCALED_SUM_ROUNDED_TWICE ? 0 : n);
+    for (size_t i = 0; planted == BUG_SCALED_SUM_ROUNDED_TWICE && i < n; i++)
+        y[i] += (float)sum[i] * (x_scale * w_scale[i]);
+}
+
 static void add(float *y, const float *x, size_t n) {
     good->add_f32(y, x, n / 16 * 16);
 }
@@ -279,6 +285,7 @@ ll_kernels planted_table(const ll_kernels *ref, planted_bug bug) {
     table.packed_i8_bytes = packed_bytes;
     table.pack_i8 = pack;
     table.matmul_i8 = matmul;
+    table.add_scaled_i32 = add_scaled;
     table.attention_scratch_bytes = no_scratch;
     table.attention = attention;
     table.quantize = quantize;

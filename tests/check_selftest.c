@@ -26,6 +26,7 @@ static const plant plants[] = {
     {"one row alone differs", LL_OP_MATMUL_I8, BUG_ONE_ROW_DIFFERS, "ref has"},
     {"pack ignores n0", LL_OP_MATMUL_I8, BUG_PACK_IGNORES_N0, "panels packed one by one"},
     {"illegal instruction", LL_OP_MATMUL_I8, BUG_ILLEGAL_INSTRUCTION, "SIGILL"},
+    {"scaled sum rounded twice", LL_OP_MATMUL_I8, BUG_SCALED_SUM_ROUNDED_TWICE, "ref has"},
     {"swapped KV head", LL_OP_ATTENTION, BUG_SWAPPED_KV_HEAD, "bound"},
     {"one position too many", LL_OP_ATTENTION, BUG_CAUSAL_ONE_MORE, "bound"},
     {"one position too few", LL_OP_ATTENTION, BUG_CAUSAL_ONE_LESS, "bound"},

@@ -152,6 +152,12 @@ usage_values() {
     refused 2 "given twice" quality smollm2-135m --json --json
     refused 2 "needs a value" quality smollm2-135m --text
 }
+usage_matmul() {
+    refused 2 "--matmul takes own or onednn, found \"foo\"" info --matmul foo
+    refused 2 "is for int8 weights" quality smollm2-135m --weights f32 --matmul onednn
+    works info --json
+    [ "$(grep -cE '"onednn": "[0-9]+\.[0-9]+\.[0-9]+, ' "$out")" = 1 ] || complain "info does not tell oneDNN's version"
+}
 usage_isa() {
     refused 2 "no ISA is called \"z80\"" info --isa z80
     LL_ISA=z80 refused 2 "LL_ISA: no ISA is called \"z80\"" info
@@ -455,6 +461,7 @@ case_ help/examples help_examples slow
 case_ usage/unknown usage_unknown
 case_ usage/values usage_values
 case_ usage/isa usage_isa
+case_ usage/matmul usage_matmul
 case_ model/missing model_missing
 case_ model/strange model_strange
 case_ model/damaged model_damaged model

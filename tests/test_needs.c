@@ -12,7 +12,7 @@ static ll_needs needs_of(const char *name, size_t length, size_t batch, const ll
                          uint64_t available) {
     const ll_config *shape = &ll_model_list_find(name)->shape;
     const ll_needs_setting setting = {shape,  128,   "ref", 2 * (uint64_t)shape->vocab * shape->hidden,
-                                      length, batch, 1};
+                                      length, batch, 1,     LL_MATMUL_OWN};
     ll_needs needs;
     ll_needs_compute(&needs, &setting, drop, available);
     return needs;
@@ -116,7 +116,7 @@ static void test_mlp(void) {
 static void test_embedding(void) {
     const ll_config *shape = &ll_model_list_find("mistral-7b")->shape;
     const uint64_t values = (uint64_t)shape->vocab * shape->hidden;
-    ll_needs_setting setting = {shape, 128, "ref", 0, 1, 1, 1};
+    ll_needs_setting setting = {shape, 128, "ref", 0, 1, 1, 1, LL_MATMUL_OWN};
     ll_needs as_bf16, as_f32;
     ll_needs_compute(&as_bf16, &setting, NULL, UINT64_MAX);
     setting.embedding_bytes = 4 * values;
@@ -128,7 +128,7 @@ static void test_embedding(void) {
 static void test_already_dropped(void) {
     ll_config shape = ll_model_list_find("llama3-8b")->shape;
     const ll_mask four = drop_attention(4), eight = drop_attention(8);
-    ll_needs_setting setting = {&shape, 128, "ref", 0, 100, 1, 1};
+    ll_needs_setting setting = {&shape, 128, "ref", 0, 100, 1, 1, LL_MATMUL_OWN};
     ll_needs of_both, of_eight;
     ll_needs_compute(&of_eight, &setting, &eight, UINT64_MAX);
     shape.dropped = four;
@@ -196,13 +196,17 @@ static void test_resident(void) {
 
 /* ---- against what is allocated ---- */
 
-static void check_allocated(ll_weights_kind weights, bool kv_i8, size_t resident) {
+static void check_allocated(ll_weights_kind weights, ll_matmul_kind matmul, bool kv_i8, size_t resident) {
     ll_config shape = ll_model_list_find("smollm2-135m")->shape;
     shape.layers = 9;
     const ll_mask drop = drop_attention(3);
-    const ll_model_options options = {
-        .weights = weights, .group = 32, .threads = 1, .kv_i8 = kv_i8, .resident = resident};
-    const ll_needs_setting setting = {&shape, 32, NULL, 0, 100, 3, 1};
+    const ll_model_options options = {.weights = weights,
+                                      .group = 32,
+                                      .threads = 1,
+                                      .matmul = matmul,
+                                      .kv_i8 = kv_i8,
+                                      .resident = resident};
+    const ll_needs_setting setting = {&shape, 32, NULL, 0, 100, 3, 1, matmul};
     ll_model *model;
     ll_session *session;
     ll_error error = {""};
@@ -232,10 +236,12 @@ static void check_allocated(ll_weights_kind weights, bool kv_i8, size_t resident
 }
 
 static void test_allocated(void) {
-    check_allocated(LL_WEIGHTS_INT8, false, 0);
-    check_allocated(LL_WEIGHTS_INT8, true, 0);
-    check_allocated(LL_WEIGHTS_F32, false, 0);
-    check_allocated(LL_WEIGHTS_INT8, false, 8);
+    check_allocated(LL_WEIGHTS_INT8, LL_MATMUL_OWN, false, 0);
+    check_allocated(LL_WEIGHTS_INT8, LL_MATMUL_OWN, true, 0);
+    check_allocated(LL_WEIGHTS_F32, LL_MATMUL_OWN, false, 0);
+    check_allocated(LL_WEIGHTS_INT8, LL_MATMUL_OWN, false, 8);
+    check_allocated(LL_WEIGHTS_INT8, LL_MATMUL_ONEDNN, false, 0);
+    check_allocated(LL_WEIGHTS_INT8, LL_MATMUL_ONEDNN, false, 8);
 }
 
 /* Sizes that pass 64 bits are the largest number, so that they never fit. */

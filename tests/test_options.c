@@ -181,6 +181,12 @@ static void test_counts(void) {
 
 static void test_names(void) {
     refused("quality m --weights int4", "--weights takes int8 or f32, found \"int4\"");
+    refused("quality m --matmul foo", "--matmul takes own or onednn, found \"foo\"");
+    refused("quality m --matmul onednn --weights f32", "--matmul onednn is for int8 weights, these are f32");
+    refused("importance m --matmul onednn", "add --weights int8");
+    CHECK(accepted("importance m --matmul onednn --weights int8").matmul == LL_MATMUL_ONEDNN);
+    CHECK(accepted("sweep m --matmul onednn").matmul == LL_MATMUL_ONEDNN &&
+          accepted("sweep m").matmul == LL_MATMUL_OWN);
     refused("quality m --group 64", "--group takes 128, 32 or channel");
     refused("quality m --group 0", "--group takes 128, 32 or channel");
     refused("quality m --isa nosuch", "no ISA is called \"nosuch\"; this program has ref");

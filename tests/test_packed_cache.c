@@ -57,10 +57,13 @@ static void test_other_options(void) {
     ll_kept_expect_remade(&other, "a drop");
     drop = (ll_mask){.mlp = {false, true}};
     ll_kept_expect_remade(&other, "another drop");
-    CHECK(ll_kept_count_files(s.folder, path) == 4);
+    other = s;
+    other.options.matmul = LL_MATMUL_ONEDNN;
+    ll_kept_expect_remade(&other, "another matmul");
+    CHECK(ll_kept_count_files(s.folder, path) == 5);
     ll_kernels best, ref;
-    REQUIRE(ll_model_select_kernels(&best, NULL, &ll_kept_error) == LL_OK);
-    REQUIRE(ll_model_select_kernels(&ref, "ref", &ll_kept_error) == LL_OK);
+    REQUIRE(ll_model_select_kernels(&best, &(ll_model_options){0}, &ll_kept_error) == LL_OK);
+    REQUIRE(ll_model_select_kernels(&ref, &(ll_model_options){.isa = "ref"}, &ll_kept_error) == LL_OK);
     other = s;
     other.options.isa = "ref";
     if (strcmp(best.isa[LL_OP_MATMUL_I8], ref.isa[LL_OP_MATMUL_I8]) != 0)

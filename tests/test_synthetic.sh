@@ -75,4 +75,7 @@ counts=0 sweep --batch max
 check "resumed: the batch of the rows" "7 1" "$(wc -l <"$folder/sweep/speed.csv") $(grep -c 'every row was there' "$folder/out")"
 sweep --kv int8
 check "another KV-cache: rows of its own" 12 "$(wc -l <"$folder/sweep/speed.csv")"
+counts=0 sweep --matmul onednn
+check "another matmul: rows of its own" 13 "$(wc -l <"$folder/sweep/speed.csv")"
+check "another matmul: told in the ISA" 1 "$(grep -c 'matmul_i8=onednn-' "$folder/sweep/speed.csv")"
 finish

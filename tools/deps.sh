@@ -11,6 +11,7 @@ make            : command -v make
 git             : command -v git
 unzip           : command -v unzip
 pkg-config      : command -v pkg-config
+libdnnl-dev     : echo "#include <oneapi/dnnl/dnnl.h>" | gcc -E -x c - && gcc -shared -o /dev/null -ldnnl
 libhwloc-dev    : pkg-config --exists hwloc
 libjansson-dev  : pkg-config --exists jansson
 libpcre2-dev    : pkg-config --exists libpcre2-8

@@ -18,6 +18,8 @@ void ll_pack_i8_avx512vnni(void *data, size_t n, size_t k, size_t group, size_t 
                            const int8_t *w, const float *scale);
 void ll_matmul_i8_avx512vnni(float *y, size_t ldy, const ll_act *x, size_t m0, size_t m1, const ll_packed *w,
                              size_t n0, size_t n1);
+void ll_add_scaled_i32_avx512vnni(float *y, const int32_t *sum, float x_scale, const float *w_scale,
+                                  size_t n);
 size_t ll_packed_f32_bytes_avx512vnni(size_t n, size_t k);
 void ll_pack_f32_avx512vnni(void *data, size_t n, size_t k, size_t n0, size_t n1, const float *w);
 void ll_matmul_f32_avx512vnni(float *y, size_t ldy, const float *x, size_t ldx, size_t m0, size_t m1,

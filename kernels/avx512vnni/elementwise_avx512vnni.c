@@ -7,6 +7,16 @@ void ll_add_f32_avx512vnni(float *y, const float *x, size_t n) {
     }
 }
 
+void ll_add_scaled_i32_avx512vnni(float *y, const int32_t *sum, float x_scale, const float *w_scale,
+                                  size_t n) {
+    for (size_t i = 0; i < n; i += LL_LANES) {
+        const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(x_scale), ll_load(w_scale + i, n - i));
+        const __m512 bits = ll_load((const float *)(const void *)(sum + i), n - i);
+        const __m512 value = _mm512_cvtepi32_ps(_mm512_castps_si512(bits));
+        ll_store(y + i, n - i, _mm512_fmadd_ps(value, scale, ll_load(y + i, n - i)));
+    }
+}
+
 static void rotate_head(float *x, size_t half, const float *cos, const float *sin) {
     for (size_t d = 0; d < half; d += LL_LANES) {
         const __m512 a = ll_load(x + d, half - d);

@@ -6,6 +6,11 @@ void ll_add_f32_ref(float *y, const float *x, size_t n) {
         y[i] += x[i];
 }
 
+void ll_add_scaled_i32_ref(float *y, const int32_t *sum, float x_scale, const float *w_scale, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = fmaf((float)sum[i], x_scale * w_scale[i], y[i]);
+}
+
 static void rotate_head(float *x, size_t half, const float *cos, const float *sin) {
     for (size_t d = 0; d < half; d++) {
         const float a = x[d], b = x[d + half];

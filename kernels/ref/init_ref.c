@@ -4,6 +4,7 @@ void ll_init_ref(ll_kernels *table) {
     table->packed_i8_bytes = ll_packed_i8_bytes_ref;
     table->pack_i8 = ll_pack_i8_ref;
     table->matmul_i8 = ll_matmul_i8_ref;
+    table->add_scaled_i32 = ll_add_scaled_i32_ref;
     table->packed_f32_bytes = ll_packed_f32_bytes_ref;
     table->pack_f32 = ll_pack_f32_ref;
     table->matmul_f32 = ll_matmul_f32_ref;
