@@ -15,7 +15,7 @@
  *
  * Measured on one core of a shared Zen 3 EPYC (2.95 GHz; peak_i8 says 152 .. 158 GOPS, the adds take ports from the
  * multiplies; gcc 12), the better runs: M = 512, group 128, n x k 4096 x 4096 76 .. 80%, 13824 x 5120 77%; one scale a row 83%,
- * group 32 75%. M = 1 reads weights at 13 GB/s where read_stream reaches 16.
+ * group 32 75%. M = 1 read weights at 13 GB/s where read_stream reaches 16, before it fetched ahead (fetch_step).
  */
 #include "avx2.h"
 #include "panel.h"
