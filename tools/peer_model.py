@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Writes a GGUF in Q8_0 that Layerlab and its peers all read.
+"""Writes a GGUF in Q8_0 that Layerlab and its peers all read, tensor by tensor: no more than one is in memory.
 
-  peer_model.py MODEL.gguf OUT.gguf             the model of a GGUF, its matrices in Q8_0
-  peer_model.py SHAPE.json OUT.gguf [BLOCKS]    random weights of a shape (`layerlab info NAME --json`), its first BLOCKS blocks:
-                                                for speed only, written tensor by tensor
+  peer_model.py MODEL.gguf OUT.gguf                        the model of a GGUF, its matrices in Q8_0
+  peer_model.py --synthetic SHAPE [--blocks N] OUT.gguf    random weights of a listed model's shape (`layerlab info` lists them),
+                                                           its first N blocks (default: all): for speed only
 
-Needs numpy and gguf (tools/compare_peers.sh installs them into an environment of its own)."""
+Needs numpy and gguf (tools/compare_peers.sh installs them into an environment of its own) and, for a shape, build/layerlab."""
+import argparse
 import json
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -14,11 +17,37 @@ from gguf import GGMLQuantizationType as Type
 from gguf import GGUFReader, GGUFValueType, GGUFWriter
 from gguf.quants import dequantize, quantize
 
+LAYERLAB = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "build", "layerlab")
 BLOCK = np.dtype([("scale", "<f2"), ("q", "i1", 32)])  # of Q8_0
 
 
+def write(writer, tensors):
+    """tensors: (name, shape, the function that makes its values): Q8_0 bytes of a matrix, else float32."""
+    for name, shape, _ in tensors:
+        if len(shape) == 2:
+            rows, cols = shape
+            if cols % 32:
+                raise ValueError(f"{name} has rows of {cols} weights, expected a multiple of 32")
+            packed = (rows, cols // 32 * BLOCK.itemsize)
+            writer.add_tensor_info(name, packed, np.dtype(np.uint8), packed[0] * packed[1], raw_dtype=Type.Q8_0)
+        else:
+            writer.add_tensor_info(name, shape, np.dtype(np.float32), 4 * int(np.prod(shape)))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    for _, _, make in tensors:
+        writer.write_tensor_data(make())
+    writer.close()
+
+
+def values_of(tensor, shape):
+    values = np.asarray(dequantize(tensor.data, tensor.tensor_type), dtype=np.float32).reshape(shape)
+    return quantize(values, Type.Q8_0) if len(shape) == 2 else values
+
+
 def requantized(source, target):
-    reader, writer = GGUFReader(source), GGUFWriter(target, "llama")
+    reader = GGUFReader(source)
+    writer = GGUFWriter(target, reader.fields["general.architecture"].contents())
     for name, field in reader.fields.items():
         if name.startswith("GGUF.") or name in ("general.architecture", "general.file_type"):
             continue
@@ -26,20 +55,14 @@ def requantized(source, target):
             writer.add_array(name, field.contents())
         else:
             writer.add_key_value(name, field.contents(), field.types[0])
+    tensors = []
     for tensor in reader.tensors:
         shape = [int(n) for n in reversed(tensor.shape)]
-        values = np.asarray(dequantize(tensor.data, tensor.tensor_type), dtype=np.float32).reshape(shape)
-        if values.ndim == 2:
-            writer.add_tensor(tensor.name, quantize(values, Type.Q8_0), raw_dtype=Type.Q8_0)
-        else:
-            writer.add_tensor(tensor.name, values)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+        tensors.append((tensor.name, shape, lambda tensor=tensor, shape=shape: values_of(tensor, shape)))
+    write(writer, tensors)
 
 
-def tensors_of(shape, blocks):
+def shapes_of(shape, blocks):
     """Names and shapes, in the order in which they are written."""
     hidden, mlp, vocab = shape["hidden"], shape["mlp"], shape["vocab"]
     q, kv = shape["heads"] * shape["head_dim"], shape["kv_heads"] * shape["head_dim"]
@@ -68,15 +91,25 @@ def add_vocabulary(writer, size):
     writer.add_eos_token_id(2)
 
 
-def random_matrix(rows, cols, numbers):
+def random_values(shape, numbers):
     """Weights of some 1 / sqrt(cols), so that numbers stay finite through all blocks."""
+    if len(shape) == 1:
+        return np.ones(shape, dtype=np.float32)
+    rows, cols = shape
     blocks = np.zeros((rows, cols // 32), dtype=BLOCK)
     blocks["scale"] = np.float16(1.7 / 127 / np.sqrt(cols))
     blocks["q"] = numbers.integers(-127, 128, blocks["q"].shape, dtype=np.int8)
     return blocks.view(np.uint8).reshape(rows, cols // 32 * BLOCK.itemsize)
 
 
-def synthetic(shape, target, blocks):
+def synthetic(name, target, blocks):
+    told = subprocess.run([LAYERLAB, "info", name, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    if told.returncode:
+        raise ValueError(told.stderr.strip())
+    shape = json.loads(told.stdout)["model"]
+    blocks = shape["layers"] if blocks is None else blocks
+    if not 1 <= blocks <= shape["layers"]:
+        raise ValueError(f"{blocks} blocks asked, expected 1 to {shape['layers']}")
     writer, numbers = GGUFWriter(target, "llama"), np.random.default_rng(0)
     writer.add_block_count(blocks)
     writer.add_context_length(shape["context"])
@@ -84,43 +117,33 @@ def synthetic(shape, target, blocks):
     writer.add_feed_forward_length(shape["mlp"])
     writer.add_head_count(shape["heads"])
     writer.add_head_count_kv(shape["kv_heads"])
+    writer.add_key_length(shape["head_dim"])
+    writer.add_value_length(shape["head_dim"])
     writer.add_rope_dimension_count(shape["head_dim"])
     writer.add_rope_freq_base(shape["rope_theta"])
     writer.add_layer_norm_rms_eps(shape["eps"])
     writer.add_vocab_size(shape["vocab"])
     add_vocabulary(writer, shape["vocab"])
-    tensors = list(tensors_of(shape, blocks))
-    for name, size in tensors:
-        if len(size) == 1:
-            writer.add_tensor_info(name, size, np.dtype(np.float32), 4 * size[0])
-        else:
-            packed = (size[0], size[1] // 32 * BLOCK.itemsize)
-            writer.add_tensor_info(name, packed, np.dtype(np.uint8), packed[0] * packed[1], raw_dtype=Type.Q8_0)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_ti_data_to_file()
-    for _, size in tensors:
-        if len(size) == 1:
-            writer.write_tensor_data(np.ones(size, dtype=np.float32))
-        else:
-            writer.write_tensor_data(random_matrix(*size, numbers))
-    writer.close()
+    write(writer, [(tensor, size, lambda size=size: random_values(size, numbers)) for tensor, size in shapes_of(shape, blocks)])
 
 
-def main(arguments):
-    if len(arguments) not in (2, 3) or "--help" in arguments:
-        sys.exit(__doc__)
-    source, target = arguments[:2]
-    if not source.endswith(".json"):
-        requantized(source, target)
-        return
-    with open(source, encoding="utf-8") as file:
-        shape = json.load(file)["model"]
-    blocks = int(arguments[2]) if len(arguments) == 3 else shape["layers"]
-    if not 1 <= blocks <= shape["layers"]:
-        sys.exit(f"peer_model: {blocks} blocks asked, the shape has {shape['layers']}")
-    synthetic(shape, target, blocks)
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--synthetic", metavar="SHAPE")
+    parser.add_argument("--blocks", type=int, metavar="N")
+    options = parser.parse_args()
+    if len(options.files) != (1 if options.synthetic else 2) or (options.blocks and not options.synthetic):
+        parser.error("expected MODEL.gguf OUT.gguf, or --synthetic SHAPE [--blocks N] OUT.gguf")
+    source = options.synthetic or options.files[0]
+    try:
+        if options.synthetic:
+            synthetic(source, options.files[0], options.blocks)
+        else:
+            requantized(*options.files)
+    except (OSError, ValueError, KeyError, IndexError, NotImplementedError) as error:
+        sys.exit(f"peer_model: {source}: {error}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
