@@ -65,21 +65,14 @@ static bool print_all(FILE *stream, const ll_curves *all, const bool *drawn) {
     return true;
 }
 
-static ll_status write_page(const ll_curves *all, const char *out, const bool *drawn, ll_error *error) {
-    char path[4096], *text = NULL;
-    size_t length = 0;
-    const int size = snprintf(path, sizeof path, "%s/compare.md", out);
-    if (size < 0 || (size_t)size >= sizeof path)
-        return ll_fail(error, LL_BAD_USAGE, "%.200s...: the folder's path is too long", out);
-    FILE *stream = open_memstream(&text, &length);
-    const bool good = stream && print_all(stream, all, drawn);
-    ll_status status = LL_OK;
-    if ((stream && fclose(stream) != 0) || !good)
-        status = ll_fail(error, LL_NO_RESOURCE, "%s: no memory for the comparison", path);
-    else
-        status = ll_file_write(path, text, length, error);
-    free(text);
-    return status;
+typedef struct {
+    const ll_curves *all;
+    const bool *drawn;
+} page;
+
+static bool print_page(FILE *stream, const void *context) {
+    const page *p = context;
+    return print_all(stream, p->all, p->drawn);
 }
 
 static ll_status plot_all(const ll_curves *all, const char *out, bool *drawn, ll_error *error) {
@@ -104,7 +97,8 @@ static ll_status write_all(const ll_curves *all, const char *out, FILE *table, l
     /* The table is worth having without the pictures, so their failure waits. */
     const ll_status plotted = plot_all(all, out, drawn, error);
     ll_error second;
-    const ll_status written = write_page(all, out, drawn, &second);
+    const page p = {all, drawn};
+    const ll_status written = ll_report_write_page(out, "compare.md", "comparison", print_page, &p, &second);
     free(drawn);
     if (plotted != LL_OK)
         return plotted;

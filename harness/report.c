@@ -66,23 +66,33 @@ static bool print_report(FILE *stream, const ll_report_data *data, const bool dr
     return true;
 }
 
-static ll_status write_report(const ll_report_data *data, const char *out, const bool drawn[LL_REPORT_PLOTS],
-                              ll_error *error) {
+ll_status ll_report_write_page(const char *out, const char *name, const char *what, ll_report_print *print,
+                               const void *context, ll_error *error) {
     char path[4096];
-    const int size = snprintf(path, sizeof path, "%s/report.md", out);
+    const int size = snprintf(path, sizeof path, "%s/%s", out, name);
     if (size < 0 || (size_t)size >= sizeof path)
         return ll_fail(error, LL_BAD_USAGE, "%.200s...: the folder's path is too long", out);
     char *text = NULL;
     size_t length = 0;
     FILE *stream = open_memstream(&text, &length);
-    const bool good = stream && print_report(stream, data, drawn);
+    const bool good = stream && print(stream, context);
     ll_status status = LL_OK;
     if ((stream && fclose(stream) != 0) || !good)
-        status = ll_fail(error, LL_NO_RESOURCE, "%s: no memory for the report", path);
+        status = ll_fail(error, LL_NO_RESOURCE, "%s: no memory for the %s", path, what);
     else
         status = ll_file_write(path, text, length, error);
     free(text);
     return status;
+}
+
+typedef struct {
+    const ll_report_data *data;
+    const bool *drawn; /* [LL_REPORT_PLOTS] */
+} page;
+
+static bool print_page(FILE *stream, const void *context) {
+    const page *p = context;
+    return print_report(stream, p->data, p->drawn);
 }
 
 static ll_status write_all(const ll_report_data *data, const char *out, FILE *table, ll_error *error) {
@@ -93,7 +103,8 @@ static ll_status write_all(const ll_report_data *data, const char *out, FILE *ta
     /* The table is worth having without the plots, so their failure waits. */
     const ll_status plotted = ll_report_plot(data, out, drawn, error);
     ll_error second;
-    const ll_status written = write_report(data, out, drawn, &second);
+    const page p = {data, drawn};
+    const ll_status written = ll_report_write_page(out, "report.md", "report", print_page, &p, &second);
     if (plotted != LL_OK)
         return plotted;
     if (written != LL_OK && error)

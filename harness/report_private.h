@@ -59,6 +59,10 @@ void ll_report_put_escaped(FILE *stream, const char *text);
 /* Prints format, with every @ an escaped cell of the row: of columns, in their order. */
 void ll_report_print_cells(FILE *stream, const ll_report_row *row, const char *format,
                            const char *const *columns);
+/* Writes what print prints as the page out/name, whole or not at all; what, "report", names it in an error. */
+typedef bool ll_report_print(FILE *stream, const void *context); /* false: no memory */
+ll_status ll_report_write_page(const char *out, const char *name, const char *what, ll_report_print *print,
+                               const void *context, ll_error *error);
 /* What was measured, where and by which build. */
 void ll_report_print_run(FILE *stream, const ll_report_data *data);
 /* The model's name as its rows have it; without one the listed file of its SHA-256, or a part of that. */

@@ -1,6 +1,7 @@
 /* Machines side by side: made-up speed.csv files, the page, the pictures. */
 #include "compare.h"
 #include "documents.h"
+#include "page.h"
 #include "rows.h"
 #include "test.h"
 
@@ -52,9 +53,7 @@ static void add(const char *folder, const machine *m, const char *kind, uint64_t
                 double speedup) {
     char path[400];
     ll_error error = {""};
-    ll_csv *csv;
     ll_row row;
-    bool recovered;
     snprintf(path, sizeof path, "%s/%s", root, folder);
     CHECK(ll_folder_make(path, &error) == LL_OK);
     snprintf(path, sizeof path, "%s/%s/speed.csv", root, folder);
@@ -75,9 +74,7 @@ static void add(const char *folder, const machine *m, const char *kind, uint64_t
     ll_row_real(&row, "speedup_prefill", isfinite(m->prefill) ? speedup : (double)NAN, 5);
     ll_row_real(&row, "speedup_decode", speedup, 5);
     ll_row_real(&row, "speedup_predicted", dropped == 4 ? (double)NAN : speedup + 0.05, 5);
-    CHECK_MSG(ll_csv_open(&csv, path, &ll_speed_schema, &recovered, &error) == LL_OK, "%s", error.text);
-    CHECK_MSG(csv && ll_csv_append(csv, &row, &error) == LL_OK, "%s", error.text);
-    ll_csv_close(csv);
+    ll_page_append(path, &row);
 }
 
 static void add_sweep(const char *folder, const machine *m, double gain) {
@@ -107,40 +104,11 @@ static char *page(const char *names) {
     ll_error error;
     const ll_status status = compare(names, NULL, &error);
     CHECK_MSG(status == LL_OK || status == LL_NO_RESOURCE, "%s", error.text);
-    char path[400];
-    snprintf(path, sizeof path, "%s/compare.md", out);
-    char *text = ll_test_read(path, NULL);
-    if (!text)
-        return strdup("");
-    char *to = text;
-    for (const char *from = text; *from; from++)
-        if (*from != ' ' || to == text || to[-1] != ' ')
-            *to++ = *from;
-    *to = 0;
-    return text;
-}
-
-static bool is_picture(const char *name, const char *ending, const char *start) {
-    char path[400];
-    snprintf(path, sizeof path, "%s/%s.%s", out, name, ending);
-    if (access(path, F_OK) != 0)
-        return false;
-    size_t length;
-    char *data = ll_test_read(path, &length);
-    const bool good = data && length > 2000 && memcmp(data, start, strlen(start)) == 0;
-    free(data);
-    return good;
-}
-
-static bool have_gnuplot(void) {
-    if (system("gnuplot --version >/dev/null 2>&1") == 0)
-        return true;
-    ll_test_skip("gnuplot", "no gnuplot here; make deps installs it");
-    return false;
+    return ll_page_read(out, "compare.md");
 }
 
 static bool has_plot(const char *name) {
-    return is_picture(name, "png", "\x89PNG") && is_picture(name, "svg", "<?xml");
+    return ll_page_has_plot(out, name);
 }
 
 static machine other(void) {
@@ -196,7 +164,7 @@ static void test_two(void) {
 }
 
 static void test_pictures(void) {
-    if (!have_gnuplot())
+    if (!ll_page_have_gnuplot())
         return;
     begin("pictures");
     machine second = other(), third = usual, fourth = other();
@@ -252,7 +220,7 @@ static void test_settings(void) {
     text = page("one two");
     CHECK_CONTAINS(text, "No setting was measured on more than one machine.\n");
     CHECK(!strstr(text, "| mlp 2") && !strstr(text, ".png"));
-    CHECK(!is_picture("compare", "png", ""));
+    CHECK(!ll_page_has_picture(out, "compare", "png", ""));
     free(text);
 }
 

@@ -1,5 +1,6 @@
 /* The report on a small made-up sweep, whose table was worked out by hand. */
 #include "documents.h"
+#include "page.h"
 #include "report.h"
 #include "rows.h"
 #include "test.h"
@@ -46,15 +47,10 @@ static void fill_run(ll_row *row, const char *date) {
     ll_row_text(row, "date", date);
 }
 
-static void append(const ll_csv_schema *schema, const ll_row *row) {
+static void append(const ll_row *row) {
     char path[400];
-    ll_error error = {""};
-    ll_csv *csv;
-    bool recovered;
-    snprintf(path, sizeof path, "%s/%s.csv", folder, schema->name);
-    CHECK_MSG(ll_csv_open(&csv, path, schema, &recovered, &error) == LL_OK, "%s", error.text);
-    CHECK_MSG(csv && ll_csv_append(csv, row, &error) == LL_OK, "%s", error.text);
-    ll_csv_close(csv);
+    snprintf(path, sizeof path, "%s/%s.csv", folder, row->schema->name);
+    ll_page_append(path, row);
 }
 
 static void add_quality(const quality_row *q) {
@@ -78,7 +74,7 @@ static void add_quality(const quality_row *q) {
     ll_row_real(&row, "perplexity_stderr", q->perplexity_stderr, 4);
     ll_row_real(&row, "kl", q->kl, 6);
     ll_row_real(&row, "top1", q->top1, 6);
-    append(&ll_quality_schema, &row);
+    append(&row);
 }
 
 static const char *speed_model = "NA", *speed_source = "real";
@@ -108,7 +104,7 @@ static void add_speed(const speed_row *s) {
     ll_row_real(&row, "speedup_decode", s->speedup - 0.01, 5);
     ll_row_real(&row, "speedup_predicted", s->predicted, 5);
     ll_row_real(&row, "kv_bytes", s->kv_bytes, 12);
-    append(&ll_speed_schema, &row);
+    append(&row);
 }
 
 static void add_importance(const char *kind, uint64_t layer, double importance) {
@@ -121,7 +117,7 @@ static void add_importance(const char *kind, uint64_t layer, double importance) 
     ll_row_text(&row, "kind", kind);
     ll_row_int(&row, "layer", layer);
     ll_row_real(&row, "importance", importance, 9);
-    append(&ll_importance_schema, &row);
+    append(&row);
 }
 
 static void add_sweep(void) {
@@ -156,43 +152,12 @@ static void add_sweep(void) {
                                         : 0.5 / (double)(layer + k + 1));
 }
 
-/* report.md with runs of spaces as one, so that widths of columns do not matter here. Malloc'd. */
 static char *read_report(void) {
-    char path[400];
-    snprintf(path, sizeof path, "%s/report.md", out);
-    char *text = ll_test_read(path, NULL);
-    if (!text)
-        return strdup("");
-    char *to = text;
-    for (const char *from = text; *from; from++)
-        if (*from != ' ' || to == text || to[-1] != ' ')
-            *to++ = *from;
-    *to = 0;
-    return text;
-}
-
-static bool have_gnuplot(void) {
-    if (system("gnuplot --version >/dev/null 2>&1") == 0)
-        return true;
-    ll_test_skip("gnuplot", "no gnuplot here; make deps installs it");
-    return false;
-}
-
-static bool has_picture(const char *name, const char *ending, const char *start) {
-    char path[400];
-    snprintf(path, sizeof path, "%s/%s.%s", out, name, ending);
-    if (access(path, F_OK) != 0)
-        return false;
-    size_t length;
-    char *data = ll_test_read(path, &length);
-    const bool good = data && length > 2000 && memcmp(data, start, strlen(start)) == 0 &&
-                      (strcmp(ending, "svg") != 0 || strstr(data, "</svg>"));
-    free(data);
-    return good;
+    return ll_page_read(out, "report.md");
 }
 
 static bool has_plot(const char *name) {
-    return has_picture(name, "png", "\x89PNG") && has_picture(name, "svg", "<?xml");
+    return ll_page_has_plot(out, name);
 }
 
 static const char table_head[] =
@@ -267,7 +232,7 @@ static void test_header(void) {
 }
 
 static void test_plots(void) {
-    if (!have_gnuplot())
+    if (!ll_page_have_gnuplot())
         return;
     begin("plots");
     add_sweep();
@@ -287,7 +252,7 @@ static void test_plots(void) {
 
 /* Part of a sweep: what is there is drawn, the rest is neither drawn nor linked. */
 static void test_parts(void) {
-    if (!have_gnuplot())
+    if (!ll_page_have_gnuplot())
         return;
     ll_error error = {""};
     begin("importance-only");
