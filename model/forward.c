@@ -336,10 +336,7 @@ ll_status ll_session_logits(ll_session *session, const float *residual, size_t r
         const size_t part = rows - done < session->chunk ? rows - done : session->chunk;
         const bool finite =
             logits_chunk(session, residual + done * c->hidden, part, logits + done * c->vocab);
-        LL_TRY(ll_session_check_matmuls(session, error));
-        if (!finite)
-            return ll_fail(error, LL_BAD_INPUT,
-                           "logits are not finite: the head's weights give numbers beyond float32");
+        LL_TRY(ll_session_check_logits(session, finite, error));
         done += part;
     }
     return LL_OK;

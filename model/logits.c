@@ -97,10 +97,7 @@ ll_status ll_session_visit_logits(ll_session *session, const float *const residu
     for (; h.first < rows; h.first += h.rows) {
         h.rows = rows - h.first < session->chunk / sets ? rows - h.first : session->chunk / sets;
         visit(&h);
-        LL_TRY(ll_session_check_matmuls(session, error));
-        if (!h.finite)
-            return ll_fail(error, LL_BAD_INPUT,
-                           "logits are not finite: the head's weights give numbers beyond float32");
+        LL_TRY(ll_session_check_logits(session, h.finite, error));
     }
     return LL_OK;
 }

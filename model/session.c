@@ -257,3 +257,10 @@ ll_status ll_session_check_matmuls(ll_session *session, ll_error *error) {
                             session->model->kernels.isa[LL_OP_MATMUL_I8])
                   : LL_OK;
 }
+
+ll_status ll_session_check_logits(ll_session *session, bool finite, ll_error *error) {
+    LL_TRY(ll_session_check_matmuls(session, error));
+    return finite ? LL_OK
+                  : ll_fail(error, LL_BAD_INPUT,
+                            "logits are not finite: the head's weights give numbers beyond float32");
+}

@@ -57,4 +57,6 @@ void ll_session_multiply(ll_session *session, size_t thread, float *y, size_t ld
 size_t ll_session_columns(const ll_session *session, size_t n);
 /* After a pass: whether every matmul of it was done. */
 ll_status ll_session_check_matmuls(ll_session *session, ll_error *error);
+/* The same after logits, and whether these are finite. */
+ll_status ll_session_check_logits(ll_session *session, bool finite, ll_error *error);
 #endif

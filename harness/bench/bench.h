@@ -57,6 +57,8 @@ extern const operation bench_kv_store, bench_attention; /* bench_attention.c */
 /* ---- problems ---- */
 /* Zeroed memory of the problem, aligned to LL_ALIGN; call once to count (memory NULL), once to take. */
 void *problem_take(problem *p, size_t bytes);
+/* Takes p->act for the sizes' rows, k and group. */
+void problem_take_act(problem *p);
 /* Runs lay_out twice, once to count and once to take; false: no memory. */
 bool problem_lay_out(problem *p, void (*lay_out)(problem *p));
 void problem_free(problem *p);

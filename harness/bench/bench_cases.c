@@ -2,6 +2,7 @@
 #include "bench.h"
 #include "model_list.h"
 #include "progress.h"
+#include "rows.h"
 
 #include <omp.h>
 #include <stdio.h>
@@ -181,7 +182,6 @@ static void add_matmuls(const site *at) {
 }
 
 static void add_attention(const site *at, size_t pos0, size_t rows, ll_kv_type kv) {
-    static const char *const names[] = {[LL_KV_F32] = "f32", [LL_KV_BF16] = "bf16", [LL_KV_I8] = "int8"};
     const ll_config *config = at->config;
     const bool decode = rows == 1;
     char detail[48];
@@ -198,7 +198,7 @@ static void add_attention(const site *at, size_t pos0, size_t rows, ll_kv_type k
     c.ops = 4 * seen * (double)(config->heads * config->head_dim);
     c.bytes = 2.0 * (double)(ll_kv_bytes(kv, pos0 + rows, config->kv_heads, config->head_dim) +
                              ll_kv_scale_bytes(kv, pos0 + rows, config->kv_heads));
-    snprintf(detail, sizeof detail, "/pos:%zu/kv:%s", pos0, names[kv]);
+    snprintf(detail, sizeof detail, "/pos:%zu/kv:%s", pos0, ll_kv_name(kv));
     add(at, c, "heads", detail);
     c.op = &bench_kv_store;
     c.cold = false;
@@ -206,7 +206,7 @@ static void add_attention(const site *at, size_t pos0, size_t rows, ll_kv_type k
     c.ops = 0;
     c.bytes = 2.0 * (double)rows * (double)(config->kv_heads * config->head_dim) * sizeof(float);
     c.s.pos0 = 0;
-    snprintf(detail, sizeof detail, "/kv:%s", names[kv]);
+    snprintf(detail, sizeof detail, "/kv:%s", ll_kv_name(kv));
     add(at, c, "heads", detail);
 }
 

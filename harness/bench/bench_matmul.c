@@ -6,14 +6,16 @@
 static void lay_out_i8(problem *p) {
     const sizes *s = &p->s;
     const size_t group = s->group ? s->group : s->k;
-    void *act = problem_take(p, ll_act_bytes(s->rows, s->k, group));
-    if (act)
-        p->act = ll_act_place(act, s->rows, s->k, group);
+    problem_take_act(p);
     p->x = problem_take(p, s->rows * s->k * sizeof *p->x);
     p->y = problem_take(p, s->rows * s->n * sizeof *p->y);
     p->w = (ll_packed){.n = s->n, .k = s->k, .group = group, .groups = (s->k + group - 1) / group};
     p->w_bytes = (p->kernels->packed_i8_bytes(s->n, s->k, group) + LL_ALIGN - 1) / LL_ALIGN * LL_ALIGN;
     p->w.data = problem_take(p, p->copies * p->w_bytes);
+}
+
+static size_t panel_end(const problem *p, size_t n) {
+    return p->w.n - n < LL_PANEL ? p->w.n : n + LL_PANEL;
 }
 
 /* Panel by panel, from one panel's random numbers. */
@@ -29,8 +31,8 @@ static bool pack_i8(problem *p) {
         for (size_t i = 0; i < LL_PANEL * groups; i++)
             scale[i] = 0.001f * (float)(1 + i % 7);
         for (size_t n = 0; n < p->w.n; n += LL_PANEL)
-            p->kernels->pack_i8((void *)(uintptr_t)p->w.data, p->w.n, k, p->w.group, n,
-                                n + LL_PANEL < p->w.n ? n + LL_PANEL : p->w.n, q, scale);
+            p->kernels->pack_i8((void *)(uintptr_t)p->w.data, p->w.n, k, p->w.group, n, panel_end(p, n), q,
+                                scale);
     }
     free(q);
     free(x);
@@ -99,8 +101,7 @@ static bool setup_f32(problem *p) {
         return false;
     problem_fill(p, x, LL_PANEL * p->s.k);
     for (size_t n = 0; n < p->w.n; n += LL_PANEL)
-        p->kernels->pack_f32((void *)(uintptr_t)p->w.data, p->w.n, p->w.k, n,
-                             n + LL_PANEL < p->w.n ? n + LL_PANEL : p->w.n, x);
+        p->kernels->pack_f32((void *)(uintptr_t)p->w.data, p->w.n, p->w.k, n, panel_end(p, n), x);
     free(x);
     copy_weights(p);
     problem_fill(p, p->x, p->s.rows * p->s.k);

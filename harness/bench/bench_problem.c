@@ -13,6 +13,14 @@ void *problem_take(problem *p, size_t bytes) {
     return at;
 }
 
+void problem_take_act(problem *p) {
+    const sizes *s = &p->s;
+    const size_t group = s->group ? s->group : s->k;
+    void *at = problem_take(p, ll_act_bytes(s->rows, s->k, group));
+    if (at)
+        p->act = ll_act_place(at, s->rows, s->k, group);
+}
+
 bool problem_lay_out(problem *p, void (*lay_out)(problem *p)) {
     const size_t HUGE_PAGE = (size_t)2 << 20;
     lay_out(p);

@@ -4,10 +4,7 @@
 /* x: [rows][2 k], since SiLU takes gate and up; the others take its first k. */
 static void lay_out(problem *p) {
     const sizes *s = &p->s;
-    const size_t group = s->group ? s->group : s->k;
-    void *act = problem_take(p, ll_act_bytes(s->rows, s->k, group));
-    if (act)
-        p->act = ll_act_place(act, s->rows, s->k, group);
+    problem_take_act(p);
     p->x = problem_take(p, 2 * s->rows * s->k * sizeof *p->x);
     p->y = problem_take(p, s->rows * s->k * sizeof *p->y);
     p->weight = problem_take(p, s->k * sizeof *p->weight);

@@ -85,12 +85,8 @@ void ll_gbench_register(const char *name, ll_gbench_run *run, void *argument) {
     benchmark::RegisterBenchmark(name, call)->UseManualTime()->Unit(benchmark::kMicrosecond);
 }
 
-bool ll_gbench_begin(int *argc, char **argv) {
-    for (int i = 1; i < *argc; i++)
-        if (std::string(argv[i]) == "--help") // the program's own
-            return true;
+void ll_gbench_begin(int *argc, char **argv) {
     benchmark::Initialize(argc, argv);
-    return true;
 }
 
 size_t ll_gbench_run_all(const ll_gbench_reporter *reporter) {

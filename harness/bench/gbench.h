@@ -35,8 +35,8 @@ typedef struct {
     void *context;
 } ll_gbench_reporter;
 
-/* Takes Google Benchmark's own options (--benchmark_...) out of argv; returns false where one of them is wrong. */
-bool ll_gbench_begin(int *argc, char **argv);
+/* Takes the options that Google Benchmark knows out of argv; one whose value is wrong ends the program. */
+void ll_gbench_begin(int *argc, char **argv);
 /* Runs the registered cases that the filter lets through; returns their number. */
 size_t ll_gbench_run_all(const ll_gbench_reporter *reporter);
 
