@@ -158,42 +158,65 @@ static bool begin_gbench(int argc, char **argv, const char *json) {
     return count == 1;
 }
 
-static ll_status open_csv(output *out, const char *folder, char json[PATH], ll_error *error) {
-    char csv[PATH];
-    bool recovered;
-    *json = 0;
-    if (strcmp(folder, "-") == 0)
+/* Where results go; texts are empty where they go nowhere. */
+typedef struct {
+    char folder[PATH], json[PATH], csv[PATH];
+} paths;
+
+static ll_status find_paths(paths *out, int argc, char **argv, const char *given, const ll_machine *machine,
+                            ll_error *error) {
+    char slug[160];
+    *out = (paths){"", "", ""};
+    for (int i = 1; i < argc; i++)
+        if (strncmp(argv[i], "--benchmark_list_tests", 22) == 0)
+            return LL_OK;
+    if (given && strcmp(given, "-") == 0)
         return LL_OK;
-    LL_TRY(ll_folder_make(folder, error));
-    if (snprintf(json, PATH, "%s/bench.json", folder) >= PATH ||
-        snprintf(csv, PATH, "%s/bench.csv", folder) >= PATH)
+    machine_slug(machine, slug, sizeof slug);
+    const int size = given ? snprintf(out->folder, PATH, "%s", given)
+                           : snprintf(out->folder, PATH, "results/bench/%s", slug);
+    if (size >= PATH || snprintf(out->json, PATH, "%s/bench.json", out->folder) >= PATH ||
+        snprintf(out->csv, PATH, "%s/bench.csv", out->folder) >= PATH)
         return ll_fail(error, LL_BAD_USAGE, "--out: the path is longer than %d bytes", (int)PATH);
-    remove(csv); /* a run's results are its own */
-    return ll_csv_open(&out->csv, csv, &schema, &recovered, error);
+    return LL_OK;
+}
+
+/* Comes last before the run: what is asked wrongly costs nobody the results of before. */
+static ll_status open_csv(output *out, const paths *to, ll_error *error) {
+    bool recovered;
+    if (!*to->folder)
+        return LL_OK;
+    LL_TRY(ll_folder_make(to->folder, error));
+    remove(to->csv); /* a run's results are its own */
+    return ll_csv_open(&out->csv, to->csv, &schema, &recovered, error);
+}
+
+/* Cases that are there; an error of usage has been said. */
+static ll_status begin(output *out, const paths *to, int argc, char **argv, const arguments *a,
+                       ll_error *error) {
+    const time_t now = time(NULL);
+    struct tm utc;
+    strftime(out->date, sizeof out->date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    if (!begin_gbench(argc, argv, to->json) || !bench_register(a->models, a->all, out->machine))
+        return LL_BAD_USAGE;
+    return open_csv(out, to, error);
 }
 
 static int run(int argc, char **argv, const arguments *a) {
-    char json[PATH], folder[PATH], slug[160];
+    paths to;
     ll_machine machine;
     ll_error error = {{0}};
     output out = {.machine = &machine};
     ll_status status = ll_machine_probe(&machine, "", &error);
-    machine_slug(&machine, slug, sizeof slug);
-    snprintf(folder, sizeof folder, "results/bench/%s", slug);
-    bool listing = false;
-    for (int i = 1; i < argc; i++)
-        listing |= strncmp(argv[i], "--benchmark_list_tests", 22) == 0;
     if (status == LL_OK)
-        status = open_csv(&out, listing ? "-" : a->folder ? a->folder : folder, json, &error);
+        status = find_paths(&to, argc, argv, a->folder, &machine, &error);
+    if (status == LL_OK)
+        status = begin(&out, &to, argc, argv, a, &error);
     if (status != LL_OK) {
-        fprintf(stderr, "bench: %s\n", error.text);
+        if (*error.text)
+            fprintf(stderr, "bench: %s\n", error.text);
         return status;
     }
-    const time_t now = time(NULL);
-    struct tm utc;
-    strftime(out.date, sizeof out.date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    if (!begin_gbench(argc, argv, json) || !bench_register(a->models, a->all, &machine))
-        return LL_BAD_USAGE;
     const ll_gbench_reporter reporter = {take, &out};
     const size_t ran = ll_gbench_run_all(&reporter);
     ll_csv_close(out.csv);
@@ -201,8 +224,8 @@ static int run(int argc, char **argv, const arguments *a) {
         fprintf(stderr, "bench: no case matches the filter\n");
     if (out.refused)
         fprintf(stderr, "bench: %zu cases were not timed\n", out.refused);
-    if (*json && !out.refused && ran)
-        fprintf(stderr, "bench: results are in %s\n", a->folder ? a->folder : folder);
+    if (*to.folder && !out.refused && ran)
+        fprintf(stderr, "bench: results are in %s\n", to.folder);
     return out.refused || ran == 0 ? LL_BAD_INPUT : LL_OK;
 }
 
