@@ -3,11 +3,15 @@
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #endif
 
-/* XCR0: SSE and AVX, and the three parts of AVX-512 (mask registers, upper halves, registers 16 to 31). An
- * operating system that leaves one clear does not save those registers, whatever CPUID reports. */
-enum { LEAF1_OSXSAVE = 1u << 27, XCR0_AVX = 0x06, XCR0_AVX512 = 0xE6 };
+/* XCR0: SSE and AVX; the three parts of AVX-512 (mask registers, upper halves, registers 16 to 31); the two of AMX (shapes and
+ * tiles). An operating system that leaves one clear does not save those registers, whatever CPUID reports. */
+enum { LEAF1_OSXSAVE = 1u << 27, XCR0_AVX = 0x06, XCR0_AVX512 = 0xE6, XCR0_AMX = 0x60000 };
 
 uint64_t ll_cpu_decode(const ll_cpuid *id) {
     if (!(id->leaf1_ecx & LEAF1_OSXSAVE))
@@ -25,6 +29,8 @@ uint64_t ll_cpu_decode(const ll_cpuid *id) {
         {id->leaf7_ebx, 31, LL_CPU_AVX512VL, XCR0_AVX512},
         {id->leaf7_ebx, 17, LL_CPU_AVX512DQ, XCR0_AVX512},
         {id->leaf7_ecx, 11, LL_CPU_AVX512VNNI, XCR0_AVX512},
+        {id->leaf7_edx, 24, LL_CPU_AMX_TILE, XCR0_AMX},
+        {id->leaf7_edx, 25, LL_CPU_AMX_INT8, XCR0_AMX},
     };
     uint64_t features = 0;
     for (size_t i = 0; i < sizeof bits / sizeof bits[0]; i++)
@@ -40,6 +46,16 @@ static uint64_t read_xcr0(void) {
     return (uint64_t)high << 32 | low;
 }
 
+/* A process has to ask for the tiles of AMX, whose state is 8 KiB a thread: without it their first use is a signal. */
+static bool allow_tiles(void) {
+#ifdef __linux__
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+#else
+    return false;
+#endif
+}
+
 uint64_t ll_cpu_features(void) {
     ll_cpuid id = {0};
     uint32_t eax, ebx, ecx, edx;
@@ -49,9 +65,12 @@ uint64_t ll_cpu_features(void) {
     if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) {
         id.leaf7_ebx = ebx;
         id.leaf7_ecx = ecx;
+        id.leaf7_edx = edx;
     }
     if (id.leaf1_ecx & LEAF1_OSXSAVE) /* without it xgetbv is an illegal instruction */
         id.xcr0 = read_xcr0();
+    if ((id.xcr0 & XCR0_AMX) == XCR0_AMX && !allow_tiles())
+        id.xcr0 &= ~(uint64_t)XCR0_AMX;
     return ll_cpu_decode(&id);
 }
 #else

@@ -12,12 +12,14 @@
 #define LL_CPU_AVX512VNNI (UINT64_C(1) << 4)
 #define LL_CPU_AVX2 (UINT64_C(1) << 5)
 #define LL_CPU_FMA (UINT64_C(1) << 6)
+#define LL_CPU_AMX_TILE (UINT64_C(1) << 7)
+#define LL_CPU_AMX_INT8 (UINT64_C(1) << 8)
 
 /* What an x86 CPU says about itself. */
 typedef struct {
     uint32_t leaf1_ecx;
-    uint32_t leaf7_ebx, leaf7_ecx; /* subleaf 0; zero when the CPU has no leaf 7 */
-    uint64_t xcr0;                 /* zero unless leaf 1 reports OSXSAVE */
+    uint32_t leaf7_ebx, leaf7_ecx, leaf7_edx; /* subleaf 0; zero when the CPU has no leaf 7 */
+    uint64_t xcr0;                            /* zero unless leaf 1 reports OSXSAVE */
 } ll_cpuid;
 
 /* The feature mask of an x86 CPU that answers so. A pure function, so that CPUs we do not have can be tested.

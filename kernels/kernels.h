@@ -73,7 +73,7 @@ ll_act ll_act_place(void *buffer, size_t rows, size_t k, size_t group);
 
 /* ---- packed weights ----
  * y = x W^T with W [n][k], n output columns. The layout belongs to the ISA that packed it: pack and matmul of one
- * table always come from the same ISA. */
+ * table always agree on it. */
 typedef struct {
     const void *data; /* LL_ALIGN-aligned, packed_i8_bytes or packed_f32_bytes long */
     size_t n, k;

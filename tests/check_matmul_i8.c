@@ -153,6 +153,14 @@ static void run_long_groups(const ll_kernels *ref, const ll_kernels *isa) {
                                     I8_RANDOM});
 }
 
+/* More rows, columns and groups than a kernel keeps in its caches at a time. */
+static void run_large(const ll_kernels *ref, const ll_kernels *isa) {
+    static const size_t groups[] = {0, 64, 96, 128, 1000};
+    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
+        run_case(ref, isa, &(matmul_case){513 + g * 11, 325, 1097, groups[g], I8_RANDOM, I8_RANDOM});
+    run_case(ref, isa, &(matmul_case){20, 70, 64 * 150, 64, I8_RANDOM, I8_RANDOM});
+}
+
 static void run_add_scaled(const ll_kernels *ref, const ll_kernels *isa, size_t n) {
     check_case("add_scaled_i32, n %zu", n);
     float *const y = check_floats("y", n), *const expected = check_floats("expected", n),
@@ -172,7 +180,8 @@ static void run_add_scaled(const ll_kernels *ref, const ll_kernels *isa, size_t 
 void check_matmul_i8(const ll_kernels *ref, const ll_kernels *isa) {
     /* Every k up to two steps of 64 bytes and around the group sizes; every m over two tiles; n around the
      * panel. */
-    static const size_t all_m[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 17, 23, 64, 65, 0};
+    static const size_t all_m[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12,
+                                   13, 16, 17, 23, 31, 32, 33, 49, 64, 65, 0};
     static const size_t all_n[] = {1, 2, 15, 16, 17, 31, 33, 47, 49, 63, 64, 65, 80, 127, 128, 129, 0};
     static const size_t few_m[] = {1, 2, 7, 0}, few_n[] = {61, 67, 0}, few_k[] = {4, 67, 193, 0};
     static const size_t long_k[] = {255, 256, 257, 383, 384, 385, 511, 513, 576, 1031, 0};
@@ -189,5 +198,6 @@ void check_matmul_i8(const ll_kernels *ref, const ll_kernels *isa) {
              &(matmul_case){7, 65, 65536, 0, I8_HIGH, I8_HIGH}); /* the longest group, at the largest sums */
     run_case(ref, isa, &(matmul_case){7, 65, 65536, 0, I8_LOW, I8_HIGH});
     run_long_groups(ref, isa);
+    run_large(ref, isa);
     check_each_shape(run_real_shape, ref, isa);
 }

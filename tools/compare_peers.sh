@@ -76,13 +76,13 @@ done
 [ -z "$ik" ] || [ -f "$ik/CMakeLists.txt" ] || fail 2 "--ik $ik: expected a checkout of ik_llama.cpp, there is no CMakeLists.txt"
 [ -z "$blocks" ] || [ ! -f "$model" ] || fail 2 "--blocks is for listed models; $model is a file"
 
-# build NAME SOURCE: llama-bench of a source tree, for this CPU; prints its path.
+# build NAME SOURCE EXAMPLES: llama-bench of a source tree, for this CPU; prints its path. EXAMPLES: ON where it is one of them.
 build() {
     local folder=$work/$1 log=$work/$1.log
     command -v cmake >/dev/null || fail 3 "cmake is missing (Debian: apt-get install cmake g++)"
     say "building $1, some minutes; log: $log"
     { cmake -S "$2" -B "$folder" -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON -DBUILD_SHARED_LIBS=OFF -DLLAMA_CURL=OFF \
-        -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TOOLS=ON -DLLAMA_BUILD_SERVER=OFF &&
+        -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES="$3" -DLLAMA_BUILD_TOOLS=ON -DLLAMA_BUILD_SERVER=OFF &&
         cmake --build "$folder" --target llama-bench -j "$(nproc)"; } >"$log" 2>&1 || fail 3 "building $1 failed; see $log"
     echo "$folder/bin/llama-bench"
 }
@@ -92,7 +92,7 @@ fetch_llama() {
     local archive=$work/${PACKAGE//-/_}-$VERSION.tar.gz
     if [ ! -e "$archive" ]; then
         say "downloading $PACKAGE $VERSION"
-        python3 -m pip download --quiet --no-deps --no-binary :all: --dest "$work" "$PACKAGE==$VERSION" >"$work/pip.log" 2>&1 ||
+        python3 -m pip download --quiet --no-deps --no-binary "$PACKAGE" --dest "$work" "$PACKAGE==$VERSION" >"$work/pip.log" 2>&1 ||
             fail 3 "$PACKAGE==$VERSION could not be had; see $work/pip.log"
     fi
     tar -xzf "$archive" -C "$work" || fail 3 "$archive does not unpack"
@@ -152,12 +152,12 @@ if [ -n "$llama_bench" ]; then
     versions+="; llama.cpp built already"
 else
     sources=$(fetch_llama) || exit
-    llama_bench=$(build llama.cpp "$sources") || exit
+    llama_bench=$(build llama.cpp "$sources" OFF) || exit
     versions+="; llama.cpp as in $PACKAGE $VERSION, $native"
 fi
 peers+=(--peer "llama.cpp=$llama_bench")
 if [ -n "$ik" ]; then
-    ik_bench=$(build ik_llama.cpp "$ik") || exit
+    ik_bench=$(build ik_llama.cpp "$ik" ON) || exit
     versions+="; ik_llama.cpp $(git -C "$ik" describe --always --dirty 2>/dev/null || echo 'of unknown commit'), $native"
 elif [ -n "$ik_bench" ]; then
     versions+="; ik_llama.cpp built already"
