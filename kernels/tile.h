@@ -16,6 +16,9 @@
 #define LL_UNROLL _Pragma("GCC unroll 16")
 #endif
 
+/* What was loaded from p is loaded again where it is needed again: kept in a register, it would push a sum out. */
+#define LL_LOAD_AGAIN(p) __asm__("" : "+r"(p))
+
 static inline size_t ll_min(size_t a, size_t b) {
     return a < b ? a : b;
 }

@@ -186,17 +186,21 @@ static size_t scratch_bytes(ll_matmul *matmul, size_t n, size_t k, size_t group)
     return add_matrix((back_end *)matmul, n, k, group, &m) ? lay_out(&m, NULL).bytes : SIZE_MAX;
 }
 
-static void lay_out_rows(const matrix *m, int8_t *out, const ll_act *x, size_t row, size_t rows) {
+/* rows rows from row on, with zeros filled up to 1 << step. */
+static void lay_out_rows(const matrix *m, int8_t *out, const ll_act *x, size_t row, size_t rows,
+                         size_t step) {
     for (size_t g = 0; g < m->groups; g++) {
         const ll_onednn_shape *s = shape_at(m, 0, g);
         for (size_t i = row; i < row + rows; i++, out += s->k) {
             memcpy(out, x->q + i * x->ld + g * m->group, s->asked_k);
             memset(out + s->asked_k, 0, s->k - s->asked_k);
         }
+        memset(out, 0, (((size_t)1 << step) - rows) * s->k);
+        out += (((size_t)1 << step) - rows) * s->k;
     }
 }
 
-/* 1 << step rows from row on, for one block. */
+/* rows rows from row on, for one block, as 1 << step of them. */
 typedef struct {
     const back_end *b;
     dnnl_stream_t stream;
@@ -204,14 +208,14 @@ typedef struct {
     const void *data; /* packed */
     scratch at;
     const ll_act *x;
-    size_t row, step;
+    size_t row, rows, step;
 } piece;
 
 /* A group's part of y: the block's first column of the piece's first row. */
 static void add_group(const piece *p, float *y, size_t ldy, size_t n0, size_t columns, size_t g) {
     const ll_onednn_shape *s = shape_at(p->m, n0, g);
     const float *w_scale = (const float *)p->data + g * p->m->n + n0;
-    for (size_t i = 0; i < (size_t)1 << p->step; i++) {
+    for (size_t i = 0; i < p->rows; i++) {
         int32_t *sum = p->at.sum + i * s->columns;
         const int32_t *low = sum + s->asked_columns / 2;
         for (size_t j = 0; p->b->parts == 2 && j < columns; j++)
@@ -225,7 +229,7 @@ static bool run_block(const piece *p, float *y, size_t ldy, size_t n0) {
     const matrix *m = p->m;
     const size_t left = m->n - n0, columns = left < m->columns ? left : m->columns;
     const int8_t *x = p->at.x;
-    for (size_t i = 0; i < (size_t)1 << p->step; i++)
+    for (size_t i = 0; i < p->rows; i++)
         memset(y + i * ldy, 0, columns * sizeof *y);
     for (size_t g = 0; g < m->groups; g++) {
         const ll_onednn_shape *s = shape_at(m, n0, g);
@@ -238,12 +242,22 @@ static bool run_block(const piece *p, float *y, size_t ldy, size_t n0) {
     return true;
 }
 
+static size_t least_step(const matrix *m) {
+    size_t least = 0;
+    for (size_t i = 0; i < 4; i++)
+        least = m->at[i / 2][i % 2]->least > least ? m->at[i / 2][i % 2]->least : least;
+    return least;
+}
+
 static bool run_rows(piece *p, float *y, size_t ldy, size_t m1, size_t n0, size_t n1) {
-    for (; p->row < m1; p->row += (size_t)1 << p->step) {
+    const size_t least = least_step(p->m);
+    for (; p->row < m1; p->row += p->rows) {
+        const size_t left = m1 - p->row;
         p->step = LL_ONEDNN_STEPS - 1;
-        while ((size_t)1 << p->step > m1 - p->row)
+        while (p->step > least && (size_t)1 << p->step > left)
             p->step--;
-        lay_out_rows(p->m, p->at.x, p->x, p->row, (size_t)1 << p->step);
+        p->rows = left < (size_t)1 << p->step ? left : (size_t)1 << p->step;
+        lay_out_rows(p->m, p->at.x, p->x, p->row, p->rows, p->step);
         for (size_t n = n0; n < n1; n += p->m->columns)
             if (!run_block(p, y + p->row * ldy + n, ldy, n))
                 return false;

@@ -3,6 +3,7 @@
 
 #include <omp.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool good(dnnl_status_t status) {
     return status == dnnl_success;
@@ -92,6 +93,20 @@ static bool choose_weights(const ll_onednn *onednn, ll_onednn_shape *shape) {
     return *form != NULL;
 }
 
+static const char *implementation_of(dnnl_primitive_desc_t form) {
+    const char *text = NULL;
+    return good(dnnl_primitive_desc_query(form, dnnl_query_impl_info_str, 0, (void *)&text)) ? text
+                                                                                             : "unknown";
+}
+
+/* Of weights laid out for the tiles of AMX, oneDNN multiplies a few rows by plain loops, a thousand times as slow. */
+static size_t least_step(const ll_onednn_shape *shape) {
+    size_t step = LL_ONEDNN_STEPS - 1;
+    while (step > 0 && strncmp(implementation_of(shape->form[step - 1]), "ref", 3) != 0)
+        step--;
+    return step;
+}
+
 bool ll_onednn_describe(const ll_onednn *onednn, ll_onednn_shape *out, size_t columns, size_t k) {
     *out = (ll_onednn_shape){.asked_columns = columns, .asked_k = k, .columns = columns, .k = k};
     bool made = choose_weights(onednn, out);
@@ -102,11 +117,13 @@ bool ll_onednn_describe(const ll_onednn *onednn, ll_onednn_shape *out, size_t co
         const size_t scratch = made ? scratch_of(out->form[step]) : 0;
         out->scratch = scratch > out->scratch ? scratch : out->scratch;
     }
-    if (made)
-        out->bytes = aligned(dnnl_memory_desc_get_size(weights_of(out)));
-    else
+    if (!made) {
         ll_onednn_free(out);
-    return made;
+        return false;
+    }
+    out->bytes = aligned(dnnl_memory_desc_get_size(weights_of(out)));
+    out->least = least_step(out);
+    return true;
 }
 
 /* ---- primitives ---- */
@@ -133,11 +150,7 @@ bool ll_onednn_prepare(const ll_onednn *onednn, ll_onednn_shape *shape) {
 }
 
 const char *ll_onednn_implementation(const ll_onednn_shape *shape) {
-    const char *text = NULL;
-    return good(dnnl_primitive_desc_query(shape->form[LL_ONEDNN_STEPS - 1], dnnl_query_impl_info_str, 0,
-                                          (void *)&text))
-               ? text
-               : "unknown";
+    return implementation_of(shape->form[LL_ONEDNN_STEPS - 1]);
 }
 
 void ll_onednn_free(ll_onednn_shape *shape) {

@@ -22,6 +22,7 @@ typedef struct {
     size_t columns, k;
     size_t bytes;   /* of weights, a multiple of LL_ALIGN */
     size_t scratch; /* bytes, of any step */
+    size_t least;   /* the first step worth taking: fewer rows are filled up to it */
     dnnl_primitive_desc_t form[LL_ONEDNN_STEPS];
     dnnl_primitive_t step[LL_ONEDNN_STEPS]; /* NULL before prepare */
     ll_memory_form plain;                   /* [columns][k] int8, what is reordered */

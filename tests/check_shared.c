@@ -69,7 +69,7 @@ static void check_cpu_decode(void) {
                           .leaf7_ecx = UINT32_MAX,
                           .leaf7_edx = UINT32_MAX,
                           .xcr0 = UINT64_MAX};
-    const uint64_t amx = LL_CPU_AMX_TILE | LL_CPU_AMX_INT8;
+    const uint64_t tiles = LL_CPU_AMX_TILE | LL_CPU_AMX_INT8;
     ll_cpuid id = all;
     const uint64_t features = ll_cpu_decode(&id);
     CHECK_THAT(ll_isa_supported(0, 0) && features != 0, "a CPU that has everything has features %#llx",
@@ -78,14 +78,14 @@ static void check_cpu_decode(void) {
     CHECK_THAT(ll_cpu_decode(&id) == (features & ~LL_CPU_AVX512VNNI), "a CPU without leaf 7's ECX bits");
     id = all;
     id.leaf7_edx = 0;
-    CHECK_THAT(ll_cpu_decode(&id) == (features & ~amx), "a CPU without leaf 7's EDX bits");
+    CHECK_THAT(ll_cpu_decode(&id) == (features & ~tiles), "a CPU without leaf 7's EDX bits");
     for (int bit = 1; bit < 20;
          bit++) { /* SSE, AVX, AVX-512 in three parts, AMX in two; the others are not ours */
         id = all;
         id.xcr0 &= ~(UINT64_C(1) << bit);
-        const uint64_t left = bit < 3                 ? amx
-                              : bit >= 5 && bit < 8   ? LL_CPU_AVX2 | LL_CPU_FMA | amx
-                              : bit >= 17 && bit < 19 ? features & ~amx
+        const uint64_t left = bit < 3                 ? tiles
+                              : bit >= 5 && bit < 8   ? LL_CPU_AVX2 | LL_CPU_FMA | tiles
+                              : bit >= 17 && bit < 19 ? features & ~tiles
                                                       : features;
         CHECK_THAT(ll_cpu_decode(&id) == left, "an operating system that does not save state %d", bit);
     }

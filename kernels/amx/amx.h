@@ -4,8 +4,10 @@
 #ifndef LL_AMX_H
 #define LL_AMX_H
 
+/* gcc and clang 14 name the same features differently. */
 #if !defined(__AVX512F__) || !defined(__AVX512BW__) || !defined(__AVX512VL__) || !defined(__AVX512DQ__) ||   \
-    !defined(__AVX512VNNI__) || !defined(__AMX_TILE__) || !defined(__AMX_INT8__)
+    !defined(__AVX512VNNI__) || !(defined(__AMX_TILE__) || defined(__AMXTILE__)) ||                          \
+    !(defined(__AMX_INT8__) || defined(__AMXINT8__))
 #error "compile this folder with the flags of kernels/amx/flags.mk"
 #endif
 

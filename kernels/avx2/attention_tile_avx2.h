@@ -41,9 +41,6 @@ enum {
     QUADS = 64,        /* bytes: 4 dimensions of 16 positions in int8 */
 };
 
-/* What was loaded from p is loaded again where it is needed again: kept in a register, it would push a sum out. */
-#define LOAD_AGAIN(p) __asm__("" : "+r"(p))
-
 static LL_INLINE __m256 lower_half(__m256i pairs) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
 }
@@ -91,6 +88,12 @@ static LL_INLINE void prefetch_k(const char *line, size_t stride, const ll_kv_ty
     }
 }
 
+/* Of the intrinsic clang 14 spills sums (it prefers the form that overwrites a factor), gcc 12 some; of this, neither. */
+static LL_INLINE __m256 fma_in_place(__m256 acc, __m256 a, __m256 b) {
+    __asm__("vfmadd231ps %2, %1, %0" : "+x"(acc) : "x"(a), "x"(b));
+    return acc;
+}
+
 /* acc[i][r] += q[i] * K. Of many registers of K one at a time is alive beside the few q, of two both beside one q at a
  * time: with 12 sums not more than 16 in all. */
 static LL_INLINE void score_step(__m256 acc[ATT_TILE][ATT_REGISTERS], const float *q, size_t ldq, size_t d,
@@ -106,7 +109,7 @@ static LL_INLINE void score_step(__m256 acc[ATT_TILE][ATT_REGISTERS], const floa
             const __m256 k = load_k(line, stride, r, d, type);
             LL_UNROLL
             for (int i = 0; i < queries; i++)
-                acc[i][r] = _mm256_fmadd_ps(kept[i], k, acc[i][r]);
+                acc[i][r] = fma_in_place(acc[i][r], kept[i], k);
         }
         return;
     }
@@ -115,8 +118,8 @@ static LL_INLINE void score_step(__m256 acc[ATT_TILE][ATT_REGISTERS], const floa
     LL_UNROLL
     for (int i = 0; i < queries; i++) {
         const __m256 qd = _mm256_broadcast_ss(q + (size_t)i * ldq + d);
-        acc[i][0] = _mm256_fmadd_ps(qd, kept[0], acc[i][0]);
-        acc[i][1] = _mm256_fmadd_ps(qd, kept[1], acc[i][1]);
+        acc[i][0] = fma_in_place(acc[i][0], qd, kept[0]);
+        acc[i][1] = fma_in_place(acc[i][1], qd, kept[1]);
     }
 }
 
@@ -137,7 +140,7 @@ static LL_INLINE void score_tile(float *score, const float *q, size_t ldq, const
         if (lines > 1)
             prefetch_k(line, stride, type, lines);
         score_step(acc, q, ldq, d, line, stride, type, queries, registers);
-        LOAD_AGAIN(line);
+        LL_LOAD_AGAIN(line);
         score_step(acc, q, ldq, d + 1, line, stride, type, queries, registers);
     }
     LL_UNROLL
@@ -194,10 +197,10 @@ static LL_INLINE void value_step(__m256 acc[ATT_TILE][ATT_REGISTERS], const floa
         LL_UNROLL
         for (int r = 0; r < registers; r++) {
             const __m256 vr = load_v(v + (size_t)(r / 2) * ATT_LINE * ll_kv_element_bytes(type), r % 2, type);
-            LOAD_AGAIN(v);
+            LL_LOAD_AGAIN(v);
             LL_UNROLL
             for (int i = 0; i < queries; i++)
-                acc[i][r] = _mm256_fmadd_ps(kept[i], vr, acc[i][r]);
+                acc[i][r] = fma_in_place(acc[i][r], kept[i], vr);
         }
         return;
     }
@@ -210,8 +213,8 @@ static LL_INLINE void value_step(__m256 acc[ATT_TILE][ATT_REGISTERS], const floa
     LL_UNROLL
     for (int i = 0; i < queries; i++) {
         const __m256 pi = _mm256_broadcast_ss(p + i * ATT_BLOCK);
-        acc[i][0] = _mm256_fmadd_ps(pi, kept[0], acc[i][0]);
-        acc[i][1] = _mm256_fmadd_ps(pi, kept[1], acc[i][1]);
+        acc[i][0] = fma_in_place(acc[i][0], pi, kept[0]);
+        acc[i][1] = fma_in_place(acc[i][1], pi, kept[1]);
     }
 }
 
