@@ -19,6 +19,7 @@ fake fast 200
 fake slow 50
 fake infinite Infinity
 printf '#!/bin/bash\necho "loading |" >&2\necho "no | memory" >&2\nexit 3\n' >"$folder/fails"
+printf '#!/bin/bash\nkill -ILL $$\n' >"$folder/dies"
 printf '#!/bin/bash\n[[ "$*" != *"-fa 1"* ]] || exit 3\nexec "%s" "$@"\n' "$folder/slow" >"$folder/half"
 printf '#!/bin/bash\necho "[{\\"n_prompt\\": 5, \\"n_gen\\": 0, \\"avg_ts\\": 7}]"\n' >"$folder/other"
 printf '#!/bin/bash\necho "[{}]"\n' >"$folder/rubbish"
@@ -31,7 +32,7 @@ case "$*" in
 *) echo '{"prefill_tokens_per_s": 75, "decode_tokens_per_s": 10, "int8_share": 0.6, "bandwidth_share": 0.9}' ;;
 esac
 END
-chmod +x "$folder"/{fails,half,other,rubbish,text,layerlab}
+chmod +x "$folder"/{fails,dies,half,other,rubbish,text,layerlab}
 
 # shellcheck disable=SC2317 # run calls it
 compare() {
@@ -52,6 +53,7 @@ if python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null; the
     check "shares are Layerlab's own" "0.9" "$(row 'decode,Layerlab,--group 128' | cut -d, -f13)"
     run 1 "| llama.cpp | \`-fa 1\` | failed: exit 3: no / memory |  |  |  |" compare --peer "llama.cpp=$folder/fails"
     check "what failed has no speed" "NA NA" "$(row prefill,llama | cut -d, -f4 | xargs)"
+    run 1 "| llama.cpp | \`-fa 1\` | failed: SIGILL |" compare --peer "llama.cpp=$folder/dies"
     run 1 "| llama.cpp | \`-fa 1\` | failed: exit 3 |" compare --peer "llama.cpp=$folder/half"
     check "the setting that ran stands beside" "50.0 NA" "$(row decode,llama | cut -d, -f4 | xargs)"
     run 1 "printed what is no result: ValueError('5 and 0 tokens, asked for 512 and 0')" compare --peer "llama.cpp=$folder/other"

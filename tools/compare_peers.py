@@ -10,6 +10,7 @@ import math
 import os
 import re
 import shlex
+import signal
 import statistics
 import subprocess
 import sys
@@ -23,6 +24,11 @@ SETTINGS = {
 PROMPT_OF_DECODE = 1  # llama-bench begins to generate in an empty cache
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ENVIRONMENT = ("LL_", "LAYERLAB_", "OMP_", "GOMP_", "KMP_", "GGML_", "LLAMA_")  # what changes a program's speed
+
+
+def ending(code):
+    """How a program ended, of its return code."""
+    return f"exit {code}" if code >= 0 else signal.Signals(-code).name
 
 
 class Arm:
@@ -45,7 +51,7 @@ class Arm:
             self.failure = f"failed: {error}"
         except subprocess.CalledProcessError as error:
             said = error.stderr.decode(errors="replace").strip().splitlines()
-            self.failure = f"failed: exit {error.returncode}{': ' + said[-1] if said else ''}"
+            self.failure = f"failed: {ending(error.returncode)}{': ' + said[-1] if said else ''}"
         except (ValueError, KeyError, TypeError, IndexError) as error:
             self.failure = f"printed what is no result: {error!r}"
 

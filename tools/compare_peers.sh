@@ -19,7 +19,8 @@
 #   tools/compare_peers.sh                                                       the default model beside llama.cpp
 #   tools/compare_peers.sh llama2-13b --blocks 8 --ik CHECKOUT --repetitions 3   a fifth of a 13B, without its weights
 #
-# Needs cmake, a C++ compiler, python3 with venv. What is built, and models made, stay in build/peers.
+# Needs cmake, a C++ compiler, python3 with venv. CC and CXX name other compilers; where the CPU has AMX, llama.cpp wants clang
+# (gcc 12 leaves out what sets the tiles up: SIGILL). What is built, and models made, stay in build/peers.
 # Exit: 0; 1 a program failed (its row says so); 2 usage; 3 something is missing.
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -147,7 +148,7 @@ make_model() {
 mkdir -p "$work" || exit 3
 file=$(make_model) || exit
 peers=() versions="$("$top/build/layerlab" --version)"
-native="built by $(c++ --version 2>/dev/null | head -n 1) as Release with GGML_NATIVE"
+native="built by $("${CXX:-c++}" --version 2>/dev/null | head -n 1) as Release with GGML_NATIVE"
 if [ -n "$llama_bench" ]; then
     versions+="; llama.cpp built already"
 else
