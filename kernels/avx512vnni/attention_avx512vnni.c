@@ -14,15 +14,19 @@
  * position 4095, bf16: 86 to 96% of what plain reads get (39 of 47 GB/s, 29 of 30).
  */
 #include "attention_tile.h"
-#include "exp_avx512vnni.h"
 
 enum { ATT_STEP = 1 };
-typedef __m512 lanes_f32;
-#include "attention.inc"
+#include "attention_blocks.inc"
 
 size_t ll_attention_scratch_bytes_avx512vnni(const ll_kv *kv, size_t heads) {
     (void)heads;
     return scratch_bytes(kv, 0);
+}
+
+static LL_INLINE void store_weights(float *p, const __m512 weights[4]) {
+    LL_UNROLL
+    for (int l = 0; l < 4; l++)
+        _mm512_store_ps(p + 16 * l, weights[l]);
 }
 
 /* q is read where it lies. */
@@ -80,7 +84,6 @@ static LL_INLINE void value_queries(float *o, size_t ldo, const float *fix, cons
     }
 }
 
-/* Scores of positions [at, at + count), at a multiple of 64; whole lines of 16 are computed. */
 static void score_block(float *score, const float *const *q, const cache *c, size_t at, size_t count,
                         int queries) {
     const size_t lines = (count + LL_KV_BLOCK - 1) / LL_KV_BLOCK;
@@ -122,79 +125,6 @@ static void value_block(float *o, size_t ldo, const float *fix, const float *p, 
             value_queries(o + d, ldo, fix, p, v + d * size, count, c->dim, mask, queries, LL_KV_I8, 1);
         else
             value_queries(o + d, ldo, fix, p, v + d * size, count, c->dim, mask, queries, LL_KV_BF16, 1);
-    }
-}
-
-static LL_INLINE __mmask16 line_mask(uint64_t bits, int line) {
-    return (__mmask16)(bits >> (16 * line));
-}
-
-/* The scores of the positions of bits become scale * score, times their K's own scale in int8; the others -inf;
- * returns the largest. */
-static LL_INLINE float scale_scores(__m512 s[4], const float *score, uint64_t bits, float scale,
-                                    const float *k_scale) {
-    const __m512 none = _mm512_set1_ps(-INFINITY);
-    LL_UNROLL
-    for (int l = 0; l < 4; l++) {
-        const __mmask16 mask = line_mask(bits, l);
-        __m512 raw = _mm512_maskz_loadu_ps(mask, score + 16 * l);
-        if (k_scale)
-            raw = _mm512_mul_ps(raw, _mm512_maskz_loadu_ps(mask, k_scale + 16 * l));
-        s[l] = _mm512_mask_mul_ps(none, mask, raw, _mm512_set1_ps(scale));
-    }
-    return _mm512_reduce_max_ps(_mm512_max_ps(_mm512_max_ps(s[0], s[1]), _mm512_max_ps(s[2], s[3])));
-}
-
-/* Scores of one query in the block at position at, those in see, become weights e^(s - max), times their V's own
- * scale in int8; the larger of old_max and theirs is the new max. */
-static LL_INLINE float weigh(float *score, range see, const cache *c, size_t at, float old_max, __m512 *sum) {
-    const uint64_t bits = UINT64_MAX >> (ATT_BLOCK - (see.to - see.from)) << see.from;
-    const bool scaled = c->type == LL_KV_I8;
-    __m512 s[4];
-    const float block_max = scale_scores(s, score, bits, c->scale, scaled ? c->k_scale + at : NULL);
-    const float max = block_max > old_max ? block_max : old_max;
-    LL_UNROLL
-    for (int l = 0; l < 4; l++) {
-        s[l] = ll_exp_avx512vnni(_mm512_sub_ps(s[l], _mm512_set1_ps(max)));
-        __m512 p = s[l];
-        if (scaled)
-            p = _mm512_mul_ps(p, _mm512_maskz_loadu_ps(line_mask(bits, l), c->v_scale + at + 16 * l));
-        _mm512_store_ps(score + 16 * l, p);
-    }
-    *sum = _mm512_add_ps(_mm512_add_ps(s[0], s[1]), _mm512_add_ps(s[2], s[3]));
-    return max;
-}
-
-/* Softmax of a tile's scores in the block at position at; fix[i] is what o must be multiplied by. */
-static void weigh_tile(float *score, float *fix, batch *b, size_t first, int queries, const cache *c,
-                       size_t at) {
-    _Alignas(LL_ALIGN) float rise[16] = {0};
-    __m512 sum[ATT_TILE];
-    for (int i = 0; i < queries; i++) {
-        const size_t query = first + (size_t)i;
-        const range see = see_in_block(b, query, at);
-        sum[i] = _mm512_setzero_ps();
-        if (see.from == see.to)
-            continue;
-        const float max = weigh(score + i * ATT_BLOCK, see, c, at, b->max[query], &sum[i]);
-        rise[i] = b->max[query] - max;
-        b->max[query] = max;
-    }
-    _mm512_store_ps(fix, ll_exp_avx512vnni(_mm512_load_ps(rise)));
-    for (int i = 0; i < queries; i++)
-        b->sum[first + (size_t)i] =
-            _mm512_fmadd_ps(b->sum[first + (size_t)i], _mm512_set1_ps(fix[i]), sum[i]);
-}
-
-static void batch_block(batch *b, const cache *c, size_t at) {
-    _Alignas(LL_ALIGN) float score[ATT_TILE * ATT_BLOCK], fix[16];
-    for (size_t first = 0, queries; first < b->count; first += queries) {
-        queries = ll_tile_rows(b->count - first, ATT_TILE);
-        if (!tile_sees(b, first, queries, at))
-            continue;
-        score_block(score, b->q + first, c, at, see_in_block(b, first + queries - 1, at).to, (int)queries);
-        weigh_tile(score, fix, b, first, (int)queries, c, at);
-        value_tile_block(b, first, (int)queries, fix, score, c, at);
     }
 }
 
