@@ -28,7 +28,9 @@ static void print_machine(const ll_facts *info, const ll_options *options) {
     printf("%-22s", "ISAs");
     for (size_t i = 0; ll_isa_name(i); i++)
         printf("%s%s%s", i ? ", " : "", ll_isa_name(i),
-               ll_isa_supported(i, ll_cpu_features()) ? "" : " (not on this CPU)");
+               !ll_isa_supported(i, ll_cpu_features()) ? " (not on this CPU)"
+               : ll_isa_chosen(i, ll_cpu_features())   ? ""
+                                                       : " (slower on this CPU, only by --isa)");
     printf("\n");
     for (int op = 0; op < LL_OP_COUNT; op++)
         printf("  %-20s%s\n", ll_op_name((ll_op)op), info->kernels.isa[op]);

@@ -1,5 +1,6 @@
 #include "cpu.h"
 #include "kernels.h"
+#include <string.h>
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
@@ -29,6 +30,7 @@ uint64_t ll_cpu_decode(const ll_cpuid *id) {
         {id->leaf7_ebx, 31, LL_CPU_AVX512VL, XCR0_AVX512},
         {id->leaf7_ebx, 17, LL_CPU_AVX512DQ, XCR0_AVX512},
         {id->leaf7_ecx, 11, LL_CPU_AVX512VNNI, XCR0_AVX512},
+        {id->leaf7_1_eax, 5, LL_CPU_AVX512BF16, XCR0_AVX512},
         {id->leaf7_edx, 24, LL_CPU_AMX_TILE, XCR0_AMX},
         {id->leaf7_edx, 25, LL_CPU_AMX_INT8, XCR0_AMX},
     };
@@ -36,6 +38,10 @@ uint64_t ll_cpu_decode(const ll_cpuid *id) {
     for (size_t i = 0; i < sizeof bits / sizeof bits[0]; i++)
         if (bits[i].reg >> bits[i].bit & 1 && (id->xcr0 & bits[i].state) == bits[i].state)
             features |= bits[i].feature;
+    /* An fma does half of what a VDPBF16PS does. Measured in registers: Zen 4 starts either once a cycle, Emerald Rapids four fma in
+     * the time of one VDPBF16PS. */
+    if (features & LL_CPU_AVX512BF16 && memcmp(id->vendor, "AuthenticAMD", sizeof id->vendor) == 0)
+        features |= LL_CPU_FAST_BF16;
     return features;
 }
 
@@ -59,6 +65,11 @@ static bool allow_tiles(void) {
 uint64_t ll_cpu_features(void) {
     ll_cpuid id = {0};
     uint32_t eax, ebx, ecx, edx;
+    if (__get_cpuid(0, &eax, &ebx, &ecx, &edx)) {
+        id.vendor[0] = ebx;
+        id.vendor[1] = edx;
+        id.vendor[2] = ecx;
+    }
     if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx))
         return 0;
     id.leaf1_ecx = ecx;
@@ -66,6 +77,8 @@ uint64_t ll_cpu_features(void) {
         id.leaf7_ebx = ebx;
         id.leaf7_ecx = ecx;
         id.leaf7_edx = edx;
+        if (eax > 0 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx))
+            id.leaf7_1_eax = eax;
     }
     if (id.leaf1_ecx & LEAF1_OSXSAVE) /* without it xgetbv is an illegal instruction */
         id.xcr0 = read_xcr0();

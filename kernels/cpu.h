@@ -14,11 +14,18 @@
 #define LL_CPU_FMA (UINT64_C(1) << 6)
 #define LL_CPU_AMX_TILE (UINT64_C(1) << 7)
 #define LL_CPU_AMX_INT8 (UINT64_C(1) << 8)
+#define LL_CPU_AVX512BF16 (UINT64_C(1) << 9)
+
+/* No feature but a judgement: VDPBF16PS beats the FMA of f32. An ISA that lists such a bit runs without it all the same, but
+ * only when it is asked for by name. */
+#define LL_CPU_FAST_BF16 (UINT64_C(1) << 63)
 
 /* What an x86 CPU says about itself. */
 typedef struct {
+    uint32_t vendor[3]; /* leaf 0: EBX, EDX, ECX */
     uint32_t leaf1_ecx;
     uint32_t leaf7_ebx, leaf7_ecx, leaf7_edx; /* subleaf 0; zero when the CPU has no leaf 7 */
+    uint32_t leaf7_1_eax;                     /* subleaf 1; zero when there is none */
     uint64_t xcr0;                            /* zero unless leaf 1 reports OSXSAVE */
 } ll_cpuid;
 

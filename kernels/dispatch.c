@@ -34,6 +34,10 @@ const char *ll_isa_name(size_t index) {
 }
 
 bool ll_isa_supported(size_t index, uint64_t features) {
+    return ll_isa_chosen(index, features | LL_CPU_FAST_BF16);
+}
+
+bool ll_isa_chosen(size_t index, uint64_t features) {
     return index < ISA_COUNT && (isas[index].features & ~features) == 0;
 }
 
@@ -55,7 +59,7 @@ ll_status ll_kernels_select(ll_kernels *table, uint64_t features, const char *ca
         return LL_NO_RESOURCE;
     memset(table, 0, sizeof *table);
     for (size_t i = 0; i <= last; i++) {
-        if (!ll_isa_supported(i, features))
+        if (!ll_isa_chosen(i, features) && !(cap && i == last))
             continue;
         isas[i].init(table);
         table->name = isas[i].name;

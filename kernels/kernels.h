@@ -185,7 +185,9 @@ typedef struct ll_kernels {
      * row does not see, NaN included, never reaches it; blocks of 64 positions (from 0) that no row sees are not read.
      * |error| <= (head_dim + positions + 64) * 2^-23 * (1 + max|scale q.K|_1) * max|V| against exact arithmetic
      * on the stored K and V, |.|_1 the sum of absolute products, positions and max over those seen; int8: for |q| up to
-     * 2^80. (GQA: arXiv 2305.13245; online softmax: arXiv 1805.02867; sliding window: arXiv 2310.06825) */
+     * 2^80; bf16, where attention_rounds: q and the weights e^(score - max) are rounded to bf16 (nearest even), which adds
+     * 2^-9 * (1 + max|scale q.K|_1) * max|V|, for |q| up to 2^80, and what is below 2^-126 may count as 0.
+     * (GQA: arXiv 2305.13245; online softmax: arXiv 1805.02867; sliding window: arXiv 2310.06825) */
     void (*attention)(float *out, size_t ldo, const float *q, size_t ldq, const ll_kv *kv, size_t pos0,
                       size_t rows, size_t heads, size_t h0, size_t h1, float scale, size_t window,
                       void *scratch);
@@ -202,6 +204,7 @@ typedef struct ll_kernels {
      * differ in prefetch distance and number of streams. Returns a value that depends on the data. */
     uint64_t (*read_stream)(const void *p, size_t bytes, int variant);
 
+    bool attention_rounds;        /* attention over a bf16 cache rounds q and weights */
     const char *isa[LL_OP_COUNT]; /* which ISA filled the slot */
     const char *name;             /* the strongest ISA in the table */
 } ll_kernels;
@@ -215,12 +218,14 @@ uint64_t ll_cpu_features(void);
 
 /* ISAs compiled in, weakest first (index 0 is ref); NULL past the end. */
 const char *ll_isa_name(size_t index);
-/* Whether features hold every bit that ISA index needs. */
+/* Whether a CPU with these features runs ISA index. */
 bool ll_isa_supported(size_t index, uint64_t features);
+/* Whether it also takes that ISA unasked: one that is slower there than what it replaces is only for who names it. */
+bool ll_isa_chosen(size_t index, uint64_t features);
 
-/* Fills table from ref, then from every ISA whose bits are all in features, weakest first, up to and
- * including the ISA called cap (NULL: no cap). LL_BAD_USAGE: no ISA of that name. LL_NO_RESOURCE: cap lacks a
- * bit in features. */
+/* Fills table from ref, then from every ISA that is chosen for features, weakest first, up to and including
+ * the ISA called cap, chosen or not (NULL: no cap). LL_BAD_USAGE: no ISA of that name. LL_NO_RESOURCE: cap is not
+ * supported. */
 ll_status ll_kernels_select(ll_kernels *table, uint64_t features, const char *cap);
 
 #ifdef __cplusplus

@@ -35,6 +35,8 @@ typedef struct {
     check_shape q_shape, out_shape;
     size_t kv_width, heads;
     float scale;
+    double rounding; /* 2^-9 where the kernel rounds q and weights to bf16, else 0 */
+    bool rounded;    /* q is bf16 already */
 } attention_data;
 
 static const char *score_name(score_kind kind) {
@@ -111,7 +113,7 @@ static void fill_cache(const attention_case *c, attention_data *data, const ll_k
     }
 }
 
-static attention_data make_data(const attention_case *c, const ll_kernels *ref) {
+static attention_data make_data(const attention_case *c, const ll_kernels *ref, const ll_kernels *isa) {
     const size_t heads = c->kv_heads * c->share, width = heads * c->head_dim, used = c->pos0 + c->rows;
     const size_t capacity = (used + check_below(2 * LL_KV_BLOCK) + LL_KV_BLOCK) / LL_KV_BLOCK * LL_KV_BLOCK;
     attention_data data = {.kv = check_kv_make(c->type, capacity, c->kv_heads, c->head_dim),
@@ -119,7 +121,8 @@ static attention_data make_data(const attention_case *c, const ll_kernels *ref) 
                            .out_shape = {c->rows, width, width + check_below(3)},
                            .kv_width = c->kv_heads * c->head_dim,
                            .heads = heads,
-                           .scale = (float)(1 / sqrt((double)c->head_dim))};
+                           .scale = (float)(1 / sqrt((double)c->head_dim)),
+                           .rounding = c->type == LL_KV_BF16 && isa->attention_rounds ? 0x1p-9 : 0};
     const bool ones = c->scores == SCORES_RISING || c->scores == SCORES_FALLING;
     data.q = check_floats("q", check_cells(data.q_shape));
     for (size_t r = 0; r < c->rows; r++)
@@ -129,7 +132,8 @@ static attention_data make_data(const attention_case *c, const ll_kernels *ref) 
     return data;
 }
 
-/* The contract's bound for query head h of row r. */
+/* The contract's bound for query head h of row r. What rounding adds to it is of q, unless that is bf16 already, and of
+ * weights, which are 1 if the scores are equal. */
 static double bound_of(const attention_case *c, const attention_data *data, size_t r, size_t h) {
     const size_t first = first_seen(c, r), positions = c->pos0 + r + 1 - first, kv_head = h / c->share;
     const float *const q = data->q + r * data->q_shape.ld + h * c->head_dim;
@@ -143,7 +147,9 @@ static double bound_of(const attention_case *c, const attention_data *data, size
         }
         most_score = fmax(most_score, score * (double)data->scale);
     }
-    return (double)(c->head_dim + positions + 64) * 0x1p-23 * (1 + most_score) * most_v;
+    const double rounded = c->scores == SCORES_EQUAL ? 0 : data->rounded ? 1 : 1 + most_score;
+    const double steps = (double)(c->head_dim + positions + 64) * 0x1p-23;
+    return (steps * (1 + most_score) + data->rounding * rounded) * most_v;
 }
 
 static float *attend(const ll_kernels *table, const attention_case *c, const attention_data *data,
@@ -180,13 +186,20 @@ static void name_case(const attention_case *c, const char *more) {
 
 static void run_case(const ll_kernels *ref, const ll_kernels *isa, const attention_case *c) {
     name_case(c, "");
-    const attention_data data = make_data(c, ref);
+    attention_data data = make_data(c, ref, isa);
     const check_tile all = {0, c->rows, 0, c->kv_heads};
     const float *const expected = attend(ref, c, &data, all, "expected");
     const float *const got = attend(isa, c, &data, all, "out");
     compare_with_ref(c, &data, got, expected);
     const size_t head_columns = c->share * c->head_dim;
-    check_same(got, got, data.out_shape, (check_tile){0, c->rows, 0, c->kv_heads * head_columns});
+    const check_tile everything = {0, c->rows, 0, c->kv_heads * head_columns};
+    check_same(got, got, data.out_shape, everything);
+    if (data.rounding > 0) { /* q rounded before the call gives the same bits, and ref's to a closer bound */
+        check_kv_stored(LL_KV_BF16, data.q, data.q, check_cells(data.q_shape));
+        data.rounded = true;
+        check_same(attend(isa, c, &data, all, "out"), got, data.out_shape, everything);
+        compare_with_ref(c, &data, got, attend(ref, c, &data, all, "expected"));
+    }
 
     /* A row alone, and a KV head alone, give the bits they have among others; all other cells stay untouched.
      */
@@ -203,7 +216,7 @@ static void run_case(const ll_kernels *ref, const ll_kernels *isa, const attenti
  * others stay what they are. */
 static void run_nan(const ll_kernels *ref, const ll_kernels *isa, const attention_case *c, bool in_k) {
     name_case(c, in_k ? ", a NaN in K" : ", a NaN in V");
-    attention_data data = make_data(c, ref);
+    attention_data data = make_data(c, ref, isa);
     const size_t used = c->pos0 + c->rows, first = first_seen(c, 0), pos = first + check_below(used - first);
     float *const row = check_floats("row", data.kv_width), *const zeros =
                                                                check_floats("zeros", data.kv_width);
@@ -225,7 +238,7 @@ static void run_unread(const ll_kernels *ref, const ll_kernels *isa, ll_kv_type 
     static const size_t sizes[CHECK_KV_TYPES] = {sizeof(float), sizeof(uint16_t), 1};
     attention_case c = {type, 1, 4, POSITION / sizes[type], 60, 3, 50, SCORES_RANDOM, UNSEEN_NOTHING};
     name_case(&c, ", older positions not there");
-    attention_data data = make_data(&c, ref);
+    attention_data data = make_data(&c, ref, isa);
     const check_tile all = {0, c.rows, 0, 1};
     const float *const expected = attend(isa, &c, &data, all, "expected");
     data.kv.k = (void *)((uintptr_t)data.kv.k - GONE * POSITION);

@@ -68,6 +68,7 @@ static void check_cpu_decode(void) {
                           .leaf7_ebx = UINT32_MAX,
                           .leaf7_ecx = UINT32_MAX,
                           .leaf7_edx = UINT32_MAX,
+                          .leaf7_1_eax = UINT32_MAX,
                           .xcr0 = UINT64_MAX};
     const uint64_t tiles = LL_CPU_AMX_TILE | LL_CPU_AMX_INT8;
     ll_cpuid id = all;
@@ -79,6 +80,13 @@ static void check_cpu_decode(void) {
     id = all;
     id.leaf7_edx = 0;
     CHECK_THAT(ll_cpu_decode(&id) == (features & ~tiles), "a CPU without leaf 7's EDX bits");
+    id = all;
+    id.leaf7_1_eax = 0;
+    CHECK_THAT(ll_cpu_decode(&id) == (features & ~LL_CPU_AVX512BF16), "a CPU without leaf 7's second EAX");
+    memcpy(id.vendor, "AuthenticAMD", sizeof id.vendor);
+    CHECK_THAT(ll_cpu_decode(&id) == (features & ~LL_CPU_AVX512BF16), "an AMD CPU without bf16");
+    id.leaf7_1_eax = UINT32_C(1) << 5;
+    CHECK_THAT(ll_cpu_decode(&id) == (features | LL_CPU_FAST_BF16), "an AMD CPU with bf16");
     for (int bit = 1; bit < 20;
          bit++) { /* SSE, AVX, AVX-512 in three parts, AMX in two; the others are not ours */
         id = all;
@@ -94,6 +102,15 @@ static void check_cpu_decode(void) {
     CHECK_THAT(ll_cpu_decode(&id) == 0, "an operating system without XSAVE");
 }
 
+/* Nothing in a table comes from an ISA that is not chosen here, but where it was asked for. */
+static void check_origins(const ll_kernels *table, const char *cap) {
+    for (size_t i = 0; ll_isa_name(i); i++)
+        for (int op = 0; op < LL_OP_COUNT; op++)
+            CHECK_THAT(ll_isa_chosen(i, ll_cpu_features()) || (cap && strcmp(ll_isa_name(i), cap) == 0) ||
+                           strcmp(table->isa[op], ll_isa_name(i)) != 0,
+                       "%s comes from %s", ll_op_name((ll_op)op), ll_isa_name(i));
+}
+
 /* What fills a table is compiled for its ISA: it runs only where the CPU has it. */
 static void check_filled(const char *name) {
     ll_kernels table;
@@ -101,6 +118,7 @@ static void check_filled(const char *name) {
                "not selected");
     for (int op = 0; op < LL_OP_COUNT; op++)
         CHECK_THAT(table.isa[op], "no ISA named for %s", ll_op_name((ll_op)op));
+    check_origins(&table, name);
 }
 
 static void check_table(size_t index) {
@@ -122,7 +140,7 @@ void check_dispatch(const ll_kernels *ref, const ll_kernels *isa) {
     size_t count = 0, strongest = 0;
     for (; ll_isa_name(count); count++) {
         check_table(count);
-        strongest = ll_isa_supported(count, ll_cpu_features()) ? count : strongest;
+        strongest = ll_isa_chosen(count, ll_cpu_features()) ? count : strongest;
     }
     ll_kernels table;
     check_case("no cap");
@@ -132,5 +150,6 @@ void check_dispatch(const ll_kernels *ref, const ll_kernels *isa) {
     CHECK_THAT(ll_kernels_select(&table, ll_cpu_features(), NULL) == LL_OK &&
                    strcmp(table.name, ll_isa_name(strongest)) == 0,
                "this CPU got %s", table.name);
+    check_origins(&table, NULL);
     CHECK_THAT(!ll_isa_supported(count, UINT64_MAX), "an ISA past the end is supported");
 }

@@ -101,7 +101,8 @@ static size_t result_attention(const problem *p, const void **at) {
 /* The contract's, with |q|, |K|, |V| <= 1: |scale q.K|_1 <= sqrt(head_dim). */
 static double bound_attention(const problem *p) {
     const double dim = (double)p->s.head_dim;
-    return (dim + (double)positions_of(p) + 64) * 0x1p-23 * (1 + sqrt(dim));
+    const double rounding = p->kernels->attention_rounds && p->kv.type == LL_KV_BF16 ? 0x1p-9 : 0;
+    return ((dim + (double)positions_of(p) + 64) * 0x1p-23 + rounding) * (1 + sqrt(dim));
 }
 
 static void run_kv_store(const problem *p, size_t copy, size_t thread, size_t threads) {

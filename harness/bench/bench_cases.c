@@ -272,10 +272,10 @@ static bool add_models(site *at, const char *models) {
 bool bench_register(const char *models, bool all, const ll_machine *machine) {
     static ll_kernels tables[16];
     const uint64_t features = ll_cpu_features();
-    size_t strongest = 0;
-    for (size_t i = 0; ll_isa_name(i); i++)
-        strongest = ll_isa_supported(i, features) ? i : strongest;
-    for (size_t i = strongest + 1; i-- > (all ? 0 : 1);) {
+    size_t strongest = 0, count = 0;
+    for (; ll_isa_name(count); count++)
+        strongest = ll_isa_chosen(count, features) ? count : strongest;
+    for (size_t i = count; i-- > (all ? 0 : 1);) {
         if (!ll_isa_supported(i, features))
             continue;
         ll_kernels *table = &tables[i];

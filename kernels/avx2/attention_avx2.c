@@ -1,20 +1,10 @@
-/* Causal attention with grouped query heads and online softmax, AVX2.
- *
- * A query is one head of one row; the queries of a KV head are numbered row by row. Up to 48 of them pass
- * over the cache together, in blocks of 64 positions counted from position 0, so that a block is read from
- * memory once and from the L1 by the rest:
+/* Causal attention, AVX2: the walk of attention.inc,
  *
  *   for each block of 64 positions:      K 64 x head_dim, V 64 x head_dim
  *     for each tile of <= 6 queries:     scores (attention_tile_avx2.h) -> max, exp, sum
  *     for each tile of <= 6 queries:     values
  *
- * What a query computes depends only on its own position: its blocks, the order in them and the lanes of its
- * sums are the same whatever other queries share its tile, so prefill and decode agree bit for bit. A query sees
- * positions first .. end-1, first > 0 where a window slides: scores of others are masked, and its sum over V holds
- * no others, so what lies there (NaN perhaps) never reaches it. Blocks that no query sees are not read: with a window,
- * decode costs what the window costs. Online softmax: with m the largest score so far, o = sum e^(s-m) V
- * and l = sum e^(s-m); a block that raises m by d multiplies both by e^-d. l is kept in 8 lanes and added up
- * at the end.
+ * A query's sum of weights is kept in 8 lanes; its o lies in load_v's order.
  *
  * int8: a score is multiplied by its K's scale before the softmax, a weight by its V's scale after it, both for 8
  * positions at a time; the two products run on the whole numbers.
@@ -27,46 +17,32 @@
 #include "attention_tile_avx2.h"
 #include "exp_avx2.h"
 #include "row_avx2.h"
-#include <assert.h>
-#include <math.h>
-#include <string.h>
 
-enum { QUERIES = 48 };
+enum { ATT_STEP = 1 };
+typedef __m256 lanes_f32;
+#include "attention.inc"
 
-/* The queries that pass over the cache together. */
+/* Behind o in the scratch. */
 typedef struct {
-    __m256 sum[QUERIES];
-    float max[QUERIES];
-    size_t first[QUERIES], end[QUERIES]; /* positions seen: [first, end), both ascending */
-    float *q;               /* [QUERIES][ld], a copy: rows of a model lie whole pages apart, in the
-                                          * same few sets of the L1 */
-    float *o;               /* [QUERIES][ld], not divided by the sum yet; in load_v's order */
-    float *score;           /* [QUERIES][ATT_BLOCK] */
-    float fix[QUERIES + 8]; /* what a block's maximum multiplies o by; written 8 at a time */
-    size_t ld, count;
-} batch;
+    float *q;     /* [QUERIES][ld], a copy: rows of a model lie whole pages apart, in few sets of the L1 */
+    float *score; /* [QUERIES][ATT_BLOCK] */
+    float *fix;   /* [QUERIES], what a block's maximum multiplies o by; written 8 at a time */
+} own_parts;
 
-/* One KV head. */
-typedef struct {
-    const char *k, *v;
-    const float *k_scale, *v_scale; /* int8 */
-    size_t dim, row;                /* row: bytes of a position */
-    float scale;
-    ll_kv_type type;
-} cache;
-
-/* Positions [from, to) of a block. */
-typedef struct {
-    size_t from, to;
-} range;
-
-static size_t padded_dim(size_t head_dim) {
-    return (head_dim + ATT_LINE - 1) / ATT_LINE * ATT_LINE;
+static own_parts own_of(const batch *b) {
+    float *const score = b->more + QUERIES * b->ld;
+    return (own_parts){b->more, score, score + QUERIES * ATT_BLOCK};
 }
 
 size_t ll_attention_scratch_bytes_avx2(const ll_kv *kv, size_t heads) {
     (void)heads;
-    return QUERIES * (2 * padded_dim(kv->head_dim) + ATT_BLOCK) * sizeof(float);
+    const size_t more = QUERIES * (padded_dim(kv->head_dim) + ATT_BLOCK + 1) + 8;
+    return scratch_bytes(kv, more * sizeof(float));
+}
+
+static void begin(batch *b, const cache *c) {
+    for (size_t i = 0; i < b->count; i++)
+        memcpy(own_of(b).q + i * b->ld, b->q[i], c->dim * sizeof(float));
 }
 
 /* With few queries a tile takes more lines, so that 8 chains of fma or more are under way: 4 lines of one query, 2 of
@@ -151,11 +127,12 @@ static void value_tail(float *o, size_t ldo, const float *fix, const float *p, c
     }
 }
 
-/* o = o * fix + p V over count positions from position at on. */
 static void value_block(float *o, size_t ldo, const float *fix, const float *p, const cache *c, size_t at,
-                        size_t count, int queries) {
+                        range part, int queries) {
     const size_t size = ll_kv_element_bytes(c->type), most = lines_of(queries) * ATT_LINE;
-    const char *v = c->v + at * c->row;
+    const size_t count = part.to - part.from;
+    const char *v = c->v + (at + part.from) * c->row;
+    p += part.from;
     size_t d = 0;
     for (size_t step; c->dim - d >= ATT_LINE; d += step) {
         const bool wide = c->dim - d >= most;
@@ -207,13 +184,6 @@ static LL_INLINE __m256 weigh(float *score, range see, float max, const float *v
     return total;
 }
 
-/* What a query sees of the block at position at; from == to: nothing. */
-static range see_in_block(const batch *b, size_t query, size_t at) {
-    const size_t from = b->first[query] > at ? ll_min(b->first[query] - at, ATT_BLOCK) : 0;
-    const size_t to = b->end[query] > at ? ll_min(b->end[query] - at, ATT_BLOCK) : 0;
-    return (range){from, to > from ? to : from};
-}
-
 /* Softmax of a tile's scores in the block at position at; fix[i] is what o must be multiplied by. Two loops, so that
  * the chain of one query's maximum is hidden behind the others'. */
 static void weigh_tile(float *score, float *fix, batch *b, size_t first, int queries, const cache *c,
@@ -241,69 +211,24 @@ static void weigh_tile(float *score, float *fix, batch *b, size_t first, int que
     }
 }
 
-/* o = o * fix + p V of query i of a tile alone, over positions part of the block. */
-static void value_alone(batch *b, size_t first, int i, float fix, const float *score, const cache *c,
-                        size_t at, range part) {
-    if (part.from < part.to)
-        value_block(b->o + (first + (size_t)i) * b->ld, b->ld, &fix, score + i * ATT_BLOCK + part.from, c,
-                    at + part.from, part.to - part.from, 1);
-}
-
-/* o = o * fix + p V: what all queries of the tile see together, what a few see each alone, every query's positions in
- * ascending order. */
-static void value_tile_block(batch *b, size_t first, int queries, float *fix, const float *score,
-                             const cache *c, size_t at) {
-    range common = see_in_block(b, first + (size_t)queries - 1, at);
-    common.to = ll_min(common.to, see_in_block(b, first, at).to);
-    if (common.from >= common.to)
-        common.from = common.to = ATT_BLOCK;
-    for (int i = 0; i < queries; i++) {
-        const range see = see_in_block(b, first + (size_t)i, at);
-        const range before = {see.from, ll_min(see.to, common.from)};
-        value_alone(b, first, i, fix[i], score, c, at, before);
-        fix[i] = before.from < before.to ? 1 : fix[i];
-    }
-    if (common.from == common.to)
-        return;
-    value_block(b->o + first * b->ld, b->ld, fix, score + common.from, c, at + common.from,
-                common.to - common.from, queries);
-    for (int i = 0; i < queries; i++)
-        value_alone(b, first, i, 1, score, c, at,
-                    (range){common.to, see_in_block(b, first + (size_t)i, at).to});
-}
-
-/* Whether the last or the first of a tile's queries, hence any, sees some of the block at position at. */
-static bool tile_sees(const batch *b, size_t first, size_t queries, size_t at) {
-    return b->first[first] < at + ATT_BLOCK && b->end[first + queries - 1] > at;
-}
-
-/* The block at position at: scores and weights of all tiles, then the values of all, so that the L1 holds K alone,
+/* Scores and weights of all tiles, then the values of all, so that the L1 holds K alone,
  * then V alone. */
 static void batch_block(batch *b, const cache *c, size_t at) {
+    const own_parts own = own_of(b);
     for (size_t first = 0, queries; first < b->count; first += queries) {
         queries = ll_tile_rows(b->count - first, ATT_TILE);
-        float *score = b->score + first * ATT_BLOCK;
+        float *score = own.score + first * ATT_BLOCK;
         if (!tile_sees(b, first, queries, at))
             continue;
-        score_block(score, b->q + first * b->ld, b->ld, c, at, see_in_block(b, first + queries - 1, at).to,
+        score_block(score, own.q + first * b->ld, b->ld, c, at, see_in_block(b, first + queries - 1, at).to,
                     (int)queries);
-        weigh_tile(score, b->fix + first, b, first, (int)queries, c, at);
+        weigh_tile(score, own.fix + first, b, first, (int)queries, c, at);
     }
     for (size_t first = 0, queries; first < b->count; first += queries) {
         queries = ll_tile_rows(b->count - first, ATT_TILE);
         if (tile_sees(b, first, queries, at))
-            value_tile_block(b, first, (int)queries, b->fix + first, b->score + first * ATT_BLOCK, c, at);
+            value_tile_block(b, first, (int)queries, own.fix + first, own.score + first * ATT_BLOCK, c, at);
     }
-}
-
-static void pass(batch *b, const cache *c) {
-    for (size_t i = 0; i < b->count; i++) {
-        b->sum[i] = _mm256_setzero_ps();
-        b->max[i] = -INFINITY;
-    }
-    memset(b->o, 0, b->count * b->ld * sizeof *b->o);
-    for (size_t at = b->first[0] / ATT_BLOCK * ATT_BLOCK; at < b->end[b->count - 1]; at += ATT_BLOCK)
-        batch_block(b, c, at);
 }
 
 /* Line o in the order of dimensions. */
@@ -331,46 +256,8 @@ static void store_query(float *out, const float *o, __m256 sum, const cache *c) 
     }
 }
 
-static cache cache_of(const ll_kv *kv, size_t head, float scale) {
-    const size_t row = ll_kv_bytes(kv->type, 1, 1, kv->head_dim), at = head * kv->capacity;
-    cache c = {.k = (const char *)kv->k + at * row,
-               .v = (const char *)kv->v + at * row,
-               .dim = kv->head_dim,
-               .row = row,
-               .scale = scale,
-               .type = kv->type};
-    if (kv->type == LL_KV_I8) {
-        c.k_scale = kv->k_scale + at;
-        c.v_scale = kv->v_scale + at;
-        c.scale = scale * 0x1p-24f; /* byte_of */
-    }
-    return c;
-}
-
 void ll_attention_avx2(float *out, size_t ldo, const float *q, size_t ldq, const ll_kv *kv, size_t pos0,
                        size_t rows, size_t heads, size_t h0, size_t h1, float scale, size_t window,
                        void *scratch) {
-    assert(pos0 + rows <= kv->capacity && heads % kv->kv_heads == 0 && kv->head_dim % 2 == 0);
-    const size_t share = heads / kv->kv_heads, dim = kv->head_dim;
-    batch b;
-    b.q = scratch;
-    b.o = b.q + QUERIES * padded_dim(dim);
-    b.score = b.o + QUERIES * padded_dim(dim);
-    b.ld = padded_dim(dim);
-    for (size_t h = h0; h < h1; h++) {
-        const cache c = cache_of(kv, h, scale);
-        for (size_t t = 0; t < rows * share; t += b.count) {
-            b.count = ll_min(rows * share - t, QUERIES);
-            for (size_t i = 0; i < b.count; i++) {
-                const size_t row = (t + i) / share, head = h * share + (t + i) % share;
-                memcpy(b.q + i * b.ld, q + row * ldq + head * dim, dim * sizeof *q);
-                b.end[i] = pos0 + row + 1;
-                b.first[i] = window && window < b.end[i] ? b.end[i] - window : 0;
-            }
-            pass(&b, &c);
-            for (size_t i = 0; i < b.count; i++)
-                store_query(out + (t + i) / share * ldo + (h * share + (t + i) % share) * dim, b.o + i * b.ld,
-                            b.sum[i], &c);
-        }
-    }
+    attend(out, ldo, q, ldq, kv, pos0, rows, heads, h0, h1, scale, window, scratch);
 }
