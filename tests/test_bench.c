@@ -27,7 +27,8 @@ void ll_gbench_register(const char *name, ll_gbench_run *run, void *argument) {
     list = realloc(list, (count + 1) * sizeof *list);
     list[count++] = (registered){strdup(name), run, argument};
 }
-bool ll_gbench_next(ll_gbench_state *state) {
+bool ll_gbench_next(ll_gbench_state *state, size_t runs) {
+    state->finite &= runs > 0;
     return state->iterations++ < 1;
 }
 void ll_gbench_time(ll_gbench_state *state, double seconds) {

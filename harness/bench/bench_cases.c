@@ -64,9 +64,9 @@ void bench_case_run(ll_gbench_state *state, void *argument) {
     double seconds = 0, done = 0;
     size_t copy = 0;
     time_runs(c, p, 0, 1); /* warms up */
-    while (ll_gbench_next(state)) {
+    while (ll_gbench_next(state, runs)) {
         const double took = time_runs(c, p, copy, runs);
-        ll_gbench_time(state, took / (double)runs);
+        ll_gbench_time(state, took);
         seconds += took;
         done += (double)runs;
         copy = (copy + runs) % p->copies;

@@ -70,7 +70,7 @@ typedef struct {
 static void run_probe(ll_gbench_state *state, void *argument) {
     const probe *p = argument;
     double rate = 0, runs = 0;
-    while (ll_gbench_next(state)) {
+    while (ll_gbench_next(state, 1)) {
         const double start = ll_seconds();
         rate += p->variant >= 0
                     ? read_rate(&p->kernels, p->threads, p->variant)

@@ -62,8 +62,8 @@ class Reporter : public BenchmarkReporter {
 
 extern "C" {
 
-bool ll_gbench_next(ll_gbench_state *state) {
-    return state_of(state)->KeepRunning();
+bool ll_gbench_next(ll_gbench_state *state, size_t runs) {
+    return state_of(state)->KeepRunningBatch(static_cast<benchmark::IterationCount>(runs));
 }
 
 void ll_gbench_time(ll_gbench_state *state, double seconds) {

@@ -11,10 +11,10 @@ extern "C" {
 
 typedef struct ll_gbench_state ll_gbench_state; /* one run of a case */
 
-/* Runs a case: while ll_gbench_next, one iteration timed by the case itself. */
+/* Runs a case: while ll_gbench_next, runs runs timed together by the case itself. */
 typedef void ll_gbench_run(ll_gbench_state *state, void *argument);
-bool ll_gbench_next(ll_gbench_state *state);
-void ll_gbench_time(ll_gbench_state *state, double seconds); /* of the iteration under way */
+bool ll_gbench_next(ll_gbench_state *state, size_t runs);
+void ll_gbench_time(ll_gbench_state *state, double seconds); /* of the runs under way, all of them */
 void ll_gbench_counter(ll_gbench_state *state, const char *name, double value);
 /* The case is not timed, and why. Nothing of the state may be asked afterwards. */
 void ll_gbench_refuse(ll_gbench_state *state, const char *why);
@@ -25,7 +25,7 @@ void ll_gbench_register(const char *name, ll_gbench_run *run, void *argument);
 typedef struct {
     const char *name;
     const char *refused;   /* NULL: it was timed */
-    const double *seconds; /* [count] of an iteration, one value a repetition */
+    const double *seconds; /* [count] of a run, one value a repetition */
     size_t count;
 } ll_gbench_result;
 /* Called after each case; counter gives the values of a counter in out[count], false where the case has none. */
