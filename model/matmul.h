@@ -1,4 +1,4 @@
-/* What multiplies int8 matrices in the pass: a back end. Private to model/.
+/* What multiplies int8 matrices in the pass: a back end. Private to model/ and to the benches.
  *
  * Every back end keeps the contract of matmul_i8 in kernels.h to the last bit; they differ in how they pack weights and in the speed
  * they reach. `own` is the kernel library, `onednn` (matmul_onednn.c) oneDNN's matmul. A further one is a value of

@@ -97,6 +97,7 @@ static void test_every_operation(void) {
     for (size_t i = 0; ll_isa_name(i); i++)
         for (int op = 0; ll_isa_supported(i, features) && op < LL_OP_COUNT; op++)
             run_one((ll_op)op, ll_isa_name(i));
+    run_one(LL_OP_MATMUL_I8, "onednn");
 }
 
 /* ---- wrong kernels ---- */
@@ -106,6 +107,10 @@ static void wrong_matmul(float *y, size_t ldy, const ll_act *x, size_t m0, size_
                          size_t n0, size_t n1) {
     right.matmul_i8(y, ldy, x, m0, m1, w, n0, n1);
     y[(m1 - 1) * ldy + n1 - 1] += 1;
+}
+static void wrong_scaled(float *y, const int32_t *sum, float x_scale, const float *w_scale, size_t n) {
+    right.add_scaled_i32(y, sum, x_scale, w_scale, n);
+    y[n - 1] += 1;
 }
 static void wrong_attention(float *out, size_t ldo, const float *q, size_t ldq, const ll_kv *kv, size_t pos0,
                             size_t rows, size_t heads, size_t h0, size_t h1, float scale, size_t window,
@@ -135,6 +140,9 @@ static void check_refused(const char *op, void (*plant)(ll_kernels *table)) {
 static void plant_matmul(ll_kernels *table) {
     table->matmul_i8 = wrong_matmul;
 }
+static void plant_scaled(ll_kernels *table) {
+    table->add_scaled_i32 = wrong_scaled;
+}
 static void plant_attention(ll_kernels *table) {
     table->attention = wrong_attention;
 }
@@ -144,6 +152,7 @@ static void plant_quantize(ll_kernels *table) {
 
 static void test_wrong(void) {
     check_refused(ll_op_name(LL_OP_MATMUL_I8), plant_matmul);
+    check_refused("matmul_i8/onednn", plant_scaled);
     check_refused(ll_op_name(LL_OP_ATTENTION), plant_attention);
     check_refused(ll_op_name(LL_OP_QUANTIZE), plant_quantize);
 }

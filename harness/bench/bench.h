@@ -4,6 +4,7 @@
 #include "config.h"
 #include "gbench.h"
 #include "kernels.h"
+#include "matmul.h"
 #include "placement.h"
 
 /* One problem of an operation: its sizes, then what setup makes of them. An operation uses of them what it needs. */
@@ -43,12 +44,14 @@ struct problem {
     ll_kv kv; /* of copy 0; the others lie kv_bytes apart */
     size_t kv_bytes;
     float *x, *y, *weight, *cos, *sin;
-    void *scratch; /* [LL_BENCH_THREADS][scratch_bytes] */
+    ll_matmul *matmul; /* the yardstick's; freed by problem_free */
+    void *scratch;     /* [LL_BENCH_THREADS][scratch_bytes] */
     size_t scratch_bytes;
 };
 enum { LL_BENCH_THREADS = 256 };
 
-extern const operation bench_matmul_i8, bench_matmul_f32; /* bench_matmul.c */
+extern const operation bench_matmul_i8, bench_matmul_f32,
+    bench_matmul_yardstick; /* bench_matmul.c; the last: oneDNN's int8 matmul, with the bits of ours */
 extern const operation bench_quantize, bench_rmsnorm_i8, bench_rmsnorm_f32,
     bench_silu_mul_i8, /* bench_rows.c */
     bench_silu_mul_f32, bench_add_f32, bench_rope_f32, bench_softmax_f32, bench_logsumexp_f32;

@@ -135,10 +135,10 @@ static limit matmul_limit(const bench_case *c, limit arithmetic) {
     return c->cold ? LIMIT_BYTES : LIMIT_NONE;
 }
 
-static void add_matmul_i8(const site *at, const matrix *m, size_t rows, size_t group, bool cold) {
+static void add_matmul_i8(const site *at, const operation *op, const matrix *m, size_t rows, size_t group,
+                          bool cold) {
     char detail[32];
-    bench_case c = {
-        .op = &bench_matmul_i8, .s = {.rows = rows, .n = m->n, .k = m->k, .group = group}, .cold = cold};
+    bench_case c = {.op = op, .s = {.rows = rows, .n = m->n, .k = m->k, .group = group}, .cold = cold};
     c.s.group = group < m->k ? group : 0;
     c.limit = matmul_limit(&c, LIMIT_INT8);
     c.ops = 2.0 * (double)rows * (double)m->n * (double)m->k;
@@ -175,7 +175,13 @@ static void add_matmuls(const site *at) {
             for (size_t g = 0; g < (at->all || (at->strongest && rows[r] == 512) ? 3 : 1); g++)
                 for (int cold = 0; cold < 2; cold++)
                     if (at->all || cold == (rows[r] <= 8))
-                        add_matmul_i8(at, &matrices[m], rows[r], groups[g], cold);
+                        add_matmul_i8(at, &bench_matmul_i8, &matrices[m], rows[r], groups[g], cold);
+    site yardstick = *at;
+    yardstick.isa = "onednn";
+    for (size_t r = 0; r < (at->strongest ? 2 : 0); r++)
+        for (size_t g = 0; g < 3; g += 2)
+            add_matmul_i8(&yardstick, &bench_matmul_yardstick, &matrices[0], rows[r], groups[g],
+                          rows[r] <= 8);
     for (size_t m = 0; m < (at->all ? 5 : 1); m++)
         for (size_t r = 0; r < (at->all ? 4 : at->strongest ? 2 : 0); r++)
             add_matmul_f32(at, &matrices[m], rows[r], rows[r] <= 8);

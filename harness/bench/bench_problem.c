@@ -36,7 +36,9 @@ bool problem_lay_out(problem *p, void (*lay_out)(problem *p)) {
 }
 
 void problem_free(problem *p) {
+    ll_matmul_destroy(p->matmul);
     free(p->memory);
+    p->matmul = NULL;
     p->memory = NULL;
 }
 
