@@ -16,8 +16,9 @@
 #define LL_UNROLL _Pragma("GCC unroll 16")
 #endif
 
-/* What was loaded from p is loaded again where it is needed again: kept in a register, it would push a sum out. */
-#define LL_LOAD_AGAIN(p) __asm__("" : "+r"(p))
+/* The compiler forgets what it knows of the pointer: what was loaded from it is loaded again, and what follows from it is made
+ * again, where it is needed. Kept in a register, either would push a sum out. */
+#define LL_FORGET(pointer) __asm__("" : "+r"(pointer))
 
 static inline size_t ll_min(size_t a, size_t b) {
     return a < b ? a : b;

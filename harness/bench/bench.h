@@ -34,7 +34,7 @@ typedef struct {
 struct problem {
     const ll_kernels *kernels;
     sizes s;
-    size_t copies;
+    size_t copies, threads; /* threads: that run it */
     uint64_t seed;
     void *memory; /* one block, freed by problem_free */
     size_t used, capacity;
@@ -45,10 +45,9 @@ struct problem {
     size_t kv_bytes;
     float *x, *y, *weight, *cos, *sin;
     ll_matmul *matmul; /* the yardstick's; freed by problem_free */
-    void *scratch;     /* [LL_BENCH_THREADS][scratch_bytes] */
+    void *scratch;     /* [threads][scratch_bytes] */
     size_t scratch_bytes;
 };
-enum { LL_BENCH_THREADS = 256 };
 
 extern const operation bench_matmul_i8, bench_matmul_f32,
     bench_matmul_yardstick; /* bench_matmul.c; the last: oneDNN's int8 matmul, with the bits of ours */

@@ -40,7 +40,7 @@ static void lay_out(problem *p) {
     p->y = problem_take(p, p->s.rows * q_width(p) * sizeof *p->y);
     p->scratch_bytes = p->kernels->attention_scratch_bytes(&p->kv, p->s.heads) + LL_ALIGN;
     p->scratch_bytes = p->scratch_bytes / LL_ALIGN * LL_ALIGN;
-    p->scratch = problem_take(p, LL_BENCH_THREADS * p->scratch_bytes);
+    p->scratch = problem_take(p, p->threads * p->scratch_bytes);
 }
 
 static void store(const problem *p, const ll_kv *kv, size_t pos, size_t rows, size_t from) {

@@ -23,7 +23,7 @@ static const problem *problem_of(const bench_case *c, const char **wrong) {
     if (present.of != c) {
         problem_free(&present.problem);
         present.of = c;
-        present.problem = (problem){.kernels = &c->kernels, .s = c->s, .copies = 1};
+        present.problem = (problem){.kernels = &c->kernels, .s = c->s, .copies = 1, .threads = c->threads};
         if (c->cold) /* twice the largest cache of today's servers that cores share, twice what hides in others' */
             present.problem.copies = 1 + (size_t)((double)(256 << 20) / c->bytes);
         present.wrong = problem_check(c->op, &c->kernels, &c->s);

@@ -1,6 +1,5 @@
 #include "bench.h"
 
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,7 +100,7 @@ static void run_i8(const problem *p, size_t copy, size_t thread, size_t threads)
 
 static void lay_out_yardstick(problem *p) {
     lay_out_i8(p);
-    p->scratch = problem_take(p, (size_t)omp_get_max_threads() * p->scratch_bytes);
+    p->scratch = problem_take(p, p->threads * p->scratch_bytes);
 }
 
 /* ref, which it is compared with, multiplies itself. */

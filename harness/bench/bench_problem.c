@@ -86,8 +86,8 @@ const char *problem_check(const operation *op, const ll_kernels *kernels, const 
     ll_kernels ref;
     if (ll_kernels_select(&ref, 0, ll_isa_name(0)) != LL_OK)
         return "the reference kernels are not there";
-    problem tried = {.kernels = kernels, .s = small(s), .copies = 1},
-            expected = {.kernels = &ref, .s = small(s), .copies = 1};
+    problem tried = {.kernels = kernels, .s = small(s), .copies = 1, .threads = 1},
+            expected = {.kernels = &ref, .s = small(s), .copies = 1, .threads = 1};
     const char *why = NULL;
     if (!op->setup(&tried) || !op->setup(&expected)) {
         why = "no memory for its check";

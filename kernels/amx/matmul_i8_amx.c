@@ -1,5 +1,5 @@
-/* int8 matmul over packed weights, AMX: many rows. Few rows and small groups are avx512vnni's, and so is the layout: panels of 64 columns, a
- * step of 4 values of k in 4 cache lines of 16 columns, bytes w + 128 (panel.h).
+/* int8 matmul over packed weights, AMX: many rows. Few rows and small groups are avx512vnni's, and so is the layout: panels of
+ * 64 columns, a step of 4 values of k in 4 cache lines of 16 columns, bytes w + 128 (panel.h).
  *
  * Algebra: as there, sum q*w = sum q*u - 128 * sum q, TDPBSUD being signed by unsigned; the second term is added when a
  * group's sums leave the tiles.
@@ -10,7 +10,7 @@
  * that the tiles leave alone. A group's sums are scaled while the next group's are made.
  *
  * Order: 32 columns of a chunk of k (16 KiB) stay in the L1 while the chunk's rows pass; a strip of panels shares the rows'
- * chunk in the L2. With 32 rows and fewer a chunk is all of k.
+ * chunk in the L2. With 32 rows and fewer a chunk is all of k; with 16 and fewer a block is 16 rows x 64 columns.
  *
  * Measured on one core of an Emerald Rapids, shared with others, in turn with avx512vnni within one process, K = 5120, times as
  * fast, median of 3 s: 512 rows 1.75, 64 1.4, 16 1.45, 8 1.2; per channel 1.35 to 1.8; of 576 to 1536 values 1.35 to 1.65. In
@@ -29,11 +29,11 @@ enum {
     QUAD = 4,                /* values of k that stand together */
     LINE = QUAD * TILE,      /* bytes: a step of a tile of columns */
     LINES = QUAD * LL_PANEL, /* of a panel */
-    CHUNK = 512,  /* values of k that are worked through before the next rows, where there are many */
-    STRIP = 4,    /* panels that share the activations of a chunk */
-    FEW_ROWS = 6, /* that one pass of avx512vnni's tile takes */
-    SMALL_GROUP = 32,
-    AHEAD = 16384,
+    CHUNK = 512,      /* values of k that are worked through before the next rows, where there are many */
+    STRIP = 4,        /* panels that share the activations of a chunk */
+    FEW_ROWS = 6,     /* that one pass of avx512vnni's tile takes */
+    SMALL_GROUP = 32, /* where scaling takes longer than multiplying */
+    AHEAD = 16384,    /* bytes that are fetched ahead of a single tile of rows */
     SCALES = 128, /* blocks of rows x groups of a chunk, at most; as many blocks as MANY_ROWS have at least */
     MANY_ROWS = 512, /* that share the weights of a chunk */
 };
@@ -56,11 +56,14 @@ typedef struct {
     bool wide;
 } shape;
 
+static shape shape_of(size_t rows, bool wide) {
+    return (shape){rows, wide ? rows : ll_ceil_div(rows, 2), wide};
+}
+
 /* The fewest blocks, of rows as equal as can be. */
 static shape shape_for(size_t rows) {
     const bool wide = rows <= TILE;
-    const size_t each = ll_ceil_div(rows, ll_ceil_div(rows, wide ? TILE : 2 * TILE));
-    return (shape){each, wide ? each : ll_ceil_div(each, 2), wide};
+    return shape_of(ll_ceil_div(rows, ll_ceil_div(rows, wide ? TILE : 2 * TILE)), wide);
 }
 
 static size_t columns_of(const shape *s) {
@@ -142,7 +145,7 @@ typedef struct {
     uint64_t columns; /* a bit each, of those in old and out */
 } target;
 
-/* Row i: its sums are row at of width tiles. */
+/* Row i: sums is its row of the first of width tiles. */
 static LL_INLINE void scale_row(const int32_t *sums, const row_scales *xs, const __m512 *w, const target *t,
                                 size_t i, const int width) {
     const __m512 x = _mm512_set1_ps(xs->scale[i]);
@@ -237,9 +240,7 @@ static void chunk_columns(float *y, size_t ldy, const chunk *c, const row_scales
     for (size_t m = c->m0; m < c->m1; m += c->shape.rows, xs += c->groups) {
         const size_t rows = ll_min(c->m1 - m, c->shape.rows);
         if (rows != b.shape.rows) {
-            b.shape = c->shape;
-            b.shape.rows = rows;
-            b.shape.first = c->shape.wide ? rows : ll_ceil_div(rows, 2);
+            b.shape = shape_of(rows, c->shape.wide);
             configure(&b.shape, b.step);
         }
         b.q = c->x->q + m * c->x->ld + at;

@@ -140,7 +140,7 @@ static LL_INLINE void score_tile(float *score, const float *q, size_t ldq, const
         if (lines > 1)
             prefetch_k(line, stride, type, lines);
         score_step(acc, q, ldq, d, line, stride, type, queries, registers);
-        LL_LOAD_AGAIN(line);
+        LL_FORGET(line);
         score_step(acc, q, ldq, d + 1, line, stride, type, queries, registers);
     }
     LL_UNROLL
@@ -197,7 +197,7 @@ static LL_INLINE void value_step(__m256 acc[ATT_TILE][ATT_REGISTERS], const floa
         LL_UNROLL
         for (int r = 0; r < registers; r++) {
             const __m256 vr = load_v(v + (size_t)(r / 2) * ATT_LINE * ll_kv_element_bytes(type), r % 2, type);
-            LL_LOAD_AGAIN(v);
+            LL_FORGET(v);
             LL_UNROLL
             for (int i = 0; i < queries; i++)
                 acc[i][r] = fma_in_place(acc[i][r], kept[i], vr);

@@ -63,7 +63,7 @@ static void begin(batch *b, const cache *c) {
         float *const pairs = b->more + i * b->ld / 2;
         for (size_t d = 0; d < c->dim; d += 16) {
             const size_t left = c->dim - d;
-            const __mmask16 mask = (__mmask16)(left < 16 ? (1u << left) - 1 : 0xffff);
+            const __mmask16 mask = ll_tail_mask(left);
             const __m512 q = _mm512_maskz_loadu_ps(mask, b->q[i] + d);
             _mm256_store_si256((__m256i *)(void *)(pairs + d / 2), (__m256i)_mm512_cvtneps_pbh(q));
         }
@@ -76,12 +76,7 @@ static LL_INLINE void score_pairs(float *score, const float *const *q, const cha
                                   const int queries, const int lines) {
     const size_t stride = dim * LL_KV_BLOCK * sizeof(uint16_t);
     __m512 acc[ATT_TILE][4], kd[4];
-    LL_UNROLL
-    for (int i = 0; i < queries; i++) {
-        LL_UNROLL
-        for (int l = 0; l < lines; l++)
-            acc[i][l] = _mm512_setzero_ps();
-    }
+    begin_scores(acc, queries, lines);
     for (size_t pair = 0; pair < dim / 2; pair++, k += LL_ALIGN) {
         LL_UNROLL
         for (int l = 0; l < lines; l++) {
@@ -96,12 +91,7 @@ static LL_INLINE void score_pairs(float *score, const float *const *q, const cha
                 acc[i][l] = dot(acc[i][l], qd, kd[l]);
         }
     }
-    LL_UNROLL
-    for (int i = 0; i < queries; i++) {
-        LL_UNROLL
-        for (int l = 0; l < lines; l++)
-            _mm512_store_ps(score + i * ATT_BLOCK + 16 * l, acc[i][l]);
-    }
+    store_sums(score, ATT_BLOCK, acc, queries, lines);
 }
 
 static LL_INLINE void score_queries(float *score, const float *const *q, const char *k, size_t dim,
@@ -153,12 +143,7 @@ static LL_INLINE void value_pairs(float *o, size_t ldo, const float *fix, const 
     const size_t row = part->row, pairs = part->pairs;
     const char *v = part->v;
     __m512 acc[ATT_TILE][4];
-    LL_UNROLL
-    for (int i = 0; i < queries; i++) {
-        LL_UNROLL
-        for (int l = 0; l < lines; l++)
-            acc[i][l] = _mm512_mul_ps(_mm512_load_ps(o + (size_t)i * ldo + 16 * l), _mm512_set1_ps(fix[i]));
-    }
+    begin_values(acc, o, ldo, fix, queries, lines);
     for (size_t j = 0; j < pairs; j++, v += 2 * row) {
         const __mmask32 even = !cut ? UINT32_MAX : part->first_cut && j == 0 ? 0 : part->mask;
         const __mmask32 odd = !cut ? UINT32_MAX : part->last_cut && j + 1 == pairs ? 0 : part->mask;
@@ -177,12 +162,7 @@ static LL_INLINE void value_pairs(float *o, size_t ldo, const float *fix, const 
                 acc[i][l] = dot(acc[i][l], pj, vj[l]);
         }
     }
-    LL_UNROLL
-    for (int i = 0; i < queries; i++) {
-        LL_UNROLL
-        for (int l = 0; l < lines; l++)
-            _mm512_store_ps(o + (size_t)i * ldo + 16 * l, acc[i][l]);
-    }
+    store_sums(o, ldo, acc, queries, lines);
 }
 
 static LL_INLINE void value_queries(float *o, size_t ldo, const float *fix, const float *p,
@@ -220,7 +200,7 @@ static void store_query(float *out, const float *o, lanes_f32 sum, const cache *
     const __m512i turns = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
     for (size_t d = 0; d < c->dim; d += 16) {
         const size_t left = c->dim - d, from = d / 32 * 32;
-        const __mmask16 mask = (__mmask16)(left < 16 ? (1u << left) - 1 : 0xffff);
+        const __mmask16 mask = ll_tail_mask(left);
         const __m512i pick = _mm512_add_epi32(turns, _mm512_set1_epi32((int)(d - from) / 2));
         const __m512 line =
             _mm512_permutex2var_ps(_mm512_load_ps(o + from), pick, _mm512_load_ps(o + from + 16));

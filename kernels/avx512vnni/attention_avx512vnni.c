@@ -111,7 +111,7 @@ static void value_block(float *o, size_t ldo, const float *fix, const float *p, 
     p += part.from;
     for (size_t d = 0, width; d < c->dim; d += width) {
         const size_t left = c->dim - d;
-        const __mmask16 mask = (__mmask16)(left < 16 ? (1u << left) - 1 : 0xffff);
+        const __mmask16 mask = ll_tail_mask(left);
         width = left < 64 ? 16 : 64;
         if (width == 64 && c->type == LL_KV_F32)
             value_queries(o + d, ldo, fix, p, v + d * size, count, c->dim, mask, queries, LL_KV_F32, 4);
@@ -132,7 +132,7 @@ static void store_query(float *out, const float *o, lanes_f32 sum, const cache *
     const __m512 total = _mm512_set1_ps(_mm512_reduce_add_ps(sum));
     for (size_t d = 0; d < c->dim; d += 16) {
         const size_t left = c->dim - d;
-        const __mmask16 mask = (__mmask16)(left < 16 ? (1u << left) - 1 : 0xffff);
+        const __mmask16 mask = ll_tail_mask(left);
         _mm512_mask_storeu_ps(out + d, mask, _mm512_div_ps(_mm512_load_ps(o + d), total));
     }
 }

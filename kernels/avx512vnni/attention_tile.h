@@ -63,6 +63,36 @@ static LL_INLINE void prefetch(const void *line, size_t block, const int queries
         _mm_prefetch(ll_ahead(line, block), _MM_HINT_T1);
 }
 
+static LL_INLINE void begin_scores(__m512 acc[ATT_TILE][4], const int queries, const int lines) {
+    LL_UNROLL
+    for (int i = 0; i < queries; i++) {
+        LL_UNROLL
+        for (int l = 0; l < lines; l++)
+            acc[i][l] = _mm512_setzero_ps();
+    }
+}
+
+static LL_INLINE void begin_values(__m512 acc[ATT_TILE][4], const float *o, size_t ldo, const float *fix,
+                                   const int queries, const int lines) {
+    LL_UNROLL
+    for (int i = 0; i < queries; i++) {
+        LL_UNROLL
+        for (int l = 0; l < lines; l++)
+            acc[i][l] = _mm512_mul_ps(_mm512_load_ps(o + (size_t)i * ldo + 16 * l), _mm512_set1_ps(fix[i]));
+    }
+}
+
+/* out[i][0 .. 16 * lines) = the sums. */
+static LL_INLINE void store_sums(float *out, size_t ld, __m512 acc[ATT_TILE][4], const int queries,
+                                 const int lines) {
+    LL_UNROLL
+    for (int i = 0; i < queries; i++) {
+        LL_UNROLL
+        for (int l = 0; l < lines; l++)
+            _mm512_store_ps(out + (size_t)i * ld + 16 * l, acc[i][l]);
+    }
+}
+
 /* Of the intrinsic gcc 12 spills sums where 24 of them and 4 lines of K share the registers; of this it does not. */
 static LL_INLINE __m512 fma_in_place(__m512 acc, __m512 a, __m512 b) {
     __asm__("vfmadd231ps %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));
@@ -86,12 +116,7 @@ static LL_INLINE void score_tile(float *score, const float *const *q, const void
                                  const ll_kv_type type, const int queries, const int lines) {
     const size_t block = ll_kv_bytes(type, ATT_BLOCK, 1, dim);
     __m512 acc[ATT_TILE][4], kd[4];
-    LL_UNROLL
-    for (int i = 0; i < queries; i++) {
-        LL_UNROLL
-        for (int l = 0; l < lines; l++)
-            acc[i][l] = _mm512_setzero_ps();
-    }
+    begin_scores(acc, queries, lines);
     if (type == LL_KV_F32) {
         const float *line = k;
         for (size_t d = 0; d < dim; d++, line += LL_KV_BLOCK) {
@@ -123,19 +148,14 @@ static LL_INLINE void score_tile(float *score, const float *const *q, const void
                 prefetch(line + (size_t)l * dim / 2 * LL_KV_BLOCK, block, queries);
             }
             score_step(acc, q, d, kd, queries, lines);
-            LL_LOAD_AGAIN(line);
+            LL_FORGET(line);
             LL_UNROLL
             for (int l = 0; l < lines; l++)
                 kd[l] = upper_half(_mm512_load_si512(line + (size_t)l * dim / 2 * LL_KV_BLOCK));
             score_step(acc, q, d + 1, kd, queries, lines);
         }
     }
-    LL_UNROLL
-    for (int i = 0; i < queries; i++) {
-        LL_UNROLL
-        for (int l = 0; l < lines; l++)
-            _mm512_store_ps(score + i * ATT_BLOCK + 16 * l, acc[i][l]);
-    }
+    store_sums(score, ATT_BLOCK, acc, queries, lines);
 }
 
 /* 16 dimensions of V from d on, those of mask. */
@@ -156,12 +176,7 @@ static LL_INLINE void value_tile(float *o, size_t ldo, const float *fix, const f
     const size_t bytes = ll_kv_bytes(type, 1, 1, dim);
     const char *row = v;
     __m512 acc[ATT_TILE][4];
-    LL_UNROLL
-    for (int i = 0; i < queries; i++) {
-        LL_UNROLL
-        for (int l = 0; l < lines; l++)
-            acc[i][l] = _mm512_mul_ps(_mm512_load_ps(o + (size_t)i * ldo + 16 * l), _mm512_set1_ps(fix[i]));
-    }
+    begin_values(acc, o, ldo, fix, queries, lines);
     for (size_t j = 0; j < count; j++, row += bytes) {
         __m512 vj[4];
         LL_UNROLL
@@ -178,12 +193,7 @@ static LL_INLINE void value_tile(float *o, size_t ldo, const float *fix, const f
                 acc[i][l] = _mm512_fmadd_ps(pj, vj[l], acc[i][l]);
         }
     }
-    LL_UNROLL
-    for (int i = 0; i < queries; i++) {
-        LL_UNROLL
-        for (int l = 0; l < lines; l++)
-            _mm512_store_ps(o + (size_t)i * ldo + 16 * l, acc[i][l]);
-    }
+    store_sums(o, ldo, acc, queries, lines);
 }
 
 #endif

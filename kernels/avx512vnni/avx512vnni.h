@@ -11,6 +11,14 @@
 #include "kernels.h"
 #include <immintrin.h>
 
+enum { LL_LANES = 16 }; /* floats of a zmm register */
+
+/* The lanes that hold the next elements when left of them remain. Masked-out lanes are never touched in
+ * memory. */
+static inline __mmask16 ll_tail_mask(size_t left) {
+    return left >= LL_LANES ? (__mmask16)0xffff : (__mmask16)((1u << left) - 1);
+}
+
 void ll_init_avx512vnni(ll_kernels *table);
 
 size_t ll_packed_i8_bytes_avx512vnni(size_t n, size_t k, size_t group);

@@ -50,11 +50,8 @@ static inline __m512i dot4(__m512i acc, __m512i u, __m512i q) {
     return acc;
 }
 
-/* gcc would make the addresses of a tile's 6 rows once, before the groups, and keep more of them than it has
- * registers: it must not know how the rows' pointers hang together. */
-#define FORGET(pointer) __asm__("" : "+r"(pointer))
-
-/* y[i][0..64) = fma(acc, xs[i] * ws, first ? 0 : y[i][0..64)). */
+/* gcc would make the addresses of a tile's 6 rows once, before the groups, and keep more of them than it has registers: so a
+ * row's pointer is forgotten before the next one is used. y[i][0..64) = fma(acc, xs[i] * ws, first ? 0 : y[i][0..64)). */
 static LL_INLINE void scale_out(float *y, size_t ldy, __m512i acc[TILE_ROWS][4], const float *ws,
                                 const float *xs, size_t groups, bool first, const int rows) {
     __m512 w[4];
@@ -73,8 +70,8 @@ static LL_INLINE void scale_out(float *y, size_t ldy, __m512i acc[TILE_ROWS][4],
         if (i + 1 < rows) {
             y += ldy;
             xs += groups;
-            FORGET(y);
-            FORGET(xs);
+            LL_FORGET(y);
+            LL_FORGET(xs);
         }
     }
 }
@@ -115,7 +112,7 @@ static LL_INLINE void tile(float *y, size_t ldy, const int8_t *q, size_t ld, con
                 acc[i][j] = start;
             if (i + 1 < rows) {
                 sum += p->groups;
-                FORGET(sum);
+                LL_FORGET(sum);
             }
         }
         const uint8_t *const end = w + steps * STEP_BYTES;

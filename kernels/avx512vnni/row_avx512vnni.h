@@ -1,16 +1,8 @@
-/* What the kernels that walk a row share: tail masks and the quantizing end of a row. */
+/* What the kernels that walk a row share: loads and stores of its end, and the quantizing. */
 #ifndef LL_ROW_AVX512VNNI_H
 #define LL_ROW_AVX512VNNI_H
 
 #include "avx512vnni.h"
-
-enum { LL_LANES = 16 }; /* floats of a zmm register */
-
-/* The lanes that hold the next elements when left of them remain. Masked-out lanes are never touched in
- * memory. */
-static inline __mmask16 ll_tail_mask(size_t left) {
-    return left >= LL_LANES ? (__mmask16)0xffff : (__mmask16)((1u << left) - 1);
-}
 
 /* The next elements at p when left of them remain, zeros behind them. Whole vectors go unmasked: a masked
  * store does not forward to the load that follows. */
