@@ -33,7 +33,7 @@ static float one_float(check_fill kind, size_t index, size_t hot) {
     case FILL_TINY:
         return (float)ldexp(check_between(-2, 2), (int)check_below(30) - 149);
     case FILL_HUGE:
-        return (float)ldexp(check_between(-1, 1), (int)check_below(4) + 125);
+        return (float)fmax(-FLT_MAX, fmin(FLT_MAX, ldexp(check_between(-1, 1), (int)check_below(4) + 125)));
     case FILL_SPECIAL:
         return check_below(8) == 0 ? special() : (float)check_between(-2, 2);
     default:
