@@ -18,7 +18,7 @@ Q := $(if $(V),,@)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all layerlab tests test check asan bench bench-compare fuzz fuzzers lint fmt clean help deps install FORCE
+.PHONY: all layerlab tests test check aarch64 check-aarch64 asan bench bench-compare fuzz fuzzers lint fmt clean help deps install FORCE
 
 # ---- flags -----------------------------------------------------------------------------------------------------------
 MODULES := hwloc jansson libpcre2-8 libcrypto libxxhash libutf8proc
@@ -37,7 +37,8 @@ PKG_LIBS   := $(shell pkg-config --libs $(MODULES)) $(DNNL_LIBS)
 endif
 
 # The architectures of isa.def that this compiler builds for.
-ARCHITECTURES := ANY $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),X86,ARM)
+MACHINE := $(shell $(CC) -dumpmachine)
+ARCHITECTURES := ANY $(if $(filter x86_64%,$(MACHINE)),X86) $(if $(filter aarch64%,$(MACHINE)),ARM)
 ISAS := $(shell awk -F'[^A-Za-z0-9_]+' -v built='$(ARCHITECTURES)' \
 	'$$1 == "ISA" && index(built, $$3) {print $$2}' kernels/isa.def)
 include $(wildcard $(ISAS:%=kernels/%/flags.mk))
@@ -100,6 +101,13 @@ fuzz: ## libFuzzer (clang) on every reader of files, FUZZ_SECONDS each (T=substr
 
 fuzzers: $(FUZZERS)
 
+# Cross-built; the libraries for ARM are only unpacked, into a folder that the emulator takes as the system's root.
+AARCH64_ROOT := $(abspath $(BUILD))/aarch64-root
+aarch64: ## Everything for 64-bit ARM, cross-built into $(BUILD)/aarch64
+	@tools/deps.sh --aarch64 $(AARCH64_ROOT)
+	@PKG_CONFIG_SYSROOT_DIR=$(AARCH64_ROOT) PKG_CONFIG_LIBDIR=$(AARCH64_ROOT)/usr/lib/aarch64-linux-gnu/pkgconfig \
+	    $(MAKE) BUILD=$(BUILD)/aarch64 CC='aarch64-linux-gnu-gcc --sysroot=$(AARCH64_ROOT)' all tests
+
 bench: $(BUILD)/bench ## Times every kernel at real shapes, in some 3 minutes (BENCH_ARGS=...: bench --help)
 	@$(BUILD)/bench $(BENCH_ARGS)
 
@@ -131,7 +139,7 @@ clean: ## Removes $(BUILD)
 	@if test -f $(BUILD)/flags; then rm -rf $(BUILD); fi
 
 help: ## This list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' Makefile
 	@echo 'Variables: BUILD CC CFLAGS WERROR SANITIZE FUZZ_SECONDS PREFIX DESTDIR T V=1'
 
 # ---- objects ---------------------------------------------------------------------------------------------------------
@@ -216,4 +224,4 @@ $(FUZZERS): $(BUILD)/fuzzers/%: tests/fuzz/entry.c tests/fuzz/fuzz.h $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_FLAGS) -fsanitize=fuzzer $(WARNINGS) $(WERROR) $(INCLUDES) -DLL_FUZZ_TARGET=$* -o $@ $< $(filter %.a,$^) $(LIBS)
 
--include $(wildcard $(addprefix $(BUILD)/,*/*.d */*/*.d))
+-include $(wildcard $(foreach room,kernels model harness tests,$(BUILD)/$(room)/*.d $(BUILD)/$(room)/*/*.d))

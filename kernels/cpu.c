@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 /* XCR0: SSE and AVX; the three parts of AVX-512 (mask registers, upper halves, registers 16 to 31); the two of AMX (shapes and
@@ -43,6 +45,45 @@ uint64_t ll_cpu_decode(const ll_cpuid *id) {
     if (features & LL_CPU_AVX512BF16 && memcmp(id->vendor, "AuthenticAMD", sizeof id->vendor) == 0)
         features |= LL_CPU_FAST_BF16;
     return features;
+}
+
+uint64_t ll_cpu_decode_arm(uint64_t hwcap, uint64_t hwcap2) {
+    const struct {
+        uint64_t word;
+        int bit;
+        uint64_t feature;
+    } bits[] = {{hwcap, 20, LL_CPU_ASIMDDP}, {hwcap2, 13, LL_CPU_I8MM}, {hwcap2, 14, LL_CPU_BF16}};
+    uint64_t features = 0;
+    for (size_t i = 0; i < sizeof bits / sizeof bits[0]; i++)
+        if (bits[i].word >> bits[i].bit & 1)
+            features |= bits[i].feature;
+    return features;
+}
+
+const char *ll_cpu_feature_name(uint64_t feature) {
+    static const struct {
+        uint64_t feature;
+        const char *name;
+    } names[] = {
+        {LL_CPU_AVX2, "avx2"},
+        {LL_CPU_FMA, "fma"},
+        {LL_CPU_AVX512F, "avx512f"},
+        {LL_CPU_AVX512BW, "avx512bw"},
+        {LL_CPU_AVX512VL, "avx512vl"},
+        {LL_CPU_AVX512DQ, "avx512dq"},
+        {LL_CPU_AVX512VNNI, "avx512_vnni"},
+        {LL_CPU_AVX512BF16, "avx512_bf16"},
+        {LL_CPU_AMX_TILE, "amx_tile"},
+        {LL_CPU_AMX_INT8, "amx_int8"},
+        {LL_CPU_ASIMDDP, "asimddp"},
+        {LL_CPU_I8MM, "i8mm"},
+        {LL_CPU_BF16, "bf16"},
+        {LL_CPU_FAST_BF16, "a bf16 product faster than fma"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (names[i].feature == feature)
+            return names[i].name;
+    return NULL;
 }
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -85,6 +126,10 @@ uint64_t ll_cpu_features(void) {
     if ((id.xcr0 & XCR0_AMX) == XCR0_AMX && !allow_tiles())
         id.xcr0 &= ~(uint64_t)XCR0_AMX;
     return ll_cpu_decode(&id);
+}
+#elif defined(__aarch64__) && defined(__linux__)
+uint64_t ll_cpu_features(void) {
+    return ll_cpu_decode_arm(getauxval(AT_HWCAP), getauxval(AT_HWCAP2));
 }
 #else
 uint64_t ll_cpu_features(void) {

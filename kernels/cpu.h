@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* A bit means: the CPU has the instructions and the operating system saves their registers. */
+/* A bit means: the CPU has the instructions and the operating system saves their registers. Each has a name in cpu.c. */
 #define LL_CPU_AVX512F (UINT64_C(1) << 0)
 #define LL_CPU_AVX512BW (UINT64_C(1) << 1)
 #define LL_CPU_AVX512VL (UINT64_C(1) << 2)
@@ -15,6 +15,9 @@
 #define LL_CPU_AMX_TILE (UINT64_C(1) << 7)
 #define LL_CPU_AMX_INT8 (UINT64_C(1) << 8)
 #define LL_CPU_AVX512BF16 (UINT64_C(1) << 9)
+#define LL_CPU_ASIMDDP (UINT64_C(1) << 32) /* ARM, by the names of Linux: SDOT and UDOT */
+#define LL_CPU_I8MM (UINT64_C(1) << 33)
+#define LL_CPU_BF16 (UINT64_C(1) << 34)
 
 /* No feature but a judgement: VDPBF16PS beats the FMA of f32. An ISA that lists such a bit runs without it all the same, but
  * only when it is asked for by name. */
@@ -32,5 +35,8 @@ typedef struct {
 /* The feature mask of an x86 CPU that answers so. A pure function, so that CPUs we do not have can be tested.
  */
 uint64_t ll_cpu_decode(const ll_cpuid *id);
+
+/* The feature mask of a 64-bit ARM CPU by the words AT_HWCAP and AT_HWCAP2 that Linux gives a process. */
+uint64_t ll_cpu_decode_arm(uint64_t hwcap, uint64_t hwcap2);
 
 #endif

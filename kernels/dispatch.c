@@ -9,6 +9,11 @@
 #else
 #define ISA_X86(name, features)
 #endif
+#ifdef __aarch64__
+#define ISA_ARM(name, features) ISA_HERE(name, features)
+#else
+#define ISA_ARM(name, features)
+#endif
 #define ISA(name, architecture, features) ISA_##architecture(name, features)
 
 #define ISA_HERE(name, features) void ll_init_##name(ll_kernels *table);
@@ -26,6 +31,14 @@ static const isa_entry isas[] = {
 #include "isa.def"
 };
 #undef ISA_HERE
+#undef ISA
+
+/* All lines of isa.def, of every architecture. */
+#define ISA(name, architecture, features) {#name, #architecture},
+static const char *const listed[][2] = {
+#include "isa.def"
+};
+#undef ISA
 
 enum { ISA_COUNT = sizeof isas / sizeof isas[0] };
 
@@ -39,6 +52,24 @@ bool ll_isa_supported(size_t index, uint64_t features) {
 
 bool ll_isa_chosen(size_t index, uint64_t features) {
     return index < ISA_COUNT && (isas[index].features & ~features) == 0;
+}
+
+uint64_t ll_isa_missing(size_t index, uint64_t features) {
+    return index < ISA_COUNT ? isas[index].features & ~features : 0;
+}
+
+bool ll_isa_brings(size_t index, ll_op op) {
+    ll_kernels table = {0};
+    if (index < ISA_COUNT)
+        isas[index].init(&table);
+    return (size_t)op < LL_OP_COUNT && table.isa[op];
+}
+
+const char *ll_isa_architecture(const char *name) {
+    for (size_t i = 0; i < sizeof listed / sizeof listed[0]; i++)
+        if (strcmp(listed[i][0], name) == 0)
+            return listed[i][1];
+    return NULL;
 }
 
 /* Index of the ISA called cap, of the last one for NULL, ISA_COUNT for an unknown name. */

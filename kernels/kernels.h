@@ -223,6 +223,15 @@ bool ll_isa_supported(size_t index, uint64_t features);
 /* Whether it also takes that ISA unasked: one that is slower there than what it replaces is only for who names it. */
 bool ll_isa_chosen(size_t index, uint64_t features);
 
+/* What of features ISA index lacks, the bit of such a judgement included; 0 where it is chosen. */
+uint64_t ll_isa_missing(size_t index, uint64_t features);
+/* The name of one feature bit, as Linux prints it; NULL for another value. */
+const char *ll_cpu_feature_name(uint64_t feature);
+/* Whether ISA index has a kernel of its own for op; else op is a weaker ISA's. */
+bool ll_isa_brings(size_t index, ll_op op);
+/* The architecture of an ISA, "X86", "ARM" or "ANY", also of one that this build leaves out; NULL for no ISA's name. */
+const char *ll_isa_architecture(const char *name);
+
 /* Fills table from ref, then from every ISA that is chosen for features, weakest first, up to and including
  * the ISA called cap, chosen or not (NULL: no cap). LL_BAD_USAGE: no ISA of that name. LL_NO_RESOURCE: cap is not
  * supported. */

@@ -1,6 +1,8 @@
 #!/bin/bash
-# Installs the packages of Debian or Ubuntu that Layerlab needs and that are missing here; with --dev, those of its checks too.
-# Exit: 0 all there; 3 something is missing and cannot be installed from here (the command to type is printed).
+# Installs the packages of Debian or Ubuntu that Layerlab needs and that are missing here; with --dev, those of its checks too;
+# with --aarch64 DIR, the cross compiler and the emulator for `make aarch64`, and in DIR the libraries for 64-bit ARM, which are
+# only unpacked there: the system itself takes in no foreign architecture.
+# Exit: 0 all there; 2 usage; 3 something is missing and cannot be installed from here (the command to type is printed).
 set -u
 
 # package : what proves that it is there (own builds count too)
@@ -28,6 +30,10 @@ g++             : command -v g++
 libbenchmark-dev : pkg-config --exists benchmark
 clang-format-14 : command -v clang-format-14 || command -v clang-format
 shellcheck      : command -v shellcheck'
+aarch64_needs='
+gcc-aarch64-linux-gnu : command -v aarch64-linux-gnu-gcc
+libc6-dev-arm64-cross : echo "#include <stdio.h>" | aarch64-linux-gnu-gcc -E -x c -
+qemu-user-static      : command -v qemu-aarch64-static'
 
 missing() {
     local package proof
@@ -38,20 +44,71 @@ missing() {
     done <<<"$1"
 }
 
+# apt for ARM, whose lists, packages and idea of what is installed (nothing) are files below $root: no root is needed.
+apt_arm64() {
+    apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User= -o Dir::State="$root/apt" \
+        -o Dir::State::status="$root/apt/status" -o Dir::Cache="$root/apt" "${arm64_sources[@]}" "$@" </dev/null
+}
+
+# Ubuntu keeps ARM on another server than the architectures that most people have.
+find_arm64_sources() {
+    arm64_sources=()
+    grep -q '^ID=ubuntu' /etc/os-release && [ "$(dpkg --print-architecture)" != arm64 ] || return 0
+    local codename
+    codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+    printf 'deb http://ports.ubuntu.com/ubuntu-ports %s main universe\n' "$codename" "$codename-updates" >"$root/apt/sources.list"
+    arm64_sources=(-o Dir::Etc::sourcelist="$root/apt/sources.list" -o Dir::Etc::sourceparts=-)
+}
+
+# The libraries of $needs, with all that they need, unpacked into $root.
+unpack_arm64() {
+    local libraries package
+    libraries=$(sed -n 's/^\(lib[a-z0-9.-]*-dev\) .*/\1/p' <<<"$needs")
+    rm -rf "$root" && mkdir -p "$root/apt/lists/partial" "$root/apt/archives/partial" && touch "$root/apt/status" || return
+    find_arm64_sources
+    # shellcheck disable=SC2086 # a list of words
+    apt_arm64 update && apt_arm64 --no-install-recommends --download-only -y install $libraries || return
+    for package in "$root"/apt/archives/*.deb; do
+        dpkg-deb -x "$package" "$root" || return
+    done
+    echo "$libraries" >"$root/complete" && rm -rf "$root/apt"
+}
+
+root=
 case "${1:-}" in
 '') ;;
 --dev) needs+=$dev_needs ;;
+--aarch64)
+    root=$(realpath -m "${2:-}" 2>/dev/null)
+    needs+=$aarch64_needs
+    ;;
 *)
-    echo "usage: tools/deps.sh [--dev]" >&2
+    echo "usage: tools/deps.sh [--dev | --aarch64 DIR]" >&2
     exit 2
     ;;
 esac
+if [ "${1:-}" = --aarch64 ] && [ -z "${2:-}" ]; then
+    echo "deps: --aarch64 takes the folder for ARM's libraries" >&2
+    exit 2
+fi
 
-packages=$(missing "$needs" | tr '\n' ' ')
-if [ -z "$packages" ]; then
+finish() {
+    if [ -n "$root" ] && [ ! -f "$root/complete" ]; then
+        echo "deps: fetching ARM's libraries into $root"
+        unpack_arm64 >"$log" 2>&1 || {
+            tail -n 20 "$log" >&2
+            echo "deps: ARM's libraries could not be fetched" >&2
+            exit 3
+        }
+    fi
     echo "deps: all packages are there"
     exit 0
-fi
+}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+packages=$(missing "$needs" | tr '\n' ' ')
+[ -n "$packages" ] || finish
 echo "deps: missing: $packages"
 if ! command -v apt-get >/dev/null; then
     echo "deps: no apt-get here; install by your system's own means (Debian's names): $packages" >&2
@@ -67,8 +124,6 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null; }
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
 echo "deps: installing them"
 apt update >"$log" 2>&1 || echo "deps: apt-get update failed; trying with the lists at hand" >&2
 # Distributions that no longer carry the version we format with have a newer one.
@@ -86,3 +141,4 @@ if [ -n "$still" ]; then
     echo "deps: installed, yet not found: $still" >&2
     exit 3
 fi
+finish
