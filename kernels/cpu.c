@@ -65,19 +65,19 @@ const char *ll_cpu_feature_name(uint64_t feature) {
         uint64_t feature;
         const char *name;
     } names[] = {
-        {LL_CPU_AVX2, "avx2"},
-        {LL_CPU_FMA, "fma"},
-        {LL_CPU_AVX512F, "avx512f"},
-        {LL_CPU_AVX512BW, "avx512bw"},
-        {LL_CPU_AVX512VL, "avx512vl"},
-        {LL_CPU_AVX512DQ, "avx512dq"},
-        {LL_CPU_AVX512VNNI, "avx512_vnni"},
-        {LL_CPU_AVX512BF16, "avx512_bf16"},
-        {LL_CPU_AMX_TILE, "amx_tile"},
-        {LL_CPU_AMX_INT8, "amx_int8"},
-        {LL_CPU_ASIMDDP, "asimddp"},
-        {LL_CPU_I8MM, "i8mm"},
-        {LL_CPU_BF16, "bf16"},
+        {LL_CPU_AVX2, "AVX2"},
+        {LL_CPU_FMA, "FMA"},
+        {LL_CPU_AVX512F, "AVX512F"},
+        {LL_CPU_AVX512BW, "AVX512BW"},
+        {LL_CPU_AVX512VL, "AVX512VL"},
+        {LL_CPU_AVX512DQ, "AVX512DQ"},
+        {LL_CPU_AVX512VNNI, "AVX512_VNNI"},
+        {LL_CPU_AVX512BF16, "AVX512_BF16"},
+        {LL_CPU_AMX_TILE, "AMX-TILE"},
+        {LL_CPU_AMX_INT8, "AMX-INT8"},
+        {LL_CPU_ASIMDDP, "FEAT_DotProd"},
+        {LL_CPU_I8MM, "FEAT_I8MM"},
+        {LL_CPU_BF16, "FEAT_BF16"},
         {LL_CPU_FAST_BF16, "a bf16 product faster than fma"},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

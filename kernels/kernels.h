@@ -225,7 +225,7 @@ bool ll_isa_chosen(size_t index, uint64_t features);
 
 /* What of features ISA index lacks, the bit of such a judgement included; 0 where it is chosen. */
 uint64_t ll_isa_missing(size_t index, uint64_t features);
-/* The name of one feature bit, as Linux prints it; NULL for another value. */
+/* The name of one feature bit in its maker's manuals; NULL for another value. */
 const char *ll_cpu_feature_name(uint64_t feature);
 /* Whether ISA index has a kernel of its own for op; else op is a weaker ISA's. */
 bool ll_isa_brings(size_t index, ll_op op);

@@ -42,7 +42,7 @@ size_t ll_packed_i8_bytes_avx2(size_t n, size_t k, size_t group) {
 
 void ll_pack_i8_avx2(void *data, size_t n, size_t k, size_t group, size_t n0, size_t n1, const int8_t *w,
                      const float *scale) {
-    ll_panels_pack(data, n, k, group, n0, n1, w, scale, K_STEP, 0);
+    ll_panels_pack(data, n, k, group, n0, n1, w, scale, K_STEP, LL_PANEL, 0);
 }
 
 /* Some of k: whole groups (opens and closes), or a part of one. */

@@ -41,7 +41,7 @@ size_t ll_packed_i8_bytes_avx512vnni(size_t n, size_t k, size_t group) {
 
 void ll_pack_i8_avx512vnni(void *data, size_t n, size_t k, size_t group, size_t n0, size_t n1,
                            const int8_t *w, const float *scale) {
-    ll_panels_pack(data, n, k, group, n0, n1, w, scale, K_STEP, 0x80);
+    ll_panels_pack(data, n, k, group, n0, n1, w, scale, K_STEP, LL_PANEL, 0x80);
 }
 
 /* gcc 12 spills the accumulators of the intrinsic; around this one instruction it does not. */
@@ -179,7 +179,7 @@ static __attribute__((noinline)) void rows_x_panel_4(float *y, size_t ldy, const
  * read. Many tiles do not wait for memory. */
 static void tile_x_panel(float *y, size_t ldy, const ll_act *x, size_t m, const ll_panel_i8 *p, size_t rows,
                          size_t index, size_t tiles) {
-    const size_t bytes = ll_panel_bytes(p->k, K_STEP);
+    const size_t bytes = ll_panel_bytes(p->k, p->group, K_STEP);
     if (tiles == 1)
         rows_x_panel_4(y, ldy, x, m, p, rows, ll_ahead(p->weights, AHEAD));
     else if (tiles <= FEW_TILES && index < 2)

@@ -1,5 +1,8 @@
 #include "neon_dotprod.h"
 
 void ll_init_neon_dotprod(ll_kernels *table) {
-    (void)table;
+    table->packed_i8_bytes = ll_packed_i8_bytes_neon_dotprod;
+    table->pack_i8 = ll_pack_i8_neon_dotprod;
+    table->matmul_i8 = ll_matmul_i8_neon_dotprod;
+    table->isa[LL_OP_MATMUL_I8] = "neon_dotprod";
 }

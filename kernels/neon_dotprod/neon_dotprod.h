@@ -12,4 +12,10 @@
 
 void ll_init_neon_dotprod(ll_kernels *table);
 
+size_t ll_packed_i8_bytes_neon_dotprod(size_t n, size_t k, size_t group);
+void ll_pack_i8_neon_dotprod(void *data, size_t n, size_t k, size_t group, size_t n0, size_t n1,
+                             const int8_t *w, const float *scale);
+void ll_matmul_i8_neon_dotprod(float *y, size_t ldy, const ll_act *x, size_t m0, size_t m1,
+                               const ll_packed *w, size_t n0, size_t n1);
+
 #endif
