@@ -7,16 +7,15 @@
  * SDOT adds to each of 4 int32 lanes (columns) its 4 products of bytes, signed by signed, exactly; by element, the 4 activations of
  * one row serve all lanes, so nothing is shifted and nothing is corrected.
  *
- * Tile: 6 rows x 16 columns = 24 accumulators, 4 registers of weights, 1 of activations: 29 of 32. The activations of a step are
- * loaded as one scalar a row (LDR S): a load that replicates (LD1R) takes a vector pipe too. 10 loads stand beside 24 SDOT, in
+ * Tile: 6 rows x 16 columns = 24 accumulators, 4 registers of weights, 1 of activations: 29 of 32. 10 loads stand beside 24 SDOT, in
  * 12 cycles on two vector pipes with two loads a cycle, in 6 on four with three. README.md has the loop's cycles by core.
  *
  * A group costs each accumulator a conversion, a multiply and an fma: with 128 values 72 operations beside 768 SDOT, 91%.
  *
  * Large K goes in chunks of whole groups, whose panel stays in an L2 of 512 KiB while all rows pass; y carries the sums.
  */
-#include "neon_dotprod.h"
 #include "panel.h"
+#include "tile_neon_dotprod.h"
 
 enum {
     TILE_ROWS = 6,
@@ -52,9 +51,7 @@ static LL_INLINE void step(int32x4_t acc[TILE_ROWS][VECTORS], const int8_t *q, s
         b[j] = vld1q_s8(w + 16 * j);
     LL_UNROLL
     for (int i = 0; i < rows; i++) {
-        int32_t q4;
-        memcpy(&q4, q + (size_t)i * ld, sizeof q4);
-        const int8x8_t x = vreinterpret_s8_s32(vset_lane_s32(q4, vdup_n_s32(0), 0));
+        const int8x8_t x = vreinterpret_s8_f32(ll_load_element(q + (size_t)i * ld));
         LL_UNROLL
         for (int j = 0; j < VECTORS; j++)
             acc[i][j] = vdotq_lane_s32(acc[i][j], b[j], x, 0);

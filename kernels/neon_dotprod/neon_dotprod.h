@@ -18,4 +18,9 @@ void ll_pack_i8_neon_dotprod(void *data, size_t n, size_t k, size_t group, size_
 void ll_matmul_i8_neon_dotprod(float *y, size_t ldy, const ll_act *x, size_t m0, size_t m1,
                                const ll_packed *w, size_t n0, size_t n1);
 
+size_t ll_packed_f32_bytes_neon_dotprod(size_t n, size_t k);
+void ll_pack_f32_neon_dotprod(void *data, size_t n, size_t k, size_t n0, size_t n1, const float *w);
+void ll_matmul_f32_neon_dotprod(float *y, size_t ldy, const float *x, size_t ldx, size_t m0, size_t m1,
+                                const ll_packed *w, size_t n0, size_t n1);
+
 #endif
