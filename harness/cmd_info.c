@@ -1,4 +1,5 @@
 /* What a model is and needs, and what this machine has: from the list or the file's header, before any weight is read. */
+#include "info_kernels.h"
 #include "info_model.h"
 
 #include <stdio.h>
@@ -92,6 +93,13 @@ static ll_status print_json(const ll_facts *info, const ll_options *options, ll_
     return ll_cmd_print_json(root, error);
 }
 
+static ll_status show_kernels(const ll_facts *info, const ll_options *options, ll_error *error) {
+    if (options->json)
+        return ll_cmd_print_json(ll_info_kernels_json(&info->kernels, options->isa), error);
+    ll_info_kernels_print(&info->kernels, options->isa);
+    return LL_OK;
+}
+
 static void print_text(const ll_facts *info, const ll_options *options) {
     if (options->model)
         ll_info_model_print(&info->model);
@@ -104,6 +112,12 @@ ll_status ll_cmd_info(const ll_options *options, ll_error *error) {
     ll_facts info = {0};
     const ll_model_options wanted = ll_cmd_model_options(options, options->weights);
     LL_TRY(ll_model_select_kernels(&info.kernels, &wanted, error));
+    if (options->kernels && options->model)
+        return ll_fail(error, LL_BAD_USAGE,
+                       "--kernels tells of this machine, the same for every model: leave \"%s\" out",
+                       options->model);
+    if (options->kernels)
+        return show_kernels(&info, options, error);
     if (options->drop && !options->model)
         return ll_fail(error, LL_BAD_USAGE, "--drop needs a MODEL to leave something out of");
     if (options->synthetic && !options->model)

@@ -35,6 +35,7 @@ typedef struct {
     size_t group;   /* 0: channel */
     size_t threads; /* 0: default */
     const char *isa;
+    bool kernels; /* info: which ISA serves which operation */
     ll_matmul_kind matmul;
     uint64_t seed;
     const char *out; /* NULL: the command's default */

@@ -93,6 +93,8 @@ static const ll_option_spec options[] = {
      "threads that compute (default: one a physical core, within the CPU quota)"},
     {"--isa", "NAME", LL_VALUE_ISA, FIELD(isa), INFO | LOADING, NULL, 0, 0,
      "the strongest ISA to use (default: $LL_ISA, else the best this CPU has)"},
+    {"--kernels", NULL, LL_VALUE_FLAG, FIELD(kernels), INFO, NULL, 0, 0,
+     "only: for each operation the ISA in use, and why a better one is not"},
     {"--matmul", "own|onednn", LL_VALUE_MATMUL, FIELD(matmul), INFO | LOADING, "own", 0, 0,
      "int8: what multiplies matrices, our kernels or oneDNN; the numbers are the same to the last bit"},
     {"--seed", "N", LL_VALUE_U64, FIELD(seed), LOADING, "0", 0, UINT64_MAX, "start of every random choice"},

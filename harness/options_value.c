@@ -74,6 +74,11 @@ static ll_status read_isa(const ll_option_spec *option, const char *text, const 
         const size_t used = strlen(names);
         snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", ll_isa_name(i));
     }
+    const char *const architecture = ll_isa_architecture(text);
+    if (architecture)
+        return ll_fail(error, LL_BAD_USAGE,
+                       "%s: %s is an ISA of %s, which this program was not built for; it has %s",
+                       option->name, text, architecture, names);
     return ll_fail(error, LL_BAD_USAGE, "%s: no ISA is called \"%s\"; this program has %s", option->name,
                    text, names);
 }

@@ -16,17 +16,17 @@
 #endif
 #define ISA(name, architecture, features) ISA_##architecture(name, features)
 
-#define ISA_HERE(name, features) void ll_init_##name(ll_kernels *table);
+#define ISA_HERE(name, features) extern const ll_kernels ll_table_##name;
 #include "isa.def"
 #undef ISA_HERE
 
 typedef struct {
     const char *name;
     uint64_t features;
-    void (*init)(ll_kernels *table);
+    const ll_kernels *table; /* of what its folder brings */
 } isa_entry;
 
-#define ISA_HERE(name, features) {#name, features, ll_init_##name},
+#define ISA_HERE(name, features) {#name, features, &ll_table_##name},
 static const isa_entry isas[] = {
 #include "isa.def"
 };
@@ -58,10 +58,49 @@ uint64_t ll_isa_missing(size_t index, uint64_t features) {
     return index < ISA_COUNT ? isas[index].features & ~features : 0;
 }
 
+/* The operations by the slots that stand for them, and what comes with a slot where an ISA has its own of that. */
+#define OPERATIONS(SLOT, WITH)                                                                               \
+    SLOT(LL_OP_MATMUL_I8, matmul_i8)                                                                         \
+    WITH(packed_i8_bytes)                                                                                    \
+    WITH(pack_i8)                                                                                            \
+    WITH(add_scaled_i32)                                                                                     \
+    SLOT(LL_OP_MATMUL_F32, matmul_f32)                                                                       \
+    WITH(packed_f32_bytes)                                                                                   \
+    WITH(pack_f32)                                                                                           \
+    SLOT(LL_OP_QUANTIZE, quantize)                                                                           \
+    SLOT(LL_OP_RMSNORM_I8, rmsnorm_i8)                                                                       \
+    SLOT(LL_OP_RMSNORM_F32, rmsnorm_f32)                                                                     \
+    SLOT(LL_OP_SILU_MUL_I8, silu_mul_i8)                                                                     \
+    SLOT(LL_OP_SILU_MUL_F32, silu_mul_f32)                                                                   \
+    SLOT(LL_OP_ADD_F32, add_f32)                                                                             \
+    SLOT(LL_OP_ROPE_F32, rope_f32)                                                                           \
+    SLOT(LL_OP_KV_STORE, kv_store)                                                                           \
+    SLOT(LL_OP_ATTENTION, attention)                                                                         \
+    WITH(attention_scratch_bytes)                                                                            \
+    SLOT(LL_OP_SOFTMAX_F32, softmax_f32)                                                                     \
+    SLOT(LL_OP_LOGSUMEXP_F32, logsumexp_f32)                                                                 \
+    SLOT(LL_OP_PEAK_I8, peak_i8)                                                                             \
+    SLOT(LL_OP_PEAK_F32, peak_f32)                                                                           \
+    SLOT(LL_OP_READ_STREAM, read_stream)
+
+/* What an ISA brings replaces what weaker ones brought. */
+static void overlay(ll_kernels *to, const ll_kernels *from, const char *name) {
+#define WITH(slot) to->slot = from->slot ? from->slot : to->slot;
+#define SLOT(op, slot)                                                                                       \
+    to->isa[op] = from->slot ? name : to->isa[op];                                                           \
+    WITH(slot)
+    OPERATIONS(SLOT, WITH)
+#undef SLOT
+#undef WITH
+    if (from->attention)
+        to->attention_rounds = from->attention_rounds;
+    to->name = name;
+}
+
 bool ll_isa_brings(size_t index, ll_op op) {
     ll_kernels table = {0};
     if (index < ISA_COUNT)
-        isas[index].init(&table);
+        overlay(&table, isas[index].table, isas[index].name);
     return (size_t)op < LL_OP_COUNT && table.isa[op];
 }
 
@@ -92,8 +131,7 @@ ll_status ll_kernels_select(ll_kernels *table, uint64_t features, const char *ca
     for (size_t i = 0; i <= last; i++) {
         if (!ll_isa_chosen(i, features) && !(cap && i == last))
             continue;
-        isas[i].init(table);
-        table->name = isas[i].name;
+        overlay(table, isas[i].table, isas[i].name);
     }
     return LL_OK;
 }

@@ -32,8 +32,14 @@ ll_status ll_model_select_kernels(ll_kernels *kernels, const ll_model_options *o
             used +=
                 (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", ll_isa_name(i));
     if (status == LL_NO_RESOURCE)
-        return ll_fail(error, status, "ISA %s: this CPU lacks it; it has %s", isa, names);
-    return ll_fail(error, status, "ISA %s: unknown; this CPU has %s", isa ? isa : "(best)", names);
+        return ll_fail(error, status,
+                       "ISA %s: this CPU lacks it (`layerlab info --kernels` says what); it has %s", isa,
+                       names);
+    const char *const architecture = ll_isa_architecture(isa);
+    if (architecture)
+        return ll_fail(error, status, "ISA %s: of %s, which this was not built for; this CPU has %s", isa,
+                       architecture, names);
+    return ll_fail(error, status, "ISA %s: unknown; this CPU has %s", isa, names);
 }
 
 void ll_model_describe_onednn(char *out, size_t capacity) {

@@ -102,6 +102,42 @@ static void check_cpu_decode(void) {
     CHECK_THAT(ll_cpu_decode(&id) == 0, "an operating system without XSAVE");
 }
 
+static void check_cpu_decode_arm(void) {
+    check_case("features of ARM CPUs");
+    const uint64_t all = ll_cpu_decode_arm(UINT64_MAX, UINT64_MAX);
+    CHECK_THAT(all == (LL_CPU_ASIMDDP | LL_CPU_I8MM | LL_CPU_BF16), "all of HWCAP is %#llx",
+               (unsigned long long)all);
+    CHECK_THAT(ll_cpu_decode_arm(0, 0) == 0, "features of nothing");
+    CHECK_THAT(ll_cpu_decode_arm(UINT64_C(1) << 20, 0) == LL_CPU_ASIMDDP, "HWCAP_ASIMDDP");
+    CHECK_THAT(ll_cpu_decode_arm(0, UINT64_C(1) << 13) == LL_CPU_I8MM, "HWCAP2_I8MM");
+    CHECK_THAT(ll_cpu_decode_arm(0, UINT64_C(1) << 14) == LL_CPU_BF16, "HWCAP2_BF16");
+}
+
+/* What is said of ISAs that this CPU does not run. */
+static void check_isa_facts(void) {
+    check_case("what is said of the ISAs");
+    for (size_t i = 0; ll_isa_name(i); i++) {
+        uint64_t needs = ll_isa_missing(i, 0);
+        CHECK_THAT(ll_isa_chosen(i, needs) && ll_isa_missing(i, needs) == 0, "%s with all it needs",
+                   ll_isa_name(i));
+        for (; needs; needs &= needs - 1)
+            CHECK_THAT(ll_cpu_feature_name(needs & ~(needs - 1)), "a feature of %s has no name",
+                       ll_isa_name(i));
+        CHECK_THAT(ll_isa_architecture(ll_isa_name(i)), "%s has no architecture", ll_isa_name(i));
+        bool any = false;
+        for (int op = 0; op < LL_OP_COUNT; op++)
+            any = any || ll_isa_brings(i, (ll_op)op);
+        CHECK_THAT(any, "%s brings nothing", ll_isa_name(i));
+    }
+    for (int op = 0; op < LL_OP_COUNT; op++)
+        CHECK_THAT(ll_isa_brings(0, (ll_op)op), "%s does not bring %s", ll_isa_name(0),
+                   ll_op_name((ll_op)op));
+    CHECK_THAT(!ll_isa_brings(0, LL_OP_COUNT) && !ll_isa_brings(SIZE_MAX, LL_OP_QUANTIZE),
+               "brings what there is not");
+    CHECK_THAT(!ll_cpu_feature_name(0) && !ll_isa_architecture("no such ISA"), "names of what there is not");
+    CHECK_THAT(strcmp(ll_isa_architecture("ref"), "ANY") == 0, "the architecture of ref");
+}
+
 /* Nothing in a table comes from an ISA that is not chosen here, but where it was asked for. */
 static void check_origins(const ll_kernels *table, const char *cap) {
     for (size_t i = 0; ll_isa_name(i); i++)
@@ -137,6 +173,8 @@ void check_dispatch(const ll_kernels *ref, const ll_kernels *isa) {
     (void)ref;
     (void)isa;
     check_cpu_decode();
+    check_cpu_decode_arm();
+    check_isa_facts();
     size_t count = 0, strongest = 0;
     for (; ll_isa_name(count); count++) {
         check_table(count);

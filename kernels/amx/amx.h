@@ -14,7 +14,7 @@
 #include "kernels.h"
 #include <immintrin.h>
 
-void ll_init_amx(ll_kernels *table);
+extern const ll_kernels ll_table_amx;
 
 void ll_matmul_i8_amx(float *y, size_t ldy, const ll_act *x, size_t m0, size_t m1, const ll_packed *w,
                       size_t n0, size_t n1);

@@ -10,7 +10,7 @@
 #include "kernels.h"
 #include <immintrin.h>
 
-void ll_init_avx2(ll_kernels *table);
+extern const ll_kernels ll_table_avx2;
 
 size_t ll_packed_i8_bytes_avx2(size_t n, size_t k, size_t group);
 void ll_pack_i8_avx2(void *data, size_t n, size_t k, size_t group, size_t n0, size_t n1, const int8_t *w,

@@ -12,7 +12,7 @@
 #include "kernels.h"
 #include <immintrin.h>
 
-void ll_init_avx512bf16(ll_kernels *table);
+extern const ll_kernels ll_table_avx512bf16;
 
 size_t ll_attention_scratch_bytes_avx512bf16(const ll_kv *kv, size_t heads);
 void ll_attention_avx512bf16(float *out, size_t ldo, const float *q, size_t ldq, const ll_kv *kv, size_t pos0,

@@ -19,7 +19,7 @@ static inline __mmask16 ll_tail_mask(size_t left) {
     return left >= LL_LANES ? (__mmask16)0xffff : (__mmask16)((1u << left) - 1);
 }
 
-void ll_init_avx512vnni(ll_kernels *table);
+extern const ll_kernels ll_table_avx512vnni;
 
 size_t ll_packed_i8_bytes_avx512vnni(size_t n, size_t k, size_t group);
 void ll_pack_i8_avx512vnni(void *data, size_t n, size_t k, size_t group, size_t n0, size_t n1,

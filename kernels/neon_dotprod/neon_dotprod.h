@@ -10,7 +10,7 @@
 #include "kernels.h"
 #include <arm_neon.h>
 
-void ll_init_neon_dotprod(ll_kernels *table);
+extern const ll_kernels ll_table_neon_dotprod;
 
 size_t ll_packed_i8_bytes_neon_dotprod(size_t n, size_t k, size_t group);
 void ll_pack_i8_neon_dotprod(void *data, size_t n, size_t k, size_t group, size_t n0, size_t n1,

@@ -8,7 +8,7 @@
 
 #include "kernels.h"
 
-void ll_init_ref(ll_kernels *table);
+extern const ll_kernels ll_table_ref;
 
 size_t ll_packed_i8_bytes_ref(size_t n, size_t k, size_t group);
 void ll_pack_i8_ref(void *data, size_t n, size_t k, size_t group, size_t n0, size_t n1, const int8_t *w,

@@ -1,0 +1,26 @@
+#include "avx2.h"
+
+const ll_kernels ll_table_avx2 = {
+    .packed_i8_bytes = ll_packed_i8_bytes_avx2,
+    .pack_i8 = ll_pack_i8_avx2,
+    .matmul_i8 = ll_matmul_i8_avx2,
+    .add_scaled_i32 = ll_add_scaled_i32_avx2,
+    .packed_f32_bytes = ll_packed_f32_bytes_avx2,
+    .pack_f32 = ll_pack_f32_avx2,
+    .matmul_f32 = ll_matmul_f32_avx2,
+    .quantize = ll_quantize_avx2,
+    .rmsnorm_i8 = ll_rmsnorm_i8_avx2,
+    .rmsnorm_f32 = ll_rmsnorm_f32_avx2,
+    .silu_mul_i8 = ll_silu_mul_i8_avx2,
+    .silu_mul_f32 = ll_silu_mul_f32_avx2,
+    .add_f32 = ll_add_f32_avx2,
+    .rope_f32 = ll_rope_f32_avx2,
+    .kv_store = ll_kv_store_avx2,
+    .attention_scratch_bytes = ll_attention_scratch_bytes_avx2,
+    .attention = ll_attention_avx2,
+    .softmax_f32 = ll_softmax_f32_avx2,
+    .logsumexp_f32 = ll_logsumexp_f32_avx2,
+    .peak_i8 = ll_peak_i8_avx2,
+    .peak_f32 = ll_peak_f32_avx2,
+    .read_stream = ll_read_stream_avx2,
+};

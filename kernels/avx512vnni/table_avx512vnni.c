@@ -1,0 +1,26 @@
+#include "avx512vnni.h"
+
+const ll_kernels ll_table_avx512vnni = {
+    .packed_i8_bytes = ll_packed_i8_bytes_avx512vnni,
+    .pack_i8 = ll_pack_i8_avx512vnni,
+    .matmul_i8 = ll_matmul_i8_avx512vnni,
+    .add_scaled_i32 = ll_add_scaled_i32_avx512vnni,
+    .packed_f32_bytes = ll_packed_f32_bytes_avx512vnni,
+    .pack_f32 = ll_pack_f32_avx512vnni,
+    .matmul_f32 = ll_matmul_f32_avx512vnni,
+    .quantize = ll_quantize_avx512vnni,
+    .rmsnorm_i8 = ll_rmsnorm_i8_avx512vnni,
+    .rmsnorm_f32 = ll_rmsnorm_f32_avx512vnni,
+    .silu_mul_i8 = ll_silu_mul_i8_avx512vnni,
+    .silu_mul_f32 = ll_silu_mul_f32_avx512vnni,
+    .add_f32 = ll_add_f32_avx512vnni,
+    .rope_f32 = ll_rope_f32_avx512vnni,
+    .kv_store = ll_kv_store_avx512vnni,
+    .attention_scratch_bytes = ll_attention_scratch_bytes_avx512vnni,
+    .attention = ll_attention_avx512vnni,
+    .softmax_f32 = ll_softmax_f32_avx512vnni,
+    .logsumexp_f32 = ll_logsumexp_f32_avx512vnni,
+    .peak_i8 = ll_peak_i8_avx512vnni,
+    .peak_f32 = ll_peak_f32_avx512vnni,
+    .read_stream = ll_read_stream_avx512vnni,
+};

@@ -1,0 +1,26 @@
+#include "ref.h"
+
+const ll_kernels ll_table_ref = {
+    .packed_i8_bytes = ll_packed_i8_bytes_ref,
+    .pack_i8 = ll_pack_i8_ref,
+    .matmul_i8 = ll_matmul_i8_ref,
+    .add_scaled_i32 = ll_add_scaled_i32_ref,
+    .packed_f32_bytes = ll_packed_f32_bytes_ref,
+    .pack_f32 = ll_pack_f32_ref,
+    .matmul_f32 = ll_matmul_f32_ref,
+    .quantize = ll_quantize_ref,
+    .rmsnorm_i8 = ll_rmsnorm_i8_ref,
+    .rmsnorm_f32 = ll_rmsnorm_f32_ref,
+    .silu_mul_i8 = ll_silu_mul_i8_ref,
+    .silu_mul_f32 = ll_silu_mul_f32_ref,
+    .add_f32 = ll_add_f32_ref,
+    .rope_f32 = ll_rope_f32_ref,
+    .kv_store = ll_kv_store_ref,
+    .attention_scratch_bytes = ll_attention_scratch_bytes_ref,
+    .attention = ll_attention_ref,
+    .softmax_f32 = ll_softmax_f32_ref,
+    .logsumexp_f32 = ll_logsumexp_f32_ref,
+    .peak_i8 = ll_peak_i8_ref,
+    .peak_f32 = ll_peak_f32_ref,
+    .read_stream = ll_read_stream_ref,
+};
