@@ -158,37 +158,6 @@ usage_matmul() {
     works info --json
     [ "$(grep -cE '"onednn": "[0-9]+\.[0-9]+\.[0-9]+, ' "$out")" = 1 ] || complain "info does not tell oneDNN's version"
 }
-usage_isa() {
-    refused 2 "no ISA is called \"z80\"" info --isa z80
-    LL_ISA=z80 refused 2 "LL_ISA: no ISA is called \"z80\"" info
-    works info --isa ref
-    holds "ref"
-    LL_ISA=ref works info --json
-    [ "$(grep -c '"matmul_i8": "ref"' "$out")" = 1 ] || complain "LL_ISA=ref does not select ref"
-    # the name of an ISA of each other architecture
-    local architecture=X86 other
-    [ "$(uname -m)" != x86_64 ] || architecture=ARM
-    while read -r other; do
-        refused 2 "$other is an ISA of $architecture, which this program was not built for; it has ref" info --isa "$other"
-    done < <(sed -n "s/^ISA(\([a-z0-9_]*\), $architecture,.*/\1/p" kernels/isa.def)
-    LL_ISA=z80 works info --isa ref
-}
-usage_kernels() {
-    local strongest
-    works info --kernels
-    strongest=$(sed -n 's/^matmul_i8 *//p' "$out")
-    [ -n "$strongest" ] || complain "no line of matmul_i8: $(cat "$out")"
-    refused 2 "leave \"smollm2-135m\" out" info --kernels smollm2-135m
-    works info --kernels --isa ref
-    [ "$(grep -cE '^[a-z0-9_]+ +ref$' "$out")" = 16 ] || complain "not 16 operations by ref: $(cat "$out")"
-    # of what this CPU has it says that ref was asked for, of the others what is missing
-    [ "$strongest" = ref ] || holds "$strongest: ref was asked for"
-    [ "$(grep -cE '^ +[a-z0-9_]+: (ref was asked for|this CPU lacks [A-Za-z0-9_, -]+(; --isa [a-z0-9_]+ takes it all the same)?)$' "$out")" \
-        = "$(grep -c '^ ' "$out")" ] || complain "reasons of another kind: $(cat "$out")"
-    works info --kernels --isa ref --json
-    [ "$(grep -c '"isa": "ref"' "$out")" = 16 ] || complain "JSON: not 16 operations by ref"
-}
-
 # ---- models ----------------------------------------------------------------------------------------------------------
 
 model_missing() {
@@ -481,8 +450,6 @@ case_ help/commands help_commands
 case_ help/examples help_examples slow
 case_ usage/unknown usage_unknown
 case_ usage/values usage_values
-case_ usage/isa usage_isa
-case_ usage/kernels usage_kernels
 case_ usage/matmul usage_matmul
 case_ model/missing model_missing
 case_ model/strange model_strange
