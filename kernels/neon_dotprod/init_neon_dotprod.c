@@ -4,11 +4,15 @@ void ll_init_neon_dotprod(ll_kernels *table) {
     table->quantize = ll_quantize_neon_dotprod;
     table->rmsnorm_i8 = ll_rmsnorm_i8_neon_dotprod;
     table->rmsnorm_f32 = ll_rmsnorm_f32_neon_dotprod;
+    table->silu_mul_i8 = ll_silu_mul_i8_neon_dotprod;
+    table->silu_mul_f32 = ll_silu_mul_f32_neon_dotprod;
     table->add_f32 = ll_add_f32_neon_dotprod;
     table->rope_f32 = ll_rope_f32_neon_dotprod;
     table->isa[LL_OP_QUANTIZE] = "neon_dotprod";
     table->isa[LL_OP_RMSNORM_I8] = "neon_dotprod";
     table->isa[LL_OP_RMSNORM_F32] = "neon_dotprod";
+    table->isa[LL_OP_SILU_MUL_I8] = "neon_dotprod";
+    table->isa[LL_OP_SILU_MUL_F32] = "neon_dotprod";
     table->isa[LL_OP_ADD_F32] = "neon_dotprod";
     table->isa[LL_OP_ROPE_F32] = "neon_dotprod";
 }
