@@ -8,6 +8,7 @@ void ll_init_neon_dotprod(ll_kernels *table) {
     table->silu_mul_f32 = ll_silu_mul_f32_neon_dotprod;
     table->add_f32 = ll_add_f32_neon_dotprod;
     table->rope_f32 = ll_rope_f32_neon_dotprod;
+    table->kv_store = ll_kv_store_neon_dotprod;
     table->softmax_f32 = ll_softmax_f32_neon_dotprod;
     table->logsumexp_f32 = ll_logsumexp_f32_neon_dotprod;
     table->isa[LL_OP_QUANTIZE] = "neon_dotprod";
@@ -17,6 +18,7 @@ void ll_init_neon_dotprod(ll_kernels *table) {
     table->isa[LL_OP_SILU_MUL_F32] = "neon_dotprod";
     table->isa[LL_OP_ADD_F32] = "neon_dotprod";
     table->isa[LL_OP_ROPE_F32] = "neon_dotprod";
+    table->isa[LL_OP_KV_STORE] = "neon_dotprod";
     table->isa[LL_OP_SOFTMAX_F32] = "neon_dotprod";
     table->isa[LL_OP_LOGSUMEXP_F32] = "neon_dotprod";
 }
