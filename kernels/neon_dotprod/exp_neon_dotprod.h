@@ -1,0 +1,30 @@
+/* kernels/exp.h, four at a time: the same operations in the same order, hence the same bits. */
+#ifndef LL_EXP_NEON_DOTPROD_H
+#define LL_EXP_NEON_DOTPROD_H
+
+#include "exp.h"
+#include "neon_dotprod.h"
+
+static inline float32x4_t ll_exp_neon_dotprod(float32x4_t x) {
+    /* FMIN and FMAX give NaN for NaN, as the comparisons of exp.h do. */
+    x = vminq_f32(x, vdupq_n_f32(LL_EXP_HIGH));
+    x = vmaxq_f32(x, vdupq_n_f32(LL_EXP_LOW));
+    const float32x4_t shift = vdupq_n_f32(LL_EXP_ROUND);
+    const float32x4_t n = vsubq_f32(vfmaq_f32(shift, x, vdupq_n_f32(LL_EXP_LOG2E)), shift);
+    float32x4_t r = vfmaq_f32(x, n, vdupq_n_f32(-LL_EXP_LN2_HIGH));
+    r = vfmaq_f32(r, n, vdupq_n_f32(-LL_EXP_LN2_LOW));
+    float32x4_t p = vfmaq_f32(vdupq_n_f32(LL_EXP_C5), r, vdupq_n_f32(LL_EXP_C6));
+    p = vfmaq_f32(vdupq_n_f32(LL_EXP_C4), p, r);
+    p = vfmaq_f32(vdupq_n_f32(LL_EXP_C3), p, r);
+    p = vfmaq_f32(vdupq_n_f32(LL_EXP_C2), p, r);
+    p = vfmaq_f32(vdupq_n_f32(1.0f), p, r);
+    p = vfmaq_f32(vdupq_n_f32(1.0f), p, r);
+    /* 2^n as 2^half 2^rest: how an odd n is split does not matter, as the first product is exact. p is near 1, so it is an
+     * addition to p's exponent. NaN needs no test: its n becomes 0, which leaves p the NaN it is. */
+    const int32x4_t whole = vcvtq_s32_f32(n), half = vshrq_n_s32(whole, 1), rest = vsubq_s32(whole, half);
+    const int32x4_t p_half = vaddq_s32(vreinterpretq_s32_f32(p), vshlq_n_s32(half, 23));
+    const int32x4_t power_rest = vshlq_n_s32(vaddq_s32(rest, vdupq_n_s32(127)), 23);
+    return vmulq_f32(vreinterpretq_f32_s32(p_half), vreinterpretq_f32_s32(power_rest));
+}
+
+#endif
