@@ -27,6 +27,7 @@ uint64_t ll_cpu_decode(const ll_cpuid *id) {
     } bits[] = {
         {id->leaf1_ecx, 12, LL_CPU_FMA, XCR0_AVX},
         {id->leaf7_ebx, 5, LL_CPU_AVX2, XCR0_AVX},
+        {id->leaf7_1_eax, 4, LL_CPU_AVXVNNI, XCR0_AVX},
         {id->leaf7_ebx, 16, LL_CPU_AVX512F, XCR0_AVX512},
         {id->leaf7_ebx, 30, LL_CPU_AVX512BW, XCR0_AVX512},
         {id->leaf7_ebx, 31, LL_CPU_AVX512VL, XCR0_AVX512},
@@ -67,6 +68,7 @@ const char *ll_cpu_feature_name(uint64_t feature) {
     } names[] = {
         {LL_CPU_AVX2, "AVX2"},
         {LL_CPU_FMA, "FMA"},
+        {LL_CPU_AVXVNNI, "AVX-VNNI"},
         {LL_CPU_AVX512F, "AVX512F"},
         {LL_CPU_AVX512BW, "AVX512BW"},
         {LL_CPU_AVX512VL, "AVX512VL"},

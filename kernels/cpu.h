@@ -15,6 +15,7 @@
 #define LL_CPU_AMX_TILE (UINT64_C(1) << 7)
 #define LL_CPU_AMX_INT8 (UINT64_C(1) << 8)
 #define LL_CPU_AVX512BF16 (UINT64_C(1) << 9)
+#define LL_CPU_AVXVNNI (UINT64_C(1) << 10)
 #define LL_CPU_ASIMDDP (UINT64_C(1) << 32) /* 64-bit ARM, by Linux's names: SDOT */
 #define LL_CPU_I8MM (UINT64_C(1) << 33)
 #define LL_CPU_BF16 (UINT64_C(1) << 34)

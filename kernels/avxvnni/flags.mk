@@ -1,0 +1,1 @@
+FLAGS_avxvnni := -mavx2 -mfma -mavxvnni -ffp-contract=off
