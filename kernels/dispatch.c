@@ -58,15 +58,16 @@ uint64_t ll_isa_missing(size_t index, uint64_t features) {
     return index < ISA_COUNT ? isas[index].features & ~features : 0;
 }
 
-/* The operations by the slots that stand for them, and what comes with a slot where an ISA has its own of that. */
-#define OPERATIONS(SLOT, WITH)                                                                               \
+/* The operations by the slots that stand for them. A PART belongs to its slot and is replaced with it, since they agree on a layout;
+ * what is ALONE is replaced where an ISA has its own. */
+#define OPERATIONS(SLOT, PART, ALONE)                                                                        \
     SLOT(LL_OP_MATMUL_I8, matmul_i8)                                                                         \
-    WITH(packed_i8_bytes)                                                                                    \
-    WITH(pack_i8)                                                                                            \
-    WITH(add_scaled_i32)                                                                                     \
+    PART(matmul_i8, packed_i8_bytes)                                                                         \
+    PART(matmul_i8, pack_i8)                                                                                 \
+    ALONE(add_scaled_i32)                                                                                    \
     SLOT(LL_OP_MATMUL_F32, matmul_f32)                                                                       \
-    WITH(packed_f32_bytes)                                                                                   \
-    WITH(pack_f32)                                                                                           \
+    PART(matmul_f32, packed_f32_bytes)                                                                       \
+    PART(matmul_f32, pack_f32)                                                                               \
     SLOT(LL_OP_QUANTIZE, quantize)                                                                           \
     SLOT(LL_OP_RMSNORM_I8, rmsnorm_i8)                                                                       \
     SLOT(LL_OP_RMSNORM_F32, rmsnorm_f32)                                                                     \
@@ -76,7 +77,8 @@ uint64_t ll_isa_missing(size_t index, uint64_t features) {
     SLOT(LL_OP_ROPE_F32, rope_f32)                                                                           \
     SLOT(LL_OP_KV_STORE, kv_store)                                                                           \
     SLOT(LL_OP_ATTENTION, attention)                                                                         \
-    WITH(attention_scratch_bytes)                                                                            \
+    PART(attention, attention_scratch_bytes)                                                                 \
+    PART(attention, attention_rounds)                                                                        \
     SLOT(LL_OP_SOFTMAX_F32, softmax_f32)                                                                     \
     SLOT(LL_OP_LOGSUMEXP_F32, logsumexp_f32)                                                                 \
     SLOT(LL_OP_PEAK_I8, peak_i8)                                                                             \
@@ -85,15 +87,15 @@ uint64_t ll_isa_missing(size_t index, uint64_t features) {
 
 /* What an ISA brings replaces what weaker ones brought. */
 static void overlay(ll_kernels *to, const ll_kernels *from, const char *name) {
-#define WITH(slot) to->slot = from->slot ? from->slot : to->slot;
+#define PART(slot, part) to->part = from->slot ? from->part : to->part;
+#define ALONE(slot) PART(slot, slot)
 #define SLOT(op, slot)                                                                                       \
     to->isa[op] = from->slot ? name : to->isa[op];                                                           \
-    WITH(slot)
-    OPERATIONS(SLOT, WITH)
+    PART(slot, slot)
+    OPERATIONS(SLOT, PART, ALONE)
 #undef SLOT
-#undef WITH
-    if (from->attention)
-        to->attention_rounds = from->attention_rounds;
+#undef ALONE
+#undef PART
     to->name = name;
 }
 

@@ -166,6 +166,9 @@ static void check_filled(const char *name) {
                "not selected");
     for (int op = 0; op < LL_OP_COUNT; op++)
         CHECK_THAT(table.isa[op], "no ISA named for %s", ll_op_name((ll_op)op));
+    CHECK_THAT(table.packed_i8_bytes && table.pack_i8 && table.add_scaled_i32, "matmul_i8 without its parts");
+    CHECK_THAT(table.packed_f32_bytes && table.pack_f32, "matmul_f32 without its parts");
+    CHECK_THAT(table.attention_scratch_bytes, "attention without its scratch");
     check_origins(&table, name);
 }
 
