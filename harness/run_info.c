@@ -26,12 +26,31 @@ const char *ll_build_compiler(void) {
     return COMPILER_VERSION LL_COMPILER_FLAGS;
 }
 
+/* The ISA that serves the most operations. */
+static const char *usual_isa(const ll_kernels *kernels) {
+    const char *usual = kernels->name;
+    int most = 0;
+    for (int op = 0; op < LL_OP_COUNT; op++) {
+        int count = 0;
+        for (int other = 0; other < LL_OP_COUNT; other++)
+            count += strcmp(kernels->isa[other], kernels->isa[op]) == 0;
+        if (count > most) {
+            most = count;
+            usual = kernels->isa[op];
+        }
+    }
+    return usual;
+}
+
 void ll_isa_text(const ll_kernels *kernels, char *out, size_t capacity) {
+    const char *const usual = usual_isa(kernels);
     size_t used = (size_t)snprintf(out, capacity, "%s", kernels->name);
     for (int op = 0; op < LL_OP_COUNT && used < capacity; op++)
-        if (strcmp(kernels->isa[op], kernels->name) != 0)
+        if (strcmp(kernels->isa[op], usual) != 0)
             used += (size_t)snprintf(out + used, capacity - used, " %s=%s", ll_op_name((ll_op)op),
                                      kernels->isa[op]);
+    if (strcmp(usual, kernels->name) != 0 && used < capacity)
+        snprintf(out + used, capacity - used, " rest=%s", usual);
 }
 
 /* The CPUs that the threads of this process may run on, read back from the kernel; *bound: some thread has

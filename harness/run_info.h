@@ -11,8 +11,8 @@
 /* Fills those columns: commit and compiler of this build, the machine, ISA (ll_isa_text), name of the model, source of its
  * weights ("real" or "synthetic"), date in UTC (ISO 8601). */
 void ll_run_info_fill(ll_row *row, const ll_model *model, const char *name, uint64_t seed);
-/* One name where all operations have the same ISA, else the table's name and then the operations that differ
- * from it. */
+/* "isa_b" where all operations have that ISA; else the strongest, then the operations that the usual ISA does not serve, and that at
+ * last where it is not the strongest: "isa_a matmul_i8=isa_a peak_i8=isa_a rest=isa_b". */
 void ll_isa_text(const ll_kernels *kernels, char *out, size_t capacity);
 const char *ll_build_commit(void);
 const char *ll_build_compiler(void);

@@ -1,5 +1,5 @@
-/* Causal attention over a bf16 cache, AVX-512 BF16: the walk of attention.inc and avx512vnni's attention_blocks.inc. f32 and
- * int8 caches are avx512vnni's.
+/* Causal attention over a bf16 cache, AVX-512 BF16: the walk of attention.inc and avx512bw's attention_blocks.inc. f32 and
+ * int8 caches are avx512bw's.
  *
  * VDPBF16PS adds the products of two bf16 pairs to a float, in each of 16 lanes: 32 multiply-adds. A pair is two dimensions in
  * the scores and two positions in the values, and is kept as the bits of a float:
@@ -10,13 +10,13 @@
  *
  * so that o keeps its dimensions in that order until it is stored. j is even: what a query computes must not depend on where
  * its tile's common positions begin. Where a query sees one position of a pair, the other's V is masked, since its weight of zero
- * would not stop a NaN. 6 queries x 4 registers are 24 sums, as in avx512vnni. Instructions of the inner loops with one query
+ * would not stop a NaN. 6 queries x 4 registers are 24 sums, as in avx512bw. Instructions of the inner loops with one query
  * (decode) and with six, for 256 bytes of K or V, gcc 12 (fewer than six queries: and a prefetch for every 64 bytes):
  *
  *                                    scores: 2 dimensions of 64 positions    values: 64 dimensions of 2 positions
  *                                      multiply   all, broadcasts too           multiply   all
  *   here                                  4, 24                16, 43              4, 24   16, 43
- *   avx512vnni, a bf16 cache              8, 48                24, 80              8, 48   34, 86
+ *   avx512bw, a bf16 cache              8, 48                24, 80              8, 48   34, 86
  *
  * The bound. q is rounded to bf16, each value by 2^-9 of it at most, so a score by e = 2^-9 max|scale q.K|_1 at most. When
  * scores move by D_j within [-e, e], the output moves by sum w_j (D_j - mean D) V_j, w the weights on the way, and the mean
@@ -26,14 +26,14 @@
  * CPU may round otherwise inside: the bound of f32 has room for twice the roundings of fma.
  *
  * Speed, measured on one core of an Emerald Rapids alone, shared with others, whose registers give 1.15 G VDPBF16PS a second for
- * 4.6 G fma, in turn with avx512vnni: it takes 1.3 to 1.4 times as long for 512 rows (9 query and 3 KV heads of 64; 4 heads of
+ * 4.6 G fma, in turn with avx512bw: it takes 1.3 to 1.4 times as long for 512 rows (9 query and 3 KV heads of 64; 4 heads of
  * 128), at position 4095 as long for 8 heads of 128, 1.15 times for 8 query and 2 KV heads. There it is only taken by name (cpu.c).
  */
 #include "avx512bf16.h"
-#include "avx512vnni/attention_tile.h"
+#include "avx512bw/attention_tile.h"
 
 enum { ATT_STEP = 2 };
-#include "avx512vnni/attention_blocks.inc"
+#include "avx512bw/attention_blocks.inc"
 
 static LL_INLINE __m512 dot(__m512 acc, __m512 a, __m512 b) {
     return _mm512_dpbf16_ps(acc, (__m512bh)a, (__m512bh)b);
@@ -210,7 +210,7 @@ static void store_query(float *out, const float *o, lanes_f32 sum, const cache *
 
 size_t ll_attention_scratch_bytes_avx512bf16(const ll_kv *kv, size_t heads) {
     if (kv->type != LL_KV_BF16)
-        return ll_attention_scratch_bytes_avx512vnni(kv, heads);
+        return ll_attention_scratch_bytes_avx512bw(kv, heads);
     return scratch_bytes(kv, QUERIES * padded_dim(kv->head_dim) * sizeof(uint16_t));
 }
 
@@ -220,5 +220,5 @@ void ll_attention_avx512bf16(float *out, size_t ldo, const float *q, size_t ldq,
     if (kv->type == LL_KV_BF16)
         attend(out, ldo, q, ldq, kv, pos0, rows, heads, h0, h1, scale, window, scratch);
     else
-        ll_attention_avx512vnni(out, ldo, q, ldq, kv, pos0, rows, heads, h0, h1, scale, window, scratch);
+        ll_attention_avx512bw(out, ldo, q, ldq, kv, pos0, rows, heads, h0, h1, scale, window, scratch);
 }

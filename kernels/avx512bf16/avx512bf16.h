@@ -1,11 +1,11 @@
 /* The AVX-512 BF16 kernels: Zen 4 and later, Cooper Lake, Sapphire Rapids and later. Attention reads bf16 caches with them; what
- * is not here is avx512vnni's. Every file of this folder includes this header, so a file compiled with other flags than flags.mk
+ * is not here is avx512bw's. Every file of this folder includes this header, so a file compiled with other flags than flags.mk
  * fails here. */
 #ifndef LL_AVX512BF16_H
 #define LL_AVX512BF16_H
 
 #if !defined(__AVX512F__) || !defined(__AVX512BW__) || !defined(__AVX512VL__) || !defined(__AVX512DQ__) ||   \
-    !defined(__AVX512VNNI__) || !defined(__AVX512BF16__)
+    !defined(__AVX512BF16__)
 #error "compile this folder with the flags of kernels/avx512bf16/flags.mk"
 #endif
 

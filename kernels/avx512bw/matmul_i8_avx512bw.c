@@ -1,6 +1,6 @@
 /* int8 matmul over packed weights, AVX-512 without VNNI: the tiles of matmul_i8_words.inc, over avx2's packed weights.
  *
- * 32 MACs cost a VPMADDWD and a VPADDD, on the two ports of 512 bits: 32 a cycle on Skylake. A tile is 6 rows x 64 columns = 24
+ * 32 MACs cost a VPMADDWD and a VPADDD, on the two ports of 512 bits: at most 32 a cycle on Skylake. A tile is 6 rows x 64 columns = 24
  * accumulators, 4 registers of weights, 1 of activations, 1 of products: a step of 2 k takes 48 arithmetic instructions, 4 widening and 6
  * broadcasting loads.
  */

@@ -1,8 +1,8 @@
 /* What the kernels that walk a row share: loads and stores of its end, and the quantizing. */
-#ifndef LL_ROW_AVX512VNNI_H
-#define LL_ROW_AVX512VNNI_H
+#ifndef LL_ROW_AVX512BW_H
+#define LL_ROW_AVX512BW_H
 
-#include "avx512vnni.h"
+#include "avx512bw.h"
 
 /* The next elements at p when left of them remain, zeros behind them. Whole vectors go unmasked: a masked
  * store does not forward to the load that follows. */

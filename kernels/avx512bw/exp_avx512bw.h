@@ -1,11 +1,11 @@
 /* kernels/exp.h, sixteen at a time: the same operations in the same order, hence the same bits. */
-#ifndef LL_EXP_AVX512VNNI_H
-#define LL_EXP_AVX512VNNI_H
+#ifndef LL_EXP_AVX512BW_H
+#define LL_EXP_AVX512BW_H
 
-#include "avx512vnni.h"
+#include "avx512bw.h"
 #include "exp.h"
 
-static inline __m512 ll_exp_avx512vnni(__m512 x) {
+static inline __m512 ll_exp_avx512bw(__m512 x) {
     /* min and max give their second operand for NaN, as the comparisons of exp.h do. */
     x = _mm512_min_ps(_mm512_set1_ps(LL_EXP_HIGH), x);
     x = _mm512_max_ps(_mm512_set1_ps(LL_EXP_LOW), x);

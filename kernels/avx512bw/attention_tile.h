@@ -1,6 +1,6 @@
 /* The two register-tiled products of attention, for up to 6 queries that share a KV head.
  *
- * Scores: q . K for 16 .. 64 positions. A line of K holds 16 positions (kv_store_avx512vnni.c), so a score is
+ * Scores: q . K for 16 .. 64 positions. A line of K holds 16 positions (kv_store_avx512bw.c), so a score is
  * a lane and its sum over head_dim one fma chain: 6 queries x 4 lines = 24 accumulators, as in the f32
  * matmul. Values: o += p V for 16 .. 64 dimensions. A lane is a dimension, the chain runs over positions: 6
  * queries x 4 lines again. Both cost one fma a lane and step (Zen 4: 1 zmm a cycle, latency 4), 4 loads and 6
@@ -23,10 +23,10 @@
  * So one query in int8 is 12 vector operations for 64 bytes, 6 cycles on Zen 4, which starts two zmm a cycle: 10 bytes a
  * cycle, more than memory gives a core. Out of the L1, scores cost it 6 cycles for bf16's 4, values 6 for 6.
  */
-#ifndef LL_AVX512VNNI_ATTENTION_TILE_H
-#define LL_AVX512VNNI_ATTENTION_TILE_H
+#ifndef LL_AVX512BW_ATTENTION_TILE_H
+#define LL_AVX512BW_ATTENTION_TILE_H
 
-#include "avx512vnni.h"
+#include "avx512bw.h"
 #include "tile.h"
 
 enum {

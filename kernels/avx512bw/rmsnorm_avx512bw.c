@@ -1,6 +1,6 @@
 /* One accumulator only: its sixteen lanes are the lanes of the contract, which is what makes every ISA agree.
  */
-#include "row_avx512vnni.h"
+#include "row_avx512bw.h"
 #include <math.h>
 
 typedef struct {
@@ -41,16 +41,16 @@ static inline const float *norm_chunk(float *buffer, const void *row, size_t sta
     return buffer;
 }
 
-void ll_rmsnorm_i8_avx512vnni(ll_act *out, const float *x, size_t ldx, const float *weight, float eps,
-                              size_t r0, size_t r1) {
+void ll_rmsnorm_i8_avx512bw(ll_act *out, const float *x, size_t ldx, const float *weight, float eps,
+                            size_t r0, size_t r1) {
     for (size_t r = r0; r < r1; r++) {
         const norm_row row = start_row(x + r * ldx, weight, eps, out->k);
         ll_quantize_row(out, r, norm_chunk, &row);
     }
 }
 
-void ll_rmsnorm_f32_avx512vnni(float *y, size_t ldy, const float *x, size_t ldx, const float *weight,
-                               float eps, size_t k, size_t r0, size_t r1) {
+void ll_rmsnorm_f32_avx512bw(float *y, size_t ldy, const float *x, size_t ldx, const float *weight, float eps,
+                             size_t k, size_t r0, size_t r1) {
     for (size_t r = r0; r < r1; r++) {
         const norm_row row = start_row(x + r * ldx, weight, eps, k);
         normalize(y + r * ldy, &row, 0, k);

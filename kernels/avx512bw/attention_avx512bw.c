@@ -18,7 +18,7 @@
 enum { ATT_STEP = 1 };
 #include "attention_blocks.inc"
 
-size_t ll_attention_scratch_bytes_avx512vnni(const ll_kv *kv, size_t heads) {
+size_t ll_attention_scratch_bytes_avx512bw(const ll_kv *kv, size_t heads) {
     (void)heads;
     return scratch_bytes(kv, 0);
 }
@@ -137,8 +137,8 @@ static void store_query(float *out, const float *o, lanes_f32 sum, const cache *
     }
 }
 
-void ll_attention_avx512vnni(float *out, size_t ldo, const float *q, size_t ldq, const ll_kv *kv, size_t pos0,
-                             size_t rows, size_t heads, size_t h0, size_t h1, float scale, size_t window,
-                             void *scratch) {
+void ll_attention_avx512bw(float *out, size_t ldo, const float *q, size_t ldq, const ll_kv *kv, size_t pos0,
+                           size_t rows, size_t heads, size_t h0, size_t h1, float scale, size_t window,
+                           void *scratch) {
     attend(out, ldo, q, ldq, kv, pos0, rows, heads, h0, h1, scale, window, scratch);
 }

@@ -10,10 +10,10 @@
  * 16 values are 16 lines, 8 with bf16, 4 with int8: scalar stores of the lanes of one register; a scatter is slower on
  * Zen 4 (microcode), and the whole step is some thousandths of a token's time. bf16 is rounded by integer
  * operations, since the conversion instruction (AVX512_BF16) belongs to a later ISA. int8 is quantized 16 values at a
- * time by what quantize uses (row_avx512vnni.h), each row of a head with a scale of its own.
+ * time by what quantize uses (row_avx512bw.h), each row of a head with a scale of its own.
  */
-#include "avx512vnni.h"
-#include "row_avx512vnni.h"
+#include "avx512bw.h"
+#include "row_avx512bw.h"
 #include "tile.h"
 #include <assert.h>
 #include <string.h>
@@ -84,8 +84,8 @@ static void store_v_i8(int8_t *out, float *scale, const float *v, size_t head_di
         out[d] = 0;
 }
 
-void ll_kv_store_avx512vnni(const ll_kv *kv, size_t pos0, size_t rows, const float *k, size_t ldk,
-                            const float *v, size_t ldv) {
+void ll_kv_store_avx512bw(const ll_kv *kv, size_t pos0, size_t rows, const float *k, size_t ldk,
+                          const float *v, size_t ldv) {
     assert(pos0 + rows <= kv->capacity && kv->head_dim % 2 == 0);
     const size_t dim = kv->head_dim, row = ll_kv_bytes(kv->type, 1, 1, dim);
     for (size_t h = 0; h < kv->kv_heads; h++) {

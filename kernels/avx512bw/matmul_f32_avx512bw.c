@@ -9,7 +9,7 @@
  * latency 4), 4 loads and 6 broadcasts.
  * Measured on one Zen 4 core, M = 512: 95 .. 98% of the fma peak (118 GFLOPS) for k = 576 .. 4096.
  */
-#include "avx512vnni.h"
+#include "avx512bw.h"
 #include "tile.h"
 #include <assert.h>
 #include <string.h>
@@ -19,11 +19,11 @@ enum {
     BLOCK_K = 1024, /* 256 KiB of a panel pass over all rows before the next: a quarter of Zen 4's L2 */
 };
 
-size_t ll_packed_f32_bytes_avx512vnni(size_t n, size_t k) {
+size_t ll_packed_f32_bytes_avx512bw(size_t n, size_t k) {
     return (n + LL_PANEL - 1) / LL_PANEL * LL_PANEL * k * sizeof(float);
 }
 
-void ll_pack_f32_avx512vnni(void *data, size_t n, size_t k, size_t n0, size_t n1, const float *w) {
+void ll_pack_f32_avx512bw(void *data, size_t n, size_t k, size_t n0, size_t n1, const float *w) {
     assert(n0 % LL_PANEL == 0 && (n1 % LL_PANEL == 0 || n1 == n));
     (void)n;
     float *out = (float *)data + n0 * k;
@@ -115,8 +115,8 @@ static void panel_pass(float *y, size_t ldy, const float *x, size_t ldx, size_t 
     }
 }
 
-void ll_matmul_f32_avx512vnni(float *y, size_t ldy, const float *x, size_t ldx, size_t m0, size_t m1,
-                              const ll_packed *w, size_t n0, size_t n1) {
+void ll_matmul_f32_avx512bw(float *y, size_t ldy, const float *x, size_t ldx, size_t m0, size_t m1,
+                            const ll_packed *w, size_t n0, size_t n1) {
     assert(n0 % LL_PANEL == 0 && n1 <= w->n);
     for (size_t j = n0; j < n1; j += LL_PANEL)
         panel_pass(y + m0 * ldy + j, ldy, x + m0 * ldx, ldx, m1 - m0, (const float *)w->data + j * w->k, w->k,

@@ -1,14 +1,13 @@
-#include "row_avx512vnni.h"
+#include "row_avx512bw.h"
 
-void ll_add_f32_avx512vnni(float *y, const float *x, size_t n) {
+void ll_add_f32_avx512bw(float *y, const float *x, size_t n) {
     for (size_t i = 0; i < n; i += LL_LANES) {
         const __m512 sum = _mm512_add_ps(ll_load(y + i, n - i), ll_load(x + i, n - i));
         ll_store(y + i, n - i, sum);
     }
 }
 
-void ll_add_scaled_i32_avx512vnni(float *y, const int32_t *sum, float x_scale, const float *w_scale,
-                                  size_t n) {
+void ll_add_scaled_i32_avx512bw(float *y, const int32_t *sum, float x_scale, const float *w_scale, size_t n) {
     for (size_t i = 0; i < n; i += LL_LANES) {
         const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(x_scale), ll_load(w_scale + i, n - i));
         const __m512 bits = ll_load((const float *)(const void *)(sum + i), n - i);
@@ -28,8 +27,8 @@ static void rotate_head(float *x, size_t half, const float *cos, const float *si
     }
 }
 
-void ll_rope_f32_avx512vnni(float *x, size_t ldx, size_t rows, size_t heads, size_t head_dim,
-                            const float *cos, const float *sin) {
+void ll_rope_f32_avx512bw(float *x, size_t ldx, size_t rows, size_t heads, size_t head_dim, const float *cos,
+                          const float *sin) {
     const size_t half = head_dim / 2;
     for (size_t r = 0; r < rows; r++)
         for (size_t h = 0; h < heads; h++)
