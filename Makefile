@@ -108,6 +108,9 @@ aarch64: ## Everything for 64-bit ARM, cross-built into $(BUILD)/aarch64
 	@PKG_CONFIG_SYSROOT_DIR=$(AARCH64_ROOT) PKG_CONFIG_LIBDIR=$(AARCH64_ROOT)/usr/lib/aarch64-linux-gnu/pkgconfig \
 	    $(MAKE) BUILD=$(BUILD)/aarch64 CC='aarch64-linux-gnu-gcc --sysroot=$(AARCH64_ROOT)' all tests
 
+check-aarch64: aarch64 layerlab model-if-possible ## That build under an emulator: every ISA's kernels, the program, a model
+	@tests/aarch64.sh $(BUILD)/aarch64 $(AARCH64_ROOT) $(BUILD)
+
 bench: $(BUILD)/bench ## Times every kernel at real shapes, in some 3 minutes (BENCH_ARGS=...: bench --help)
 	@$(BUILD)/bench $(BENCH_ARGS)
 

@@ -77,6 +77,15 @@ for library; do
     fi
 done
 
+# What is compiled without AVX-512 has no EVEX instruction (62 in 64-bit mode), by whatever name an assembler calls it.
+for library; do
+    [[ $library == *.a && -f $library && $(uname -m) == x86_64 ]] || continue
+    report encodings "$(for isa in $(cat "$(dirname "$library")/isas"); do
+        grep -q avx512 "kernels/$isa/flags.mk" || objdump -d "$(dirname "$library")/kernels/$isa"/*.o |
+            awk -F'\t' -v isa="$isa" '$2 ~ /^62 / {print isa " has " $3; exit}'
+    done)"
+done
+
 # An ISA is one folder and one line: nothing else may know its name. ref, the oracle, is known to all.
 isas=$(sed -n 's/^ISA(\([a-z0-9_]*\),.*/\1/p' kernels/isa.def | grep -vx ref | paste -sd'|')
 report "ISA names" "$(printf '%s\n' "${code[@]}" | grep -Ev "^kernels/(isa\.def$|($isas)/)" | xargs grep -nE "$isas" | cut -c1-160)"
