@@ -8,8 +8,6 @@ arm=$1 root=$2 here=$3
 model=${LAYERLAB_MODELS:-models}/SmolLM2-135M-Instruct.Q4_1.gguf
 isas=$(tr ' ' '\n' <"$arm/isas" | grep -vx ref)
 
-# on CPU PROGRAM ARGUMENTS...
-on() { qemu-aarch64-static -L "$root" -cpu "$1" "${@:2}"; }
 # suite NAME COMMAND...: a test program's lines, added up.
 suite() {
     local name=$1 p f s

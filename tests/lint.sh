@@ -80,7 +80,7 @@ done
 # What is compiled without AVX-512 has no EVEX instruction (62 in 64-bit mode), by whatever name an assembler calls it.
 for library; do
     [[ $library == *.a && -f $library && $(uname -m) == x86_64 ]] || continue
-    report encodings "$(for isa in $(cat "$(dirname "$library")/isas"); do
+    report encodings "$(tr ' ' '\n' <"$(dirname "$library")/isas" | while read -r isa; do
         grep -q avx512 "kernels/$isa/flags.mk" || objdump -d "$(dirname "$library")/kernels/$isa"/*.o |
             awk -F'\t' -v isa="$isa" '$2 ~ /^62 / {print isa " has " $3; exit}'
     done)"
