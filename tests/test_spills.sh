@@ -1,5 +1,6 @@
 #!/bin/bash
-# tools/check_spills.sh on loops that must spill and loops that must not, by every compiler here, for every ISA it builds for.
+# tools/check_spills.sh on loops that must spill and loops that must not, by every compiler here, for every ISA it builds for;
+# tools/estimate_cycles.py on loops whose cycles are known.
 # shellcheck disable=SC2317 # `made` calls the sources by name
 set -u
 . tests/lib.sh
@@ -150,6 +151,58 @@ snippets() {
     expect 1 "nothing was checked" "@$fmla" "add x1, x1, #1"
 }
 
+# groups: a loop of 4 values of k a turn for 8 registers of sums, in one that scales them, or keeps them where a group goes on.
+groups() {
+    printf '%s\n' ".arch armv8.6-a+dotprod" ".type f, %function" "f:" "1:"
+    repeat 8 "movi v1#.4s, #0"
+    echo "2:"
+    repeat 8 "sdot v1#.4s, v0.16b, v1.4b[0]"
+    printf '%s\n' "subs x0, x0, #1" "b.ne 2b" "cbz x2, 3f"
+    repeat 8 "scvtf v1#.4s, v1#.4s"
+    printf '%s\n' "b 4f" "3:"
+    repeat 8 "str q1#, [x3], 16"
+    printf '%s\n' "add x4, x4, #1" "add x5, x5, #1" "4:" "subs x1, x1, #1" "b.ne 1b" "ret"
+}
+# estimated STATUS PART SOURCE...: what tools/estimate_cycles.py says of that source as an int8 matmul.
+estimated() {
+    language=assembler made "$cross" "$isa" "${@:3}"
+    mv "$folder/made/kernels/$isa/made.o" "$folder/made/kernels/$isa/matmul_i8_$isa.o"
+    run "$1" "$2" tools/estimate_cycles.py "$folder/made"
+}
+# Pipes for SDOT and SMMLA: 2 on N1 (no SMMLA) and N2, 4 on V1 and V2. One sum waits for itself, on V2 one cycle.
+estimates() {
+    local all python
+    python=$(python3 -c "import sys; print(sys.executable)")
+    mapfile -t all < <(repeat 24 "sdot v#.4s, v30.16b, v31.16b")
+    estimated 0 "| 24 SDOT | 26 | 4.33 | 12.0 (100 %) | 12.0 (100 %) | 6.0 (100 %) | 6.0 (100 %) |" assembled "${all[@]}"
+    run 0 "not measured" tools/estimate_cycles.py "$folder/made"
+    run 0 "estimated by llvm-mca" tools/estimate_cycles.py "$folder/made"
+    # A pointer that moves does not wait for what it loaded.
+    estimated 0 "| 8 SDOT | 11 | 5.50 | 4.0 (100 %) | 4.0 (100 %) | 2.0 (100 %) | 2.0 (100 %) |" assembled "${all[@]:0:8}" \
+        "ldr d31, [x1], #8"
+    estimated 0 " | 1.0 (25 %) |" assembled "${all[0]}"
+    mapfile -t all < <(repeat 16 "smmla v#.4s, v30.16b, v31.16b")
+    estimated 0 "| 16 SMMLA | 18 | 2.25 | - | 8.0 (100 %) | 4.0 (100 %) | 4.0 (100 %) |" assembled "${all[@]}"
+    estimated 0 "| 32, 1024 | 20 |" groups
+    estimated 1 "multiplies and adds" assembled "fmul v0.4s, v1.4s, v2.4s"
+    mkdir -p "$folder/few"
+    ln -sf "$(command -v aarch64-linux-gnu-objdump || command -v objdump)" "$folder/few/objdump"
+    # An old one takes another core's model.
+    printf '#!/bin/sh\necho "LLVM version 14.0.6"\necho "[0] - A57UnitB"\n' >"$folder/few/llvm-mca"
+    chmod +x "$folder/few/llvm-mca"
+    run 3 "(found: 14.0.6)" env PATH="$folder/few" "$python" tools/estimate_cycles.py "$folder/made"
+    rm "$folder/few/llvm-mca"
+    run 3 "no llvm-mca here has models" env PATH="$folder/few" "$python" tools/estimate_cycles.py "$folder/made"
+}
+# knows_cores: one of the programs of that name has the model of a core itself, not another's.
+knows_cores() {
+    local program
+    for program in $(compgen -c llvm-mca); do
+        ! echo nop | "$program" -mtriple=aarch64 -mcpu=neoverse-v2 2>/dev/null | grep -q V2Unit || return 0
+    done
+    return 1
+}
+
 case $(uname -m) in
 aarch64) here=ARM compilers=(gcc clang) elsewhere=() ;;
 *) here=X86 compilers=(gcc clang) elsewhere=(aarch64-linux-gnu-gcc "clang --target=aarch64-linux-gnu") ;;
@@ -176,8 +229,17 @@ if command -v $cross >/dev/null; then
 else
     skip_without $cross "snippets of ARM"
 fi
+if command -v $cross >/dev/null && knows_cores; then
+    estimates
+else
+    skip_without llvm-mca "estimates of cycles"
+fi
+run 0 "Exit: 0;" tools/estimate_cycles.py --help
+run 2 "usage:" tools/estimate_cycles.py --all
+run 2 "isas is missing; build first" tools/estimate_cycles.py "$folder/nowhere"
 run 2 "isas is missing; build first" tools/check_spills.sh "$folder/nowhere"
 run 2 "usage:" tools/check_spills.sh --all
 mkdir -p "$folder/empty" && echo "ref x" >"$folder/empty/isas"
 run 2 "no objects in $folder/empty/kernels/x" tools/check_spills.sh "$folder/empty"
+run 2 "no matmul or attention for 64-bit ARM" tools/estimate_cycles.py "$folder/empty"
 finish
