@@ -43,10 +43,18 @@ skip_for() {
     if [[ ,${LL_REQUIRE:-}, == *,all,* || ,${LL_REQUIRE:-}, == *,$1,* ]]; then
         fail "$2" "$1 is required and not here"
     else
-        skipped=$((skipped + 1))
-        echo "  lacks $1"
-        echo "skip $script/$2"
+        skip_without "$1" "$2"
     fi
+}
+# skip_without WHAT NAME: the same for what tools/deps.sh --dev does not install; "all" does not ask for it, its name does.
+skip_without() {
+    if [[ ,${LL_REQUIRE:-}, == *,$1,* ]]; then
+        fail "$2" "$1 is required and not here"
+        return
+    fi
+    skipped=$((skipped + 1))
+    echo "  lacks $1"
+    echo "skip $script/$2"
 }
 finish() {
     echo "$passed passed, $failed failed, $skipped skipped"

@@ -1,24 +1,7 @@
-# For check_spills.sh: reads kernels/ISA/spills.txt, then what objdump -d says of that ISA's objects (x86, AT&T syntax).
-# Variables: accepted (the file's name as it stands among the arguments), compiler, quiet.
-
-# ---- one instruction ----
-function is_end(i) { return name[i] ~ /^(jmp|ret|ud2)/ }
-function is_multiply(i) {
-    return name[i] ~ /^v(pdp|pmadd|pmul|dpbf16|mulp)/ || name[i] ~ /^vfn?m(add|sub|addsub|subadd)[123]*p/
-}
-# What it writes comes last.
-function writes_memory(i) { return operands[i] ~ /,.*\)(\{[^}]*\})*$/ && name[i] !~ /^(cmp|test|prefetch)/ }
-function reads_memory(i) {
-    return operands[i] ~ /\(/ && name[i] !~ /^(lea|nop|j)/ && !(writes_memory(i) && name[i] ~ /^v?(p?mov|p?extract|p?compress|cvt)/)
-}
-# The place on the stack that a vector instruction names by a constant, "" for none. %rbp is a register like any other
-# unless the function made it the frame's.
-function slot_of(i,    text) {
-    if (name[i] !~ /^v/ || !match(operands[i], /-?(0x)?[0-9a-f]*\(%r[sb]p\)/))
-        return ""
-    text = substr(operands[i], RSTART, RLENGTH)
-    return text ~ /rbp/ && !has_frame ? "" : text
-}
+# For check_spills.sh: reads kernels/ISA/spills.txt, then what objdump -d says of that ISA's objects.
+# Variables: accepted (the file's name as it stands among the arguments), compiler, isa, quiet.
+# What an instruction does, spills_x86.awk or spills_arm.awk says, of instruction i by its name[i] and operands[i]:
+# bare, is_end, target_of, is_multiply, reads, writes, sets_frame, slots_of.
 
 # ---- loops: inside[head, i] says that instruction i is on a way from the head to a jump back to it ----
 function follow(head, last,    depth, i) {
@@ -94,28 +77,38 @@ function is_innermost(head, n,    b) {
 }
 
 # ---- the report ----
-function describe_slots(head,    i, slot, text) {
+# The slots of instruction i go into slot, what it is to them into its result.
+function kind_of(i, slot,    n, k, kind) {
+    n = slots_of(i, slot)
+    for (k = 1; k <= n; k++) {
+        spills += (slot[k] in stored) && (slot[k] in loaded) && writes(i)
+        reloads += !(slot[k] in stored)
+        if ((slot[k] in stored) && (slot[k] in loaded))
+            kind = "spill "
+        else if (kind == "")
+            kind = (slot[k] in stored) ? "store " : "reload"
+    }
+    return kind
+}
+function describe_slots(head,    i, k, n, slot, kind, text) {
     spills = reloads = 0
     delete stored; delete loaded
-    for (i = head; i <= last[head]; i++)
-        if (((head, i) in inside) && (slot = slot_of(i)) != "") {
-            if (writes_memory(i)) stored[slot] = 1; else loaded[slot] = 1
-        }
     for (i = head; i <= last[head]; i++) {
-        if (!((head, i) in inside) || (slot = slot_of(i)) == "")
-            continue
-        spills += (slot in stored) && (slot in loaded) && writes_memory(i)
-        reloads += !(slot in stored)
-        text = text "    " (!(slot in stored) ? "reload" : slot in loaded ? "spill " : "store ") "  " address[i] "  " name[i] " " operands[i] "\n"
+        n = ((head, i) in inside) ? slots_of(i, slot) : 0
+        for (k = 1; k <= n; k++)
+            if (writes(i)) stored[slot[k]] = 1; else loaded[slot[k]] = 1
     }
+    for (i = head; i <= last[head]; i++)
+        if (((head, i) in inside) && (kind = kind_of(i, slot)) != "")
+            text = text "    " kind "  " address[i] "  " name[i] " " operands[i] "\n"
     return text
 }
 function report(head,    i, multiplies, loads, stores, text, key, verdict) {
     for (i = head; i <= last[head]; i++)
         if ((head, i) in inside) {
             multiplies += is_multiply(i)
-            loads += reads_memory(i)
-            stores += writes_memory(i)
+            loads += reads(i)
+            stores += writes(i)
         }
     if (!multiplies)
         return
@@ -129,13 +122,11 @@ function report(head,    i, multiplies, loads, stores, text, key, verdict) {
         printf "%s %s %s-%s multiplies %d loads %d stores %d total %d spills %d reloads %d%s\n%s", object, where, address[head],
             address[last[head]], multiplies, loads, stores, size[head], spills, reloads, verdict, text
 }
-function finish_function(    i, n, part) {
+function finish_function(    i, n, target) {
     delete jump
     for (i = 1; i <= count; i++)
-        if (name[i] ~ /^j/) {
-            split(operands[i], part, " ")
-            jump[i] = at[part[1]]
-        }
+        if ((target = target_of(i)) != "")
+            jump[i] = at[target]
     n = find_loops()
     for (i = 1; i <= n; i++)
         if (size[heads[i]] && is_innermost(heads[i], n))
@@ -165,17 +156,18 @@ FILENAME == accepted {
     where = substr($2, 2, length($2) - 3)
 }
 /^ +[0-9a-f]+:\t/ {
-    sub(/ +#.*/, "")
-    split($0, field, "\t")
-    gsub(/[ :]/, "", field[1])
-    sub(/^((bnd|notrack|lock|rep|repz|repnz|cs|data16|\{[a-z]+\}) +)+/, "", field[2])
+    split($0, field, ":\t")
+    gsub(/ /, "", field[1])
+    text = substr($0, index($0, ":\t") + 2)
+    gsub(/\t/, " ", text)
+    text = bare(text)
     address[++count] = field[1]
     at[field[1]] = count
-    name[count] = operands[count] = field[2]
+    name[count] = operands[count] = text
     sub(/ .*/, "", name[count])
     sub(/^[^ ]+ */, "", operands[count])
     sub(/ +$/, "", operands[count])
-    has_frame = has_frame || (name[count] == "mov" && operands[count] == "%rsp,%rbp")
+    has_frame = has_frame || sets_frame(count)
 }
 END {
     finish_function()
