@@ -10,7 +10,8 @@
  * Tile: 6 rows x 16 columns = 24 accumulators, 4 registers of weights, 1 of activations: 29 of 32. 10 loads stand beside 24 SDOT, in
  * 12 cycles on two vector pipes with two loads a cycle, in 6 on four with three. README.md has the loop's cycles by core.
  *
- * A group costs each accumulator a conversion, a multiply and an fma: with 128 values 72 operations beside 768 SDOT, 91%.
+ * A group costs each accumulator a conversion, a multiply and an fma: with 128 values 72 operations beside 768 SDOT, 91% at most; by a
+ * model of the cores 81 to 84%, since it also begins with zeros and loads and stores y (README.md).
  *
  * Large K goes in chunks of whole groups, whose panel stays in an L2 of 512 KiB while all rows pass; y carries the sums.
  */
