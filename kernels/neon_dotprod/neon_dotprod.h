@@ -12,4 +12,9 @@
 
 void ll_init_neon_dotprod(ll_kernels *table);
 
+size_t ll_attention_scratch_bytes_neon_dotprod(const ll_kv *kv, size_t heads);
+void ll_attention_neon_dotprod(float *out, size_t ldo, const float *q, size_t ldq, const ll_kv *kv,
+                               size_t pos0, size_t rows, size_t heads, size_t h0, size_t h1, float scale,
+                               size_t window, void *scratch);
+
 #endif
