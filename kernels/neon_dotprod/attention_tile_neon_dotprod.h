@@ -11,10 +11,10 @@
  * 6 floats for 24 fma: an fma takes its factor from the lane of another register, and a load of one float goes through no vector
  * pipe, as a load that repeats it in every lane would.
  *
- * bf16 is the upper half of a float: a transpose or a zip with zeros puts it there, in one instruction that any vector pipe takes
- * (N1 shifts in one of its two alone). int8 stays exact: bytes are converted to f32, where SDOT would round q too. A table lookup
- * lifts one byte to the top of each lane, and one conversion makes it 2^24 times its value, or, for V, divides by that. What it looks
- * up is loaded again in every step where six queries leave no register for it.
+ * bf16 is the upper half of a float: a transpose or a zip with zeros puts it there, in one instruction that any vector pipe takes,
+ * where a shift is for every other one. int8 stays exact: bytes are converted to f32, where SDOT would round q too. A table lookup
+ * lifts one byte to the top of each lane, and one conversion makes it 2^24 times its value, or, for V, divides by that. Which byte
+ * is loaded again in every step: six queries leave no register for it.
  *
  * Instructions of the inner loops with one query and with six, gcc 12; no sum leaves its register, with clang 14 neither:
  *
@@ -24,9 +24,9 @@
  *   bf16    32, 48    32, 8    89, 78   16, 24   16, 4    41, 40
  *   int8    32, 48   64, 16   126, 87   16, 24   32, 8    65, 46
  *
- * (One query: 4 lines; six: one line.) By the models of LLVM 19, six queries in f32 take as long as their fma do alone, 24 cycles on N1
- * and N2 and 12 on V1 and V2 for two dimensions. No ARM core has timed any of this, which is why there is no prefetch: where one
- * pays, and how far ahead, is not known here.
+ * (One query: 4 lines; six: one line.) What is said of pipes is what LLVM 19 models; by it six queries in f32 take as long as their
+ * fma do alone, 24 cycles on N1 and N2 and 12 on V1 and V2 for two dimensions. No ARM core has timed any of this, which is why there
+ * is no prefetch: where one pays, and how far ahead, is not known here.
  */
 #ifndef LL_NEON_DOTPROD_ATTENTION_TILE_H
 #define LL_NEON_DOTPROD_ATTENTION_TILE_H
@@ -35,75 +35,10 @@
 #include "tile.h"
 #include <string.h>
 
-enum {
-    ATT_TILE = 6,       /* queries */
-    ATT_BLOCK = 64,     /* positions */
-    ATT_LINE = 16,      /* positions or dimensions: four registers */
-    ATT_REGISTERS = 16, /* of one query, at most: 4 lines */
-    QUADS = 64,         /* bytes: 4 dimensions of 16 positions in int8 */
-};
+#define ATT_MULTIPLY "fmla %0.4s, %1.4s, %2.s[0]"
+#include "attention_sums_neon.inc"
 
-/* With few queries a tile takes more lines, so that 16 chains or more are under way: 4 lines of one query, 2 of two or three. */
-static size_t lines_of(int queries) {
-    return queries == 1 ? 4 : queries <= 3 ? 2 : 1;
-}
-
-/* Calls TILE(queries, lines): as many lines as lines_of(queries) where wide, or one. */
-#define EACH_TILE(queries, wide)                                                                             \
-    switch (wide ? queries : -queries) {                                                                     \
-    case 1:                                                                                                  \
-        TILE(1, 4);                                                                                          \
-    case 2:                                                                                                  \
-        TILE(2, 2);                                                                                          \
-    case 3:                                                                                                  \
-        TILE(3, 2);                                                                                          \
-    case -1:                                                                                                 \
-        TILE(1, 1);                                                                                          \
-    case -2:                                                                                                 \
-        TILE(2, 1);                                                                                          \
-    case -3:                                                                                                 \
-        TILE(3, 1);                                                                                          \
-    case 4:                                                                                                  \
-    case -4:                                                                                                 \
-        TILE(4, 1);                                                                                          \
-    case 5:                                                                                                  \
-    case -5:                                                                                                 \
-        TILE(5, 1);                                                                                          \
-    default:                                                                                                 \
-        TILE(6, 1);                                                                                          \
-    }
-
-/* ---- sums ---- */
-
-static LL_INLINE void begin_scores(float32x4_t acc[ATT_TILE][ATT_REGISTERS], const int queries,
-                                   const int registers) {
-    LL_UNROLL
-    for (int i = 0; i < queries; i++) {
-        LL_UNROLL
-        for (int r = 0; r < registers; r++)
-            acc[i][r] = vdupq_n_f32(0);
-    }
-}
-
-static LL_INLINE void begin_values(float32x4_t acc[ATT_TILE][ATT_REGISTERS], const float *o, size_t ldo,
-                                   const float *fix, const int queries, const int registers) {
-    LL_UNROLL
-    for (int i = 0; i < queries; i++) {
-        LL_UNROLL
-        for (int r = 0; r < registers; r++)
-            acc[i][r] = vmulq_n_f32(vld1q_f32(o + (size_t)i * ldo + 4 * r), fix[i]);
-    }
-}
-
-static LL_INLINE void store_sums(float *to, size_t ld, float32x4_t acc[ATT_TILE][ATT_REGISTERS],
-                                 const int queries, const int registers) {
-    LL_UNROLL
-    for (int i = 0; i < queries; i++) {
-        LL_UNROLL
-        for (int r = 0; r < registers; r++)
-            vst1q_f32(to + (size_t)i * ld + 4 * r, acc[i][r]);
-    }
-}
+enum { QUADS = 64 }; /* bytes: 4 dimensions of 16 positions in int8 */
 
 /* ---- to f32 ---- */
 
@@ -135,31 +70,7 @@ static LL_INLINE int32x4_t top_bytes(uint8x16_t bytes, const uint8_t *pick) {
     return vreinterpretq_s32_u8(vqtbl1q_u8(bytes, vld1q_u8(pick)));
 }
 
-/* ---- products ---- */
-
-/* acc[r] += by * x[r], 4 registers. Compilers move no load across it: they like to load ahead, and then the sums want for
- * registers. Of the intrinsic gcc broadcasts by first, with an instruction that loads and computes. */
-static LL_INLINE void fma_line(float32x4_t acc[4], const float32x4_t x[4], float by) {
-    LL_UNROLL
-    for (int r = 0; r < 4; r++)
-        __asm__("fmla %0.4s, %1.4s, %2.s[0]" : "+w"(acc[r]) : "w"(x[r]), "w"(by));
-    __asm__ volatile("" : : "w"(acc[0]), "w"(acc[1]), "w"(acc[2]), "w"(acc[3]) : "memory");
-}
-
-/* The factors of a step of more lines than one, where one or two queries leave registers for them. */
-static LL_INLINE void keep_factors(float kept[ATT_TILE], const float *by, size_t ld, const int queries) {
-    LL_UNROLL
-    for (int i = 0; i < queries; i++)
-        kept[i] = by[(size_t)i * ld];
-}
-
-/* acc[i][r] += by[i] * x[r], those of line l. */
-static LL_INLINE void add_line(float32x4_t acc[ATT_TILE][ATT_REGISTERS], const int l, const float32x4_t x[4],
-                               const float kept[ATT_TILE], const float *by, size_t ld, const int queries) {
-    LL_UNROLL
-    for (int i = 0; i < queries; i++)
-        fma_line(acc[i] + 4 * l, x, queries <= 2 ? kept[i] : by[(size_t)i * ld]);
-}
+/* ---- scores ---- */
 
 /* 16 positions of K at dimension d of those that lie together. int8 is 2^24 times its value, which is taken off with the scale. */
 static LL_INLINE void load_k(float32x4_t k[4], const char *line, const int d, const byte_tops *t,
@@ -200,6 +111,8 @@ static LL_INLINE void score_tile(float *score, const float *q, size_t ldq, const
     store_sums(score, ATT_BLOCK, acc, queries, 4 * lines);
 }
 
+/* ---- values ---- */
+
 /* 16 dimensions of a row of V. */
 static LL_INLINE void load_v(float32x4_t to[4], const char *v, const byte_tops *t, const ll_kv_type type) {
     LL_UNROLL
@@ -229,8 +142,8 @@ static LL_INLINE float32x4_t load_v_four(const char *v, int left, const ll_kv_ty
     return vreinterpretq_f32_u32(vshll_n_u16(vcreate_u16(bits), 16));
 }
 
-/* o[i][0 .. 16 * lines) = o * fix[i] + sum of p[i][j] * V[j] over j in [0, count), row bytes apart; tail: 0, or the dimensions left
- * of the only line. */
+/* o[i][0 .. 16 * lines) = o * fix[i] + sum of p[i][j] * V[j] over j in [0, count), row bytes apart; tail: 0, or the dimensions
+ * left of the only line. */
 static LL_INLINE void value_tile(float *o, size_t ldo, const float *fix, const float *p, const char *v,
                                  size_t count, size_t row, const ll_kv_type type, const int tail,
                                  const int queries, const int lines) {
