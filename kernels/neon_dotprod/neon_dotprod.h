@@ -47,4 +47,9 @@ double ll_peak_i8_neon_dotprod(size_t rounds);
 double ll_peak_f32_neon_dotprod(size_t rounds);
 uint64_t ll_read_stream_neon_dotprod(const void *p, size_t bytes, int variant);
 
+size_t ll_attention_scratch_bytes_neon_dotprod(const ll_kv *kv, size_t heads);
+void ll_attention_neon_dotprod(float *out, size_t ldo, const float *q, size_t ldq, const ll_kv *kv,
+                               size_t pos0, size_t rows, size_t heads, size_t h0, size_t h1, float scale,
+                               size_t window, void *scratch);
+
 #endif
