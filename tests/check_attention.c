@@ -115,7 +115,9 @@ static void fill_cache(const attention_case *c, attention_data *data, const ll_k
 
 static attention_data make_data(const attention_case *c, const ll_kernels *ref, const ll_kernels *isa) {
     const size_t heads = c->kv_heads * c->share, width = heads * c->head_dim, used = c->pos0 + c->rows;
-    const size_t capacity = (used + check_below(2 * LL_KV_BLOCK) + LL_KV_BLOCK) / LL_KV_BLOCK * LL_KV_BLOCK;
+    const size_t spare = check_below(2) ? check_below(2 * LL_KV_BLOCK)
+                                        : 0; /* often none: what is read past V is caught then */
+    const size_t capacity = (used + spare + LL_KV_BLOCK - 1) / LL_KV_BLOCK * LL_KV_BLOCK;
     attention_data data = {.kv = check_kv_make(c->type, capacity, c->kv_heads, c->head_dim),
                            .q_shape = {c->rows, width, width + check_below(3)},
                            .out_shape = {c->rows, width, width + check_below(3)},
