@@ -26,14 +26,41 @@ static uint64_t cache_bytes(hwloc_topology_t topology, hwloc_const_cpuset_t mask
     return 0;
 }
 
-static void copy_cpu_name(ll_machine *out, hwloc_topology_t topology) {
-    const char *name = NULL;
+/* What the first package that says it, or the machine, says of its CPU. */
+static const char *cpu_info(hwloc_topology_t topology, const char *key) {
+    const char *value = NULL;
     for (hwloc_obj_t o = NULL;
-         !name && (o = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_PACKAGE, o)) != NULL;)
-        name = hwloc_obj_get_info_by_name(o, "CPUModel");
-    if (!name)
-        name = hwloc_obj_get_info_by_name(hwloc_get_root_obj(topology), "CPUModel");
-    snprintf(out->cpu, sizeof out->cpu, "%s", name && *name ? name : "unknown CPU");
+         !value && (o = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_PACKAGE, o)) != NULL;)
+        value = hwloc_obj_get_info_by_name(o, key);
+    return value ? value : hwloc_obj_get_info_by_name(hwloc_get_root_obj(topology), key);
+}
+
+/* 64-bit ARM has numbers for a name (MIDR_EL1): those of servers, by the makers' manuals; others as they are. */
+static void name_arm_core(char *out, size_t capacity, const char *implementer, const char *part) {
+    static const struct {
+        unsigned long implementer, part;
+        const char *name;
+    } cores[] = {
+        {0x41, 0xd08, "Arm Cortex-A72"},  {0x41, 0xd0c, "Arm Neoverse-N1"}, {0x41, 0xd40, "Arm Neoverse-V1"},
+        {0x41, 0xd49, "Arm Neoverse-N2"}, {0x41, 0xd4f, "Arm Neoverse-V2"}, {0x41, 0xd84, "Arm Neoverse-V3"},
+        {0x41, 0xd8e, "Arm Neoverse-N3"}, {0xc0, 0xac3, "Ampere-1"},        {0xc0, 0xac4, "Ampere-1A"},
+    };
+    const unsigned long maker = strtoul(implementer, NULL, 0), core = strtoul(part, NULL, 0);
+    for (size_t i = 0; i < sizeof cores / sizeof cores[0]; i++)
+        if (cores[i].implementer == maker && cores[i].part == core) {
+            snprintf(out, capacity, "%s", cores[i].name);
+            return;
+        }
+    snprintf(out, capacity, "ARM core %s of implementer %s", part, implementer);
+}
+
+static void copy_cpu_name(ll_machine *out, hwloc_topology_t topology) {
+    const char *const name = cpu_info(topology, "CPUModel"), *const part = cpu_info(topology, "CPUPart"),
+                      *const implementer = cpu_info(topology, "CPUImplementer");
+    if ((!name || !*name) && part && implementer)
+        name_arm_core(out->cpu, sizeof out->cpu, implementer, part);
+    else
+        snprintf(out->cpu, sizeof out->cpu, "%s", name && *name ? name : "unknown CPU");
     for (char *c = out->cpu; *c; c++)
         if (!isprint((unsigned char)*c))
             *c = '?';

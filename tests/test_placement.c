@@ -192,6 +192,42 @@ static void test_made_up_topology(void) {
     unsetenv("HWLOC_SYNTHETIC");
 }
 
+#define SETS "cpuset=\"0x1\" complete_cpuset=\"0x1\" nodeset=\"0x1\" complete_nodeset=\"0x1\""
+
+/* A machine of one core, whose package has these infos. */
+static ll_machine probe_infos(const char *infos) {
+    static const char *const format =
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE topology SYSTEM \"hwloc2.dtd\">\n<topology "
+        "version=\"2.0\">"
+        "<object type=\"Machine\" os_index=\"0\" " SETS " allowed_cpuset=\"0x1\" allowed_nodeset=\"0x1\">"
+        "<object type=\"Package\" os_index=\"0\" " SETS ">%s"
+        "<object type=\"NUMANode\" os_index=\"0\" " SETS " local_memory=\"1073741824\"/>"
+        "<object type=\"Core\" os_index=\"0\" " SETS "><object type=\"PU\" os_index=\"0\" " SETS "/></object>"
+        "</object></object></topology>\n";
+    char path[512], text[2048];
+    const char *const root = root_with_groups("infos", "0::/\n");
+    snprintf(path, sizeof path, "%s/topology.xml", root);
+    snprintf(text, sizeof text, format, infos);
+    put_file(root, "topology.xml", text);
+    setenv("HWLOC_XMLFILE", path, 1);
+    const ll_machine machine = probe(root);
+    unsetenv("HWLOC_XMLFILE");
+    return machine;
+}
+
+static void test_cpu_name(void) {
+    ll_machine machine = probe_infos("<info name=\"CPUModel\" value=\"Maker One 1\"/>");
+    CHECK(strcmp(machine.cpu, "Maker One 1") == 0 && machine.cores == 1);
+    machine =
+        probe_infos("<info name=\"CPUImplementer\" value=\"0x41\"/><info name=\"CPUPart\" value=\"0xd40\"/>");
+    CHECK(strcmp(machine.cpu, "Arm Neoverse-V1") == 0);
+    machine =
+        probe_infos("<info name=\"CPUImplementer\" value=\"0xc0\"/><info name=\"CPUPart\" value=\"0xd40\"/>");
+    CHECK(strcmp(machine.cpu, "ARM core 0xd40 of implementer 0xc0") == 0);
+    machine = probe_infos("<info name=\"CPUPart\" value=\"0xd40\"/>");
+    CHECK(strcmp(machine.cpu, "unknown CPU") == 0);
+}
+
 int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
     ll_test_run("placement/quota, cgroup 2", test_quota_v2);
@@ -204,5 +240,6 @@ int main(int argc, char **argv) {
     ll_test_run("placement/this machine", test_this_machine);
     ll_test_run("placement/affinity mask", test_affinity_mask);
     ll_test_run("placement/made-up topology", test_made_up_topology);
+    ll_test_run("placement/name of the CPU", test_cpu_name);
     return ll_test_end();
 }

@@ -334,8 +334,37 @@ static void expect_refused(const ll_config *shape, const ll_model_options *optio
     ll_model_destroy(model);
 }
 
+/* Whether this build has the ISA. */
+static bool is_built(const char *name) {
+    for (size_t i = 0; ll_isa_name(i); i++)
+        if (strcmp(ll_isa_name(i), name) == 0)
+            return true;
+    return false;
+}
+
+static void test_other_architectures(void) {
+#define ISA(name, architecture, features) #name,
+    static const char *const listed[] = {
+#include "isa.def"
+    };
+#undef ISA
+    const ll_config shape = shape_of(LAYERS);
+    size_t others = 0;
+    for (size_t i = 0; i < sizeof listed / sizeof listed[0]; i++)
+        if (!is_built(listed[i])) {
+            others++;
+            expect_refused(&shape, &(ll_model_options){.isa = listed[i]}, LL_BAD_USAGE,
+                           "which this was not built for");
+        }
+    CHECK(others > 0);
+}
+
 static void test_refused(void) {
     const ll_config shape = shape_of(LAYERS);
+    ll_config wide = shape;
+    wide.mlp = 65600;
+    expect_refused(&wide, &(ll_model_options){.group = 0}, LL_BAD_USAGE,
+                   "one scale a row does not work for rows of 65600 weights, at most 65536; use --group 128");
     ll_config huge = ll_model_list_find("llama3-70b")->shape;
     huge.layers = LL_MAX_LAYERS; /* 1.7 TB */
     expect_refused(&shape, &(ll_model_options){.resident = LAYERS + 1}, LL_BAD_USAGE,
@@ -366,5 +395,6 @@ int main(int argc, char **argv) {
     ll_test_run("synthesize/resident blocks and drops", test_resident_and_drop);
     ll_test_run("synthesize/listed shapes", test_listed);
     ll_test_run("synthesize/refusals", test_refused);
+    ll_test_run("synthesize/ISAs of other architectures", test_other_architectures);
     return ll_test_end();
 }
