@@ -91,6 +91,8 @@ for library; do
     done)"
 done
 
+report flags "$(tools/check_flags.sh "${CC:-gcc}" 2>&1)"
+
 # An ISA is one folder and one line: nothing else may know its name. ref, the oracle, is known to all.
 isas=$(sed -n 's/^ISA(\([a-z0-9_]*\),.*/\1/p' kernels/isa.def | grep -vx ref | paste -sd'|')
 report "ISA names" "$(printf '%s\n' "${code[@]}" | grep -Ev "^kernels/(isa\.def$|($isas)/)" | xargs grep -nE "$isas" | cut -c1-160)"

@@ -1,1 +1,1 @@
-FLAGS_amx := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mamx-tile -mamx-int8 -ffp-contract=off
+FLAGS_amx := -mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mamx-tile -mamx-int8 -ffp-contract=off

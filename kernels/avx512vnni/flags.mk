@@ -1,1 +1,1 @@
-FLAGS_avx512vnni := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -ffp-contract=off
+FLAGS_avx512vnni := -mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -ffp-contract=off
