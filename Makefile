@@ -39,8 +39,14 @@ endif
 # The architectures of isa.def that this compiler builds for.
 MACHINE := $(shell $(CC) -dumpmachine)
 ARCHITECTURES := ANY $(if $(filter x86_64%,$(MACHINE)),X86) $(if $(filter aarch64%,$(MACHINE)),ARM)
-ISAS := $(shell awk -F'[^A-Za-z0-9_]+' -v built='$(ARCHITECTURES)' \
-	'$$1 == "ISA" && index(built, $$3) {print $$2}' kernels/isa.def)
+LISTED := $(shell awk -F'[^A-Za-z0-9_]+' '$$1 == "ISA" {print $$2 ":" $$3}' kernels/isa.def)
+ISAS := $(foreach isa,$(LISTED),$(if $(filter $(word 2,$(subst :, ,$(isa))),$(ARCHITECTURES)),$(firstword $(subst :, ,$(isa)))))
+# Every ISA of the list has its folder with its flags, and every folder its line.
+$(foreach isa,$(foreach line,$(LISTED),$(firstword $(subst :, ,$(line)))),$(if $(wildcard kernels/$(isa)/flags.mk),,\
+    $(error kernels/isa.def lists $(isa), but kernels/$(isa)/flags.mk is missing)))
+$(foreach folder,$(patsubst kernels/%/,%,$(wildcard kernels/*/)),\
+    $(if $(wildcard kernels/$(folder)/flags.mk),,$(error kernels/$(folder)/ has no flags.mk (it sets FLAGS_$(folder), its compiler flags)))\
+    $(if $(filter $(folder):%,$(LISTED)),,$(error kernels/$(folder)/ has no line in kernels/isa.def)))
 include $(wildcard $(ISAS:%=kernels/%/flags.mk))
 
 # -ffp-contract=off: exact operations round where their contract says, whatever the compiler.
@@ -147,10 +153,13 @@ help: ## This list
 
 # ---- objects ---------------------------------------------------------------------------------------------------------
 # Rebuilt only when the text changes, so that other flags mean other objects and the same flags mean none.
-FLAGS_TEXT := $(CC) $(BASE_FLAGS) $(WARNINGS) $(INCLUDES) $(foreach i,$(ISAS),$(i): $(FLAGS_$(i)))
+FLAGS_TEXT := $(CC) $(BASE_FLAGS) $(WARNINGS) $(INCLUDES)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(FLAGS_TEXT)' | cmp -s - $@ || echo '$(FLAGS_TEXT)' > $@
+
+# An ISA's own flags concern its folder alone: a new ISA recompiles nothing else.
+$(foreach isa,$(ISAS),$(eval $(call object,$(wildcard kernels/$(isa)/*.c)): kernels/$(isa)/flags.mk))
 
 # What a result row says of this build, and where its texts and plots lie; a new commit recompiles only the files that ask.
 SHARE  ?= $(CURDIR)/harness
@@ -177,13 +186,8 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(Q)$(CC) $(BASE_FLAGS) $(WARNINGS) $(WERROR) $(extra) $(INCLUDES) -MMD -MP -c -o $@ $<
 
 # ---- libraries and programs ------------------------------------------------------------------------------------------
-# Every ISA of the list has its folder, and every folder its flags.
-$(BUILD)/isas: kernels/isa.def $(BUILD)/flags $(wildcard kernels/*/flags.mk)
-	@for isa in $(ISAS); do \
-	    test -f kernels/$$isa/flags.mk || { echo "kernels/isa.def lists $$isa, but kernels/$$isa/flags.mk is missing" >&2; exit 1; }; done
-	@for folder in kernels/*/; do \
-	    test -f $${folder}flags.mk || { echo "$$folder has no flags.mk (it sets FLAGS_<isa>, the folder's compiler flags)" >&2; exit 1; }; \
-	    grep -q "^ISA($$(basename $$folder)," kernels/isa.def || { echo "$$folder has no line in kernels/isa.def" >&2; exit 1; }; done
+# What was built, for scripts.
+$(BUILD)/isas: kernels/isa.def $(BUILD)/flags
 	@echo '$(ISAS)' > $@
 
 archive = $(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
