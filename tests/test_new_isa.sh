@@ -1,5 +1,6 @@
 #!/bin/bash
 # A new ISA is one folder and one line: in a copy of the tree an ISA is added by these alone, built, chosen, checked, and broken.
+# shellcheck disable=SC2317 # `run` calls remake by name
 set -u
 . tests/lib.sh
 build=$(dirname "${LAYERLAB:-build/layerlab}")
