@@ -22,7 +22,8 @@ Q := $(if $(V),,@)
 
 # ---- flags -----------------------------------------------------------------------------------------------------------
 MODULES := hwloc jansson libpcre2-8 libcrypto libxxhash libutf8proc
-ifneq ($(filter-out help clean deps fmt,$(or $(MAKECMDGOALS),all)),)
+BUILDS := $(filter-out help clean deps fmt,$(or $(MAKECMDGOALS),all))
+ifneq ($(BUILDS),)
 ifneq ($(shell pkg-config --exists $(MODULES) && echo found),found)
 $(error pkg-config does not find all of: $(MODULES). Run `make deps` first)
 endif
@@ -38,15 +39,17 @@ endif
 
 # The architectures of isa.def that this compiler builds for.
 MACHINE := $(shell $(CC) -dumpmachine)
-ARCHITECTURES := ANY $(if $(filter x86_64%,$(MACHINE)),X86) $(if $(filter aarch64%,$(MACHINE)),ARM)
+ARCHITECTURES := ANY $(if $(filter x86_64%,$(MACHINE)),X86) $(if $(filter aarch64% arm64%,$(MACHINE)),ARM)
 LISTED := $(shell awk -F'[^A-Za-z0-9_]+' '$$1 == "ISA" {print $$2 ":" $$3}' kernels/isa.def)
-ISAS := $(foreach isa,$(LISTED),$(if $(filter $(word 2,$(subst :, ,$(isa))),$(ARCHITECTURES)),$(firstword $(subst :, ,$(isa)))))
+ISAS := $(strip $(foreach isa,$(LISTED),$(if $(filter $(word 2,$(subst :, ,$(isa))),$(ARCHITECTURES)),$(firstword $(subst :, ,$(isa))))))
 # Every ISA of the list has its folder with its flags, and every folder its line.
+ifneq ($(BUILDS),)
 $(foreach isa,$(foreach line,$(LISTED),$(firstword $(subst :, ,$(line)))),$(if $(wildcard kernels/$(isa)/flags.mk),,\
     $(error kernels/isa.def lists $(isa), but kernels/$(isa)/flags.mk is missing)))
 $(foreach folder,$(patsubst kernels/%/,%,$(wildcard kernels/*/)),\
     $(if $(wildcard kernels/$(folder)/flags.mk),,$(error kernels/$(folder)/ has no flags.mk (it sets FLAGS_$(folder), its compiler flags)))\
     $(if $(filter $(folder):%,$(LISTED)),,$(error kernels/$(folder)/ has no line in kernels/isa.def)))
+endif
 include $(wildcard $(ISAS:%=kernels/%/flags.mk))
 
 # -ffp-contract=off: exact operations round where their contract says, whatever the compiler.
@@ -108,14 +111,14 @@ fuzz: ## libFuzzer (clang) on every reader of files, FUZZ_SECONDS each (T=substr
 fuzzers: $(FUZZERS)
 
 # Cross-built; the libraries for ARM are only unpacked, into a folder that the emulator takes as the system's root.
-AARCH64_ROOT := $(abspath $(BUILD))/aarch64-root
+AARCH64_ROOT := $(BUILD)/aarch64-root
 aarch64: ## Everything for 64-bit ARM, cross-built into $(BUILD)/aarch64
-	@tools/deps.sh --aarch64 $(AARCH64_ROOT)
-	@PKG_CONFIG_SYSROOT_DIR=$(AARCH64_ROOT) PKG_CONFIG_LIBDIR=$(AARCH64_ROOT)/usr/lib/aarch64-linux-gnu/pkgconfig \
-	    $(MAKE) BUILD=$(BUILD)/aarch64 CC='aarch64-linux-gnu-gcc --sysroot=$(AARCH64_ROOT)' all tests
+	@tools/deps.sh --aarch64 '$(AARCH64_ROOT)'
+	@PKG_CONFIG_PATH= PKG_CONFIG_SYSROOT_DIR='$(AARCH64_ROOT)' PKG_CONFIG_LIBDIR='$(AARCH64_ROOT)/usr/lib/aarch64-linux-gnu/pkgconfig' \
+	    $(MAKE) BUILD='$(BUILD)/aarch64' CC='aarch64-linux-gnu-gcc --sysroot=$(AARCH64_ROOT)' all tests
 
 check-aarch64: aarch64 layerlab model-if-possible ## That build under an emulator: every ISA's kernels, the program, a model
-	@tests/aarch64.sh $(BUILD)/aarch64 $(AARCH64_ROOT) $(BUILD)
+	@tests/aarch64.sh '$(BUILD)/aarch64' '$(AARCH64_ROOT)' '$(BUILD)'
 
 bench: $(BUILD)/bench ## Times every kernel at real shapes, in some 3 minutes (BENCH_ARGS=...: bench --help)
 	@$(BUILD)/bench $(BENCH_ARGS)
@@ -127,7 +130,7 @@ lint: $(LIBKERNELS) $(BUILD)/libllkernels.so ## Format, symbols, globals, ISA na
 	@tests/lint.sh $^
 
 fmt: ## Formats every C file in place
-	@clang-format-14 -i $$(git ls-files -co --exclude-standard '*.c' '*.h') || clang-format -i $$(git ls-files '*.c' '*.h')
+	@clang-format-14 -i $$(git ls-files -co --exclude-standard '*.c' '*.h' '*.inc') || clang-format -i $$(git ls-files '*.c' '*.h' '*.inc')
 
 deps: ## Installs the packages that are missing (root or sudo; else prints the command)
 	@tools/deps.sh
@@ -145,7 +148,7 @@ install: ## Program, data, kernel library and header below $(DESTDIR)$(PREFIX)
 	install -m 644 $(wildcard results/paper/*) $(DESTDIR)$(PREFIX)/share/layerlab/paper
 
 clean: ## Removes $(BUILD)
-	@if test -f $(BUILD)/flags; then rm -rf $(BUILD); fi
+	@for flags in $(BUILD)/flags $(BUILD)/*/flags; do if test -f $$flags; then rm -rf $(BUILD); fi; done
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' Makefile

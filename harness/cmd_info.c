@@ -116,12 +116,12 @@ ll_status ll_cmd_info(const ll_options *options, ll_error *error) {
         return ll_fail(error, LL_BAD_USAGE,
                        "--kernels tells of this machine, the same for every model: leave \"%s\" out",
                        options->model);
-    if (options->kernels)
-        return show_kernels(&info, options, error);
     if (options->drop && !options->model)
         return ll_fail(error, LL_BAD_USAGE, "--drop needs a MODEL to leave something out of");
     if (options->synthetic && !options->model)
         return ll_fail(error, LL_BAD_USAGE, "--synthetic needs a MODEL whose shape to take");
+    if (options->kernels)
+        return show_kernels(&info, options, error);
     LL_TRY(ll_machine_probe(&info.machine, "", error));
     ll_model_describe_onednn(info.onednn, sizeof info.onednn);
     if (options->model)

@@ -2,7 +2,7 @@
 #include "kernels.h"
 #include <string.h>
 
-#if defined(__x86_64__) || defined(__i386__)
+#ifdef __x86_64__
 #include <cpuid.h>
 #ifdef __linux__
 #include <sys/syscall.h>
@@ -88,7 +88,7 @@ const char *ll_cpu_feature_name(uint64_t feature) {
     return NULL;
 }
 
-#if defined(__x86_64__) || defined(__i386__)
+#ifdef __x86_64__
 static uint64_t read_xcr0(void) {
     uint32_t low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));

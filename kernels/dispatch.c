@@ -4,7 +4,7 @@
 
 /* A line of isa.def for another architecture vanishes here, so its folder is neither declared nor linked. */
 #define ISA_ANY(name, features) ISA_HERE(name, features)
-#if defined(__x86_64__) || defined(__i386__)
+#ifdef __x86_64__
 #define ISA_X86(name, features) ISA_HERE(name, features)
 #else
 #define ISA_X86(name, features)
@@ -51,7 +51,7 @@ bool ll_isa_supported(size_t index, uint64_t features) {
 }
 
 bool ll_isa_chosen(size_t index, uint64_t features) {
-    return index < ISA_COUNT && (isas[index].features & ~features) == 0;
+    return index < ISA_COUNT && ll_isa_missing(index, features) == 0;
 }
 
 uint64_t ll_isa_missing(size_t index, uint64_t features) {

@@ -104,7 +104,7 @@ size_t ll_kv_scale_bytes(ll_kv_type type, size_t capacity, size_t kv_heads);
 
 /* ---- the table ---- */
 typedef enum {
-    LL_OP_MATMUL_I8, /* with packed_i8_bytes, pack_i8 and add_scaled_i32 */
+    LL_OP_MATMUL_I8, /* with packed_i8_bytes and pack_i8; add_scaled_i32 is checked with it */
     LL_OP_MATMUL_F32,
     LL_OP_QUANTIZE,
     LL_OP_RMSNORM_I8,
@@ -225,7 +225,7 @@ bool ll_isa_chosen(size_t index, uint64_t features);
 
 /* What of features ISA index lacks, the bit of such a judgement included; 0 where it is chosen. */
 uint64_t ll_isa_missing(size_t index, uint64_t features);
-/* The name of one feature bit in its maker's manuals; NULL for another value. */
+/* The name of one feature bit, of a CPU's as its maker's manuals write it; NULL for another value. */
 const char *ll_cpu_feature_name(uint64_t feature);
 /* Whether ISA index has a kernel of its own for op; else op is a weaker ISA's. */
 bool ll_isa_brings(size_t index, ll_op op);

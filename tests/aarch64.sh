@@ -8,15 +8,17 @@ arm=$1 root=$2 here=$3
 model=${LAYERLAB_MODELS:-models}/SmolLM2-135M-Instruct.Q4_1.gguf
 isas=$(tr ' ' '\n' <"$arm/isas" | grep -vx ref)
 
-# suite NAME COMMAND...: a test program's lines, added up.
+# suite NAME COMMAND...: a test program's lines, added up; one that dies is a failure, whatever it had said.
 suite() {
-    local name=$1 p f s
+    local name=$1 status p f s
     shift
     echo "== $name"
-    "$@" >"$folder/suite" 2>&1
+    timeout "${LL_TEST_TIMEOUT:-1800}" "$@" >"$folder/suite" 2>&1
+    status=$?
     cat "$folder/suite"
     read -r p _ f _ s _ < <(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$folder/suite" | tail -n 1)
     [ -n "${s:-}" ] || { fail "$name" "no closing line"; return; }
+    [ "$status" = 0 ] || [ "$f" != 0 ] || fail "$name" "exit $status after its closing line"
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 # program CPU: a script that runs the program on that core, for scripts that take $LAYERLAB.
@@ -56,6 +58,7 @@ compare() {
     run 0 '"perplexity"' "$(program "$cpu")" "${command[@]}"
     cp "$folder/out" "$folder/there"
     for name in tokens windows weights drop text_sha256 left_out; do
+        [ -n "$(figure here $name)" ] || fail "$cpu, $*: $name" "no such key here"
         check "$cpu, $*: $name" "$(figure here $name)" "$(figure there $name)"
     done
     check "$cpu, $*: perplexity within $bound" near "$(near "$(figure there perplexity)" "$(figure here perplexity)" "$bound")"

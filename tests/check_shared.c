@@ -116,9 +116,8 @@ static void check_cpu_decode(void) {
 
 static void check_cpu_decode_arm(void) {
     check_case("features of ARM CPUs");
-    const uint64_t all = ll_cpu_decode_arm(UINT64_MAX, UINT64_MAX);
-    CHECK_THAT(all == (LL_CPU_ASIMDDP | LL_CPU_I8MM | LL_CPU_BF16), "all of HWCAP is %#llx",
-               (unsigned long long)all);
+    const uint64_t known = LL_CPU_ASIMDDP | LL_CPU_I8MM | LL_CPU_BF16;
+    CHECK_THAT((ll_cpu_decode_arm(UINT64_MAX, UINT64_MAX) & known) == known, "a CPU that has everything");
     CHECK_THAT(ll_cpu_decode_arm(0, 0) == 0, "features of nothing");
     CHECK_THAT(ll_cpu_decode_arm(UINT64_C(1) << 20, 0) == LL_CPU_ASIMDDP, "HWCAP_ASIMDDP");
     CHECK_THAT(ll_cpu_decode_arm(0, UINT64_C(1) << 13) == LL_CPU_I8MM, "HWCAP2_I8MM");

@@ -28,9 +28,9 @@ skip() {
     echo "skip lint/$1"
 }
 
-mapfile -t sources < <(files '*.c' '*.h')
+mapfile -t sources < <(files '*.c' '*.h' '*.inc')
 mapfile -t scripts < <(files '*.sh' .ci/run)
-mapfile -t code < <(files '*.c' '*.h' '*.def' '*.sh' '*.py' '*.gp' '*.mk' Makefile .ci/run)
+mapfile -t code < <(files '*.c' '*.h' '*.inc' '*.def' '*.sh' '*.py' '*.gp' '*.mk' Makefile .ci/run)
 
 # Other versions of clang-format lay the same text out otherwise.
 formatter=
@@ -83,11 +83,17 @@ for library; do
 done
 
 # What is compiled without AVX-512 has no EVEX instruction (62 in 64-bit mode), by whatever name an assembler calls it.
+evex() { # ISA OBJECTS...
+    local listing
+    listing=$(objdump -dw "${@:2}" 2>&1) || { echo "objdump: ${listing##*$'\n'}"; return; }
+    grep -qP '\t[0-9a-f ]+\t' <<<"$listing" || echo "$1 has no instructions"
+    awk -F'\t' -v isa="$1" '$2 ~ /^62 / {print isa " has " $3; exit}' <<<"$listing"
+}
 for library; do
+    build=$(dirname "$library")
     [[ $library == *.a && -f $library && $(uname -m) == x86_64 ]] || continue
-    report encodings "$(tr ' ' '\n' <"$(dirname "$library")/isas" | while read -r isa; do
-        grep -q avx512 "kernels/$isa/flags.mk" || objdump -d "$(dirname "$library")/kernels/$isa"/*.o |
-            awk -F'\t' -v isa="$isa" '$2 ~ /^62 / {print isa " has " $3; exit}'
+    report encodings "$(tr ' ' '\n' <"$build/isas" | while read -r isa; do
+        grep -q avx512 "kernels/$isa/flags.mk" || evex "$isa" "$build/kernels/$isa"/*.o
     done)"
 done
 
@@ -95,7 +101,7 @@ report flags "$(tools/check_flags.sh "${CC:-gcc}" 2>&1)"
 
 # An ISA is one folder and one line: nothing else may know its name. ref, the oracle, is known to all.
 isas=$(sed -n 's/^ISA(\([a-z0-9_]*\),.*/\1/p' kernels/isa.def | grep -vx ref | paste -sd'|')
-report "ISA names" "$(printf '%s\n' "${code[@]}" | grep -Ev "^kernels/(isa\.def$|($isas)/)" | xargs grep -nE "$isas" | cut -c1-160)"
+report "ISA names" "$(printf '%s\n' "${code[@]}" | grep -Ev "^kernels/(isa\.def$|($isas)/)" | xargs grep -nE "(^|[^A-Za-z0-9])($isas)([^A-Za-z0-9]|\$)" | cut -c1-160)"
 
 # Arrows point one way: harness -> model -> kernels.h.
 arrows() {

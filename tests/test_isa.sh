@@ -23,6 +23,7 @@ while read -r isa; do
     run 0 "$isa: this CPU lacks " "$program" info --kernels
 done < <(sed -n "s/^ISA(\([a-z0-9_]*\), $here,.*/\1/p" kernels/isa.def)
 
+run 2 "--drop needs a MODEL" "$program" info --kernels --drop attn:1
 run 2 'leave "smollm2-135m" out' "$program" info --kernels smollm2-135m
 strongest=$("$program" info --kernels | sed -n 's/^matmul_i8 *//p')
 check "an ISA for matmul_i8" 1 "$(wc -w <<<"$strongest")"

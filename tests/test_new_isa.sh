@@ -14,8 +14,11 @@ tree=$folder/tree isa=$folder/tree/kernels/testisa
 mkdir -p "$tree/results"
 cp -a Makefile kernels model harness tests tools "$tree"
 cp -a results/paper "$tree/results"
-cp -a "$build" "$tree/build"
-cc=$(cut -d' ' -f1 "$build/flags")
+# Of this build what make looks at; other builds lie in the same folder.
+mkdir "$tree/build"
+find "$build" -maxdepth 1 -type f -exec cp -a {} "$tree/build" \;
+for room in kernels model harness tests; do cp -a "$build/$room" "$tree/build"; done
+cc=$(sed 's/ -std=.*//' "$build/flags")
 remake() { env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -C "$tree" -s BUILD=build CC="$cc" "$@"; }
 
 # ---- a folder and a line ---------------------------------------------------------------------------------------------------------------

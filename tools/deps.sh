@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the packages of Debian or Ubuntu that Layerlab needs and that are missing here; with --dev, those of its checks too;
 # with --aarch64 DIR, the cross compiler and the emulator for `make aarch64`, and in DIR the libraries for 64-bit ARM, which are
-# only unpacked there: the system itself takes in no foreign architecture.
+# only unpacked there: the system itself takes in no foreign architecture. DIR is made, or was made so before.
 # Exit: 0 all there; 2 usage; 3 something is missing and cannot be installed from here (the command to type is printed).
 set -u
 
@@ -44,10 +44,10 @@ missing() {
     done <<<"$1"
 }
 
-# apt for ARM, whose lists, packages and idea of what is installed (nothing) are files below $root: no root is needed.
+# apt for ARM, whose lists, packages and idea of what is installed (nothing) are files below $new: no root is needed.
 apt_arm64() {
-    apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User= -o Dir::State="$root/apt" \
-        -o Dir::State::status="$root/apt/status" -o Dir::Cache="$root/apt" "${arm64_sources[@]}" "$@" </dev/null
+    apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User= -o Dir::State="$new/apt" \
+        -o Dir::State::status="$new/apt/status" -o Dir::Cache="$new/apt" "${arm64_sources[@]}" "$@" </dev/null
 }
 
 # Ubuntu keeps ARM on another server than the architectures that most people have.
@@ -56,44 +56,47 @@ find_arm64_sources() {
     grep -q '^ID=ubuntu' /etc/os-release && [ "$(dpkg --print-architecture)" != arm64 ] || return 0
     local codename
     codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-    printf 'deb http://ports.ubuntu.com/ubuntu-ports %s main universe\n' "$codename" "$codename-updates" >"$root/apt/sources.list"
-    arm64_sources=(-o Dir::Etc::sourcelist="$root/apt/sources.list" -o Dir::Etc::sourceparts=-)
+    printf 'deb http://ports.ubuntu.com/ubuntu-ports %s main universe\n' "$codename" "$codename-updates" >"$new/apt/sources.list"
+    arm64_sources=(-o Dir::Etc::sourcelist="$new/apt/sources.list" -o Dir::Etc::sourceparts=-)
 }
 
-# The libraries of $needs, with all that they need, unpacked into $root.
+# The libraries of $needs, with all that they need, unpacked into $root; what is removed is only what an earlier call made.
 unpack_arm64() {
-    local libraries package
-    libraries=$(sed -n 's/^\(lib[a-z0-9.-]*-dev\) .*/\1/p' <<<"$needs")
-    rm -rf "$root" && mkdir -p "$root/apt/lists/partial" "$root/apt/archives/partial" && touch "$root/apt/status" || return
+    local package
+    mkdir -p "$(dirname "$root")" && new=$(mktemp -d "$root.XXXXXX") && chmod 755 "$new" && mkdir -p "$new/apt/lists/partial" "$new/apt/archives/partial" && touch "$new/apt/status" || return
     find_arm64_sources
+    apt_arm64 update || echo "apt-get update failed; trying with what it has"
     # shellcheck disable=SC2086 # a list of words
-    apt_arm64 update && apt_arm64 --no-install-recommends --download-only -y install $libraries || return
-    for package in "$root"/apt/archives/*.deb; do
-        dpkg-deb -x "$package" "$root" || return
+    apt_arm64 --no-install-recommends --download-only -y install $arm64_libraries || return
+    for package in "$new"/apt/archives/*.deb; do
+        dpkg-deb -x "$package" "$new" || return
     done
-    echo "$libraries" >"$root/complete" && rm -rf "$root/apt"
+    [ -e "$new/lib" ] || ln -s usr/lib "$new/lib" || return # where /lib is a link of another package's
+    rm -rf "$new/apt" "$root" && echo "$arm64_libraries" >"$new/$MADE_HERE" && mv "$new" "$root"
 }
 
 root=
-case "${1:-}" in
-'') ;;
---dev) needs+=$dev_needs ;;
---aarch64)
-    root=$(realpath -m "${2:-}" 2>/dev/null)
+MADE_HERE=layerlab-libraries
+arm64_libraries=$(sed -n 's/^\(lib[a-z0-9.-]*-dev\) .*/\1/p' <<<"$needs")
+case "$#:${1:-}" in
+0:) ;;
+1:--dev) needs+=$dev_needs ;;
+2:--aarch64)
+    root=$(realpath -m "$2")
     needs+=$aarch64_needs
+    if [ -e "$root" ] && [ ! -f "$root/$MADE_HERE" ]; then
+        echo "deps: $root is there, and not made by this script; name a folder that is not there" >&2
+        exit 2
+    fi
     ;;
 *)
     echo "usage: tools/deps.sh [--dev | --aarch64 DIR]" >&2
     exit 2
     ;;
 esac
-if [ "${1:-}" = --aarch64 ] && [ -z "${2:-}" ]; then
-    echo "deps: --aarch64 takes the folder for ARM's libraries" >&2
-    exit 2
-fi
 
 finish() {
-    if [ -n "$root" ] && [ ! -f "$root/complete" ]; then
+    if [ -n "$root" ] && [ "$(cat "$root/$MADE_HERE" 2>/dev/null)" != "$arm64_libraries" ]; then
         echo "deps: fetching ARM's libraries into $root"
         unpack_arm64 >"$log" 2>&1 || {
             tail -n 20 "$log" >&2
@@ -105,7 +108,8 @@ finish() {
     exit 0
 }
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+new=
+trap 'rm -f "$log"; [ -z "$new" ] || rm -rf "$new"' EXIT
 
 packages=$(missing "$needs" | tr '\n' ' ')
 [ -n "$packages" ] || finish

@@ -3,7 +3,8 @@
 #ifndef LL_AVX512BW_H
 #define LL_AVX512BW_H
 
-#if !defined(__AVX512F__) || !defined(__AVX512BW__) || !defined(__AVX512VL__) || !defined(__AVX512DQ__)
+#if !defined(__AVX512F__) || !defined(__AVX512BW__) || !defined(__AVX512VL__) || !defined(__AVX512DQ__) ||   \
+    !defined(__FMA__)
 #error "compile this folder with the flags of kernels/avx512bw/flags.mk"
 #endif
 

@@ -32,6 +32,7 @@
 #include "neon_dotprod/attention_sums_neon.inc"
 
 enum { ATT_STEP = 2 };
+#include "attention_tiles.inc"
 #include "neon_dotprod/attention_blocks_neon.inc"
 
 enum { PAIRS = 64 }; /* bytes: a pair of dimensions of 16 positions */

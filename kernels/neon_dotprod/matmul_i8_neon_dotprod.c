@@ -13,7 +13,8 @@
  * A group costs each accumulator a conversion, a multiply and an fma: with 128 values 72 operations beside 768 SDOT, 91% at most; by a
  * model of the cores 81 to 84%, since it also begins with zeros and loads and stores y (README.md).
  *
- * Large K goes in chunks of whole groups, whose panel stays in an L2 of 512 KiB while all rows pass; y carries the sums.
+ * Large K goes in chunks of whole groups, so that a panel's 256 KiB stay in the L2 while all rows pass; y carries the sums. (One scale a row is
+ * one group, hence one chunk.)
  */
 #include "panel.h"
 #include "tile_neon_dotprod.h"

@@ -14,10 +14,8 @@
  * they are packed.
  *
  * Tile: 6 rows x 8 columns = 12 sums, and 12 registers of outputs, which stay where they are from group to group; 4 of weights, 3 of x:
- * 31 of 32. 7 loads (4 LDP or LDR) stand beside 12 SMMLA: 6 cycles on two vector pipes, 3 on four. A group costs each sum a
- * conversion, a multiply and an fma, and 4 ZIP: with 128 values 40 operations beside 192 SMMLA, 83% at most; README.md has what a
- * model of the cores says. (8 x 8 with the outputs in memory needs 131 instructions a group and 256 SMMLA, this 90 and 192: by that model 70
- * and 74% of the peak.)
+ * 31 of 32. 7 loads (4 LDP or LDR) stand beside 12 SMMLA: 6 cycles on two vector pipes, 3 on four. README.md has what a model of the cores
+ * says, and what a group costs. (8 x 8 has its outputs in memory: more loads and stores a group than it saves.)
  *
  * One row (decode) takes the same weights by SDOT, whose lanes are then halves of a column's sum: the memory is the limit.
  */
