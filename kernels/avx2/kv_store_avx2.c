@@ -74,25 +74,17 @@ static LL_INLINE void store_i8(uint32_t *out, size_t stride, float *scale, const
     }
 }
 
+static void store_k_i8(uint32_t *block, float *scale, size_t lane, const float *k, size_t head_dim) {
+    store_i8(block + lane, LL_KV_BLOCK, scale, k, head_dim);
+}
+
+static void store_v_i8(int8_t *out, float *scale, const float *v, size_t head_dim) {
+    store_i8((uint32_t *)out, 1, scale, v, head_dim);
+}
+
+#include "kv_store.inc"
+
 void ll_kv_store_avx2(const ll_kv *kv, size_t pos0, size_t rows, const float *k, size_t ldk, const float *v,
                       size_t ldv) {
-    assert(pos0 + rows <= kv->capacity && kv->head_dim % 2 == 0);
-    const size_t dim = kv->head_dim, row = ll_kv_bytes(kv->type, 1, 1, dim);
-    for (size_t h = 0; h < kv->kv_heads; h++) {
-        for (size_t r = 0; r < rows; r++) {
-            size_t at = h * kv->capacity + pos0 + r, lane = at % LL_KV_BLOCK; /* capacity is whole blocks */
-            const float *kr = k + r * ldk + h * dim, *vr = v + r * ldv + h * dim;
-            if (kv->type == LL_KV_F32) {
-                store_k_f32((float *)kv->k + (at - lane) * dim, lane, kr, dim);
-                memcpy((float *)kv->v + at * dim, vr, dim * sizeof *vr);
-            } else if (kv->type == LL_KV_I8) {
-                store_i8((uint32_t *)kv->k + (at - lane) * row / 4 + lane, LL_KV_BLOCK, &kv->k_scale[at], kr,
-                         dim);
-                store_i8((uint32_t *)kv->v + at * row / 4, 1, &kv->v_scale[at], vr, dim);
-            } else {
-                store_k_bf16((uint32_t *)kv->k + (at - lane) * dim / 2, lane, kr, dim);
-                store_v_bf16((uint16_t *)kv->v + at * dim, vr, dim);
-            }
-        }
-    }
+    store_rows(kv, pos0, rows, k, ldk, v, ldv);
 }
