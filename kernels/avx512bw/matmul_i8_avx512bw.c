@@ -3,6 +3,9 @@
  * 32 MACs cost a VPMADDWD and a VPADDD, on the two ports of 512 bits: at most 32 a cycle on Skylake. A tile is 6 rows x 64 columns = 24
  * accumulators, 4 registers of weights, 1 of activations, 1 of products: a step of 2 k takes 48 arithmetic instructions, 4 widening and 6
  * broadcasting loads.
+ *
+ * Measured on one core of an Emerald Rapids, shared with others (gcc 12; peak_i8 says 219 to 222 GOPS), n x k 5120 x 13824, group 128: 512 rows
+ * 165 to 171 GOPS, 72 to 74% of that and 1.3 times avx2. One row, from memory, 13.4 to 14.4 GB/s beside avx2's 12.3 to 12.9.
  */
 #include "avx512bw.h"
 #include "panel.h"
