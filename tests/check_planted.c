@@ -99,6 +99,16 @@ static double element(const ll_kv *kv, const void *cache, size_t index) {
                                   : (double)((const float *)cache)[index];
 }
 
+/* q as a kernel that rounds takes it: to bf16, or to 4 bits of what bf16 has 8 of. */
+static double rounded_q(const ll_kv *kv, float q) {
+    uint16_t bits = ll_bf16_from_f32(q);
+    if (kv->type != LL_KV_BF16 || (planted != BUG_ROUNDS_UNSAID && planted != BUG_ROUNDS_TO_FEWER_BITS))
+        return (double)q;
+    if (planted == BUG_ROUNDS_TO_FEWER_BITS)
+        bits &= 0xfff0;
+    return (double)ll_bf16_to_f32(bits);
+}
+
 static double score_of(const ll_kv *kv, size_t head, size_t pos, const float *q) {
     static const size_t adjacent[] = {[LL_KV_F32] = 1, [LL_KV_BF16] = 2, [LL_KV_I8] = 4}; /* dimensions */
     const size_t together = adjacent[kv->type], row = head * kv->capacity + pos, lane = pos % 16;
@@ -108,7 +118,7 @@ static double score_of(const ll_kv *kv, size_t head, size_t pos, const float *q)
     double score = 0;
     for (size_t d = 0; d < dims; d++) {
         const size_t at = ((row / 16 * parts + d / together) * 16 + lane) * together + d % together;
-        score += (double)q[d] * element(kv, kv->k, at);
+        score += rounded_q(kv, q[d]) * element(kv, kv->k, at);
     }
     if (planted == BUG_NAN_SWALLOWED && score != score)
         score = 0;
@@ -288,6 +298,7 @@ ll_kernels planted_table(const ll_kernels *ref, planted_bug bug) {
     table.add_scaled_i32 = add_scaled;
     table.attention_scratch_bytes = no_scratch;
     table.attention = attention;
+    table.attention_rounds = bug == BUG_ROUNDS_TO_FEWER_BITS;
     table.quantize = quantize;
     table.rmsnorm_f32 = rmsnorm;
     table.silu_mul_f32 = silu_mul;

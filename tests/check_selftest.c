@@ -38,6 +38,8 @@ static const plant plants[] = {
     {"int8 V by the scale of another head", LL_OP_ATTENTION, BUG_I8_V_SCALE_OF_ANOTHER_HEAD, "bound"},
     {"tail of an int8 K block dropped", LL_OP_ATTENTION, BUG_I8_K_TAIL_DROPPED, "bound"},
     {"NaN swallowed", LL_OP_ATTENTION, BUG_NAN_SWALLOWED, "ref has"},
+    {"q rounded to bf16, and not said", LL_OP_ATTENTION, BUG_ROUNDS_UNSAID, "bound"},
+    {"q rounded to fewer bits than said", LL_OP_ATTENTION, BUG_ROUNDS_TO_FEWER_BITS, "bound"},
     {"ties away from zero", LL_OP_QUANTIZE, BUG_TIES_AWAY_FROM_ZERO, "ref has"},
     {"stale padding", LL_OP_QUANTIZE, BUG_STALE_PADDING, "padding byte 0"},
     {"eps left out", LL_OP_RMSNORM_F32, BUG_NO_EPS, "ref has"},
