@@ -104,6 +104,11 @@ run 2 "--out needs a folder" ./run_all.sh --out
 run 2 "one model at a time" ./run_all.sh smollm2-135m smollm2-135m
 run 1 "nothing at $folder/none.gguf" ./run_all.sh "$folder/none.gguf"
 run 2 "usage: tools/deps.sh" tools/deps.sh --all
+run 2 "usage: tools/deps.sh" tools/deps.sh --aarch64
+run 2 "usage: tools/deps.sh" tools/deps.sh --aarch64 "$folder/a" path
+mkdir "$folder/my folder" && touch "$folder/my folder/thesis"
+run 2 "my folder is there, and not made by this script" tools/deps.sh --aarch64 "$folder/my folder"
+check "what it did not make stays" "thesis" "$(ls "$folder/my folder")"
 
 # A tree whose program says what it is told.
 mkdir -p "$tree/build" "$tree/models" "$folder/here"
