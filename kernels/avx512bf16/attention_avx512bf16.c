@@ -39,23 +39,6 @@ static LL_INLINE __m512 dot(__m512 acc, __m512 a, __m512 b) {
     return _mm512_dpbf16_ps(acc, (__m512bh)a, (__m512bh)b);
 }
 
-/* Calls TILE(queries). */
-#define EACH_TILE(queries)                                                                                   \
-    switch (queries) {                                                                                       \
-    case 1:                                                                                                  \
-        TILE(1);                                                                                             \
-    case 2:                                                                                                  \
-        TILE(2);                                                                                             \
-    case 3:                                                                                                  \
-        TILE(3);                                                                                             \
-    case 4:                                                                                                  \
-        TILE(4);                                                                                             \
-    case 5:                                                                                                  \
-        TILE(5);                                                                                             \
-    default:                                                                                                 \
-        TILE(6);                                                                                             \
-    }
-
 /* ---- scores ---- */
 
 static void begin(batch *b, const cache *c) {

@@ -37,51 +37,21 @@ static void begin(batch *b, const cache *c) {
 
 static LL_INLINE void score_queries(float *score, const float *const *q, const void *k, size_t dim,
                                     int queries, const ll_kv_type type, const int lines) {
-    switch (queries) {
-    case 1:
-        score_tile(score, q, k, dim, type, 1, lines);
-        break;
-    case 2:
-        score_tile(score, q, k, dim, type, 2, lines);
-        break;
-    case 3:
-        score_tile(score, q, k, dim, type, 3, lines);
-        break;
-    case 4:
-        score_tile(score, q, k, dim, type, 4, lines);
-        break;
-    case 5:
-        score_tile(score, q, k, dim, type, 5, lines);
-        break;
-    default:
-        score_tile(score, q, k, dim, type, 6, lines);
-        break;
-    }
+#define TILE(n)                                                                                              \
+    score_tile(score, q, k, dim, type, n, lines);                                                            \
+    break
+    EACH_TILE(queries)
+#undef TILE
 }
 
 static LL_INLINE void value_queries(float *o, size_t ldo, const float *fix, const float *p, const void *v,
                                     size_t count, size_t dim, __mmask16 mask, int queries,
                                     const ll_kv_type type, const int lines) {
-    switch (queries) {
-    case 1:
-        value_tile(o, ldo, fix, p, v, count, dim, mask, type, 1, lines);
-        break;
-    case 2:
-        value_tile(o, ldo, fix, p, v, count, dim, mask, type, 2, lines);
-        break;
-    case 3:
-        value_tile(o, ldo, fix, p, v, count, dim, mask, type, 3, lines);
-        break;
-    case 4:
-        value_tile(o, ldo, fix, p, v, count, dim, mask, type, 4, lines);
-        break;
-    case 5:
-        value_tile(o, ldo, fix, p, v, count, dim, mask, type, 5, lines);
-        break;
-    default:
-        value_tile(o, ldo, fix, p, v, count, dim, mask, type, 6, lines);
-        break;
-    }
+#define TILE(n)                                                                                              \
+    value_tile(o, ldo, fix, p, v, count, dim, mask, type, n, lines);                                         \
+    break
+    EACH_TILE(queries)
+#undef TILE
 }
 
 static void score_block(float *score, const float *const *q, const cache *c, size_t at, size_t count,

@@ -196,4 +196,21 @@ static LL_INLINE void value_tile(float *o, size_t ldo, const float *fix, const f
     store_sums(o, ldo, acc, queries, lines);
 }
 
+/* Calls TILE(queries), which ends with a break: the count is a constant in each. */
+#define EACH_TILE(queries)                                                                                   \
+    switch (queries) {                                                                                       \
+    case 1:                                                                                                  \
+        TILE(1);                                                                                             \
+    case 2:                                                                                                  \
+        TILE(2);                                                                                             \
+    case 3:                                                                                                  \
+        TILE(3);                                                                                             \
+    case 4:                                                                                                  \
+        TILE(4);                                                                                             \
+    case 5:                                                                                                  \
+        TILE(5);                                                                                             \
+    default:                                                                                                 \
+        TILE(6);                                                                                             \
+    }
+
 #endif
