@@ -32,7 +32,7 @@ program() {
 suite "check, all features" env LL_REQUIRE="$(paste -sd, <<<"$isas")" qemu-aarch64-static -L "$root" -cpu max "$arm/tests/check"
 suite "which ISA, all features" env LAYERLAB="$(program max)" tests/test_isa.sh
 run 0 " 0 complaints" tools/check_spills.sh --quiet "$arm"
-run 0 "" tools/check_flags.sh aarch64-linux-gnu-gcc
+check "flags and bits" "" "$(tools/check_flags.sh aarch64-linux-gnu-gcc 2>&1)"
 # A core with SDOT alone, and one with nothing: the probe must go back to ref, and what is asked for by name is refused.
 suite "which ISA, Neoverse N1" env LAYERLAB="$(program neoverse-n1)" tests/test_isa.sh
 suite "which ISA, Cortex-A72" env LAYERLAB="$(program cortex-a72)" tests/test_isa.sh
