@@ -142,11 +142,10 @@ static LL_INLINE float32x4_t load_v_four(const char *v, int left, const ll_kv_ty
     return vreinterpretq_f32_u32(vshll_n_u16(vcreate_u16(bits), 16));
 }
 
-/* o[i][0 .. 16 * lines) = o * fix[i] + sum of p[i][j] * V[j] over j in [0, count), row bytes apart; tail: 0, or the dimensions
- * left of the only line. */
-static LL_INLINE void value_tile(float *o, size_t ldo, const float *fix, const float *p, const char *v,
-                                 size_t count, size_t row, const ll_kv_type type, const int tail,
-                                 const int queries, const int lines) {
+/* o[i][0 .. 16 * lines) = o * fix[i] + sum of p[i][j] * V[j] over j in [0, count), row bytes apart. */
+static LL_INLINE void value_lines(float *o, size_t ldo, const float *fix, const float *p, const char *v,
+                                  size_t count, size_t row, const ll_kv_type type, const int queries,
+                                  const int lines) {
     const size_t size = ll_kv_element_bytes(type);
     const byte_tops *t = &tops;
     float32x4_t acc[ATT_TILE][ATT_REGISTERS], x[4];
@@ -157,15 +156,33 @@ static LL_INLINE void value_tile(float *o, size_t ldo, const float *fix, const f
         keep_factors(kept, p + j, ATT_BLOCK, queries);
         LL_UNROLL
         for (int l = 0; l < lines; l++) {
-            LL_UNROLL
-            for (int r = 0; tail && r < 4; r++)
-                x[r] = load_v_four(v + 4 * (size_t)r * size, tail - 4 * r, type);
-            if (!tail)
-                load_v(x, v + (size_t)l * ATT_LINE * size, t, type);
+            load_v(x, v + (size_t)l * ATT_LINE * size, t, type);
             add_line(acc, l, x, kept, p + j, ATT_BLOCK, queries);
         }
     }
     store_sums(o, ldo, acc, queries, 4 * lines);
+}
+
+/* The same of one query and the first left of 16 dimensions, which become whole lines of f32 first: put together between the
+ * multiplies they would push the sums out of their registers. */
+static void value_edge(float *o, const float *fix, const float *p, const char *v, size_t count, size_t row,
+                       const ll_kv_type type, int left) {
+    float padded[ATT_BLOCK][ATT_LINE];
+    for (size_t j = 0; j < count; j++)
+        for (int r = 0; r < 4; r++)
+            vst1q_f32(&padded[j][4 * r], load_v_four(v + j * row + 4 * (size_t)r * ll_kv_element_bytes(type),
+                                                     left - 4 * r, type));
+    value_lines(o, 0, fix, p, (const char *)padded, count, sizeof padded[0], LL_KV_F32, 1, 1);
+}
+
+/* Either; tail: 0, or the dimensions left of the only line. */
+static LL_INLINE void value_tile(float *o, size_t ldo, const float *fix, const float *p, const char *v,
+                                 size_t count, size_t row, const ll_kv_type type, const int tail,
+                                 const int queries, const int lines) {
+    if (tail)
+        value_edge(o, fix, p, v, count, row, type, tail);
+    else
+        value_lines(o, ldo, fix, p, v, count, row, type, queries, lines);
 }
 
 #endif
