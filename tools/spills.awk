@@ -69,9 +69,16 @@ function find_loops(    i, a, b, n, both) {
             }
     return n
 }
+function multiplies_of(head,    i, n) {
+    for (i = head; i <= last[head]; i++)
+        n += ((head, i) in inside) && is_multiply(i)
+    return n + 0
+}
+# A loop inside that multiplies nothing, as one of prefetches, leaves the loop around it hot.
 function is_innermost(head, n,    b) {
     for (b = 1; b <= n; b++)
-        if (heads[b] != head && size[heads[b]] && size[heads[b]] < size[head] && shared(head, heads[b]) == size[heads[b]])
+        if (heads[b] != head && size[heads[b]] && size[heads[b]] < size[head] && shared(head, heads[b]) == size[heads[b]] &&
+            multiplies_of(heads[b]))
             return 0
     return 1
 }
@@ -104,9 +111,9 @@ function describe_slots(head,    i, k, n, slot, kind, text) {
     return text
 }
 function report(head,    i, multiplies, loads, stores, text, key, verdict) {
+    multiplies = multiplies_of(head)
     for (i = head; i <= last[head]; i++)
         if ((head, i) in inside) {
-            multiplies += is_multiply(i)
             loads += reads(i)
             stores += writes(i)
         }

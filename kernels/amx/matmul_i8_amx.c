@@ -1,10 +1,10 @@
 /* int8 matmul over packed weights, AMX: many rows. Few rows and small groups are avx512vnni's, and so is the layout: panels of
- * 64 columns, a step of 4 values of k in 4 cache lines of 16 columns, bytes w + 128 (panel.h).
+ * two sub-panels of 32 columns, a step of 4 values of k in 2 cache lines of 16 columns, bytes w + 128 (panel.h).
  *
  * Algebra: as there, sum q*w = sum q*u - 128 * sum q, TDPBSUD being signed by unsigned; the second term is added when a
  * group's sums leave the tiles.
  *
- * Tile: a block of 32 rows x 32 columns = 4 tiles of sums, 2 of activations, 2 of weights, whose 16 lines lie 256 bytes apart:
+ * Tile: a block of 32 rows x 32 columns = 4 tiles of sums, 2 of activations, 2 of weights, whose 16 lines lie 128 bytes apart:
  * 4 loads for 4 TDPBSUD, which take 16 cycles each and a load 8 or more. Sums leave the tiles through memory: a group of a block
  * costs 4 stores of tiles, and for each 16 sums an add, a conversion, a multiply, an fma, a load and a store of y, on the ports
  * that the tiles leave alone. A group's sums are scaled while the next group's are made.
@@ -24,11 +24,12 @@
 #include "tmm.h"
 
 enum {
-    TILE = 16,               /* rows, or columns, of a tile */
-    TILE_K = 64,             /* values of k of a whole tile */
-    QUAD = 4,                /* values of k that stand together */
-    LINE = QUAD * TILE,      /* bytes: a step of a tile of columns */
-    LINES = QUAD * LL_PANEL, /* of a panel */
+    TILE = 16,          /* rows, or columns, of a tile */
+    TILE_K = 64,        /* values of k of a whole tile */
+    QUAD = 4,           /* values of k that stand together */
+    LINE = QUAD * TILE, /* bytes: a step of a tile of columns */
+    SUB_PANEL = LL_VNNI_SUB_PANEL,
+    LINES = QUAD * SUB_PANEL, /* of a sub-panel */
     CHUNK = 512,      /* values of k that are worked through before the next rows, where there are many */
     STRIP = 4,        /* panels that share the activations of a chunk */
     FEW_ROWS = 6,     /* that one pass of avx512vnni's tile takes */
@@ -90,7 +91,7 @@ typedef struct {
     shape shape;
     const int8_t *q;
     size_t ld;
-    const uint8_t *w;
+    const uint8_t *w, *w2;            /* of the sub-panel; wide: and of the panel's second */
     const float *w_scale;             /* [groups][64] */
     const row_scales *xs;             /* [groups] */
     size_t group, groups, last, step; /* last: values of the last group */
@@ -98,32 +99,35 @@ typedef struct {
 
 #define TILE_OF(sums, t) ((sums) + (t)*TILE * TILE)
 
+/* What comes AHEAD of bytes read at p. */
 static LL_INLINE void prefetch(const uint8_t *p, size_t bytes) {
     for (size_t at = 0; at < bytes; at += LL_ALIGN)
-        _mm_prefetch(ll_ahead(p, at), _MM_HINT_T1);
+        _mm_prefetch(ll_ahead(p, AHEAD + at), _MM_HINT_T1);
 }
 
 /* The sums of a group: [4][16][16]. */
 static LL_INLINE void dot_group(int32_t *sums, const block *b, size_t g, const bool wide) {
     const size_t length = g + 1 == b->groups ? b->last : b->group, step = b->step, ld = b->ld;
     const int8_t *q = b->q + g * b->group, *q2 = q + b->shape.first * ld;
-    const uint8_t *w = b->w + g * b->group * LL_PANEL;
+    const uint8_t *w = b->w + g * b->group * SUB_PANEL, *w2 = b->w2 + g * b->group * SUB_PANEL;
     LL_TMM_ZERO(0);
     LL_TMM_ZERO(1);
     LL_TMM_ZERO(2);
     LL_TMM_ZERO(3);
-    for (const int8_t *const end = q + length; q < end; q += step, w += step * LL_PANEL) {
+    for (const int8_t *const end = q + length; q < end; q += step, w += step * SUB_PANEL) {
         LL_TMM_LOAD(4, q, ld);
         LL_TMM_LOAD(6, w, LINES);
         LL_TMM_DOT(0, 4, 6);
         LL_TMM_LOAD(7, w + LINE, LINES);
         LL_TMM_DOT(1, 4, 7);
         if (wide) {
-            prefetch(w + AHEAD, step * LL_PANEL);
-            LL_TMM_LOAD(6, w + 2 * LINE, LINES);
+            prefetch(w, step * SUB_PANEL);
+            prefetch(w2, step * SUB_PANEL);
+            LL_TMM_LOAD(6, w2, LINES);
             LL_TMM_DOT(2, 4, 6);
-            LL_TMM_LOAD(7, w + 3 * LINE, LINES);
+            LL_TMM_LOAD(7, w2 + LINE, LINES);
             LL_TMM_DOT(3, 4, 7);
+            w2 += step * SUB_PANEL;
         } else {
             LL_TMM_LOAD(5, q2, ld);
             LL_TMM_DOT(2, 5, 6);
@@ -229,9 +233,11 @@ static void gather_scales(row_scales *out, const chunk *c) {
 /* All rows of a chunk by a block's columns from n on. */
 static void chunk_columns(float *y, size_t ldy, const chunk *c, const row_scales *xs, size_t n, size_t n1) {
     const ll_panel_i8 p = ll_panel_of(c->w, n / LL_PANEL * LL_PANEL, QUAD);
+    const size_t bytes = ll_panel_k(p.k, p.group, QUAD) * SUB_PANEL;
     const size_t at = c->from * p.group, column = n % LL_PANEL, cols = ll_min(n1 - n, columns_of(&c->shape));
     block b = {.ld = c->x->ld,
-               .w = p.weights + at * LL_PANEL + column * QUAD,
+               .w = p.weights + column / SUB_PANEL * bytes + at * SUB_PANEL,
+               .w2 = p.weights + bytes + at * SUB_PANEL,
                .w_scale = p.scales + c->from * LL_PANEL + column,
                .group = p.group,
                .groups = c->groups,

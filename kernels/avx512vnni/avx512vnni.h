@@ -13,6 +13,8 @@
 
 extern const ll_kernels ll_table_avx512vnni;
 
+enum { LL_VNNI_SUB_PANEL = 32 }; /* columns of the packed weights that lie together (panel.h) */
+
 size_t ll_packed_i8_bytes_avx512vnni(size_t n, size_t k, size_t group);
 void ll_pack_i8_avx512vnni(void *data, size_t n, size_t k, size_t group, size_t n0, size_t n1,
                            const int8_t *w, const float *scale);
