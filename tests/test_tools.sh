@@ -106,8 +106,10 @@ run 1 "nothing at $folder/none.gguf" ./run_all.sh "$folder/none.gguf"
 run 2 "usage: tools/deps.sh" tools/deps.sh --all
 run 2 "usage: tools/deps.sh" tools/deps.sh --aarch64
 run 2 "usage: tools/deps.sh" tools/deps.sh --aarch64 "$folder/a" path
+run 2 "usage: tools/deps.sh" tools/deps.sh --vm
 mkdir "$folder/my folder" && touch "$folder/my folder/thesis"
 run 2 "my folder is there, and not made by this script" tools/deps.sh --aarch64 "$folder/my folder"
+run 2 "my folder is there, and not made by this script" tools/deps.sh --vm "$folder/my folder"
 check "what it did not make stays" "thesis" "$(ls "$folder/my folder")"
 
 # A tree whose program says what it is told.

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Installs the packages of Debian or Ubuntu that Layerlab needs and that are missing here; with --dev, those of its checks too;
 # with --aarch64 DIR, the cross compiler and the emulator for `make aarch64`, and in DIR the libraries for 64-bit ARM, which are
-# only unpacked there: the system itself takes in no foreign architecture. DIR is made, or was made so before.
+# only unpacked there: the system itself takes in no foreign architecture. With --vm DIR, only the emulator for tests/vm.sh, and in DIR
+# the kernel that it boots (DIR/vmlinuz), unpacked and not installed. DIR is made, or was made so before.
 # Exit: 0 all there; 2 usage; 3 something is missing and cannot be installed from here (the command to type is printed).
 set -u
 
@@ -34,6 +35,10 @@ aarch64_needs='
 gcc-aarch64-linux-gnu : command -v aarch64-linux-gnu-gcc
 libc6-dev-arm64-cross : echo "#include <stdio.h>" | aarch64-linux-gnu-gcc -E -x c -
 qemu-user-static      : command -v qemu-aarch64-static'
+vm_needs='
+qemu-system-x86 : command -v qemu-system-x86_64
+busybox-static  : command -v busybox
+cpio            : command -v cpio'
 
 missing() {
     local package proof
@@ -44,11 +49,20 @@ missing() {
     done <<<"$1"
 }
 
-# apt for ARM, whose lists, packages and idea of what is installed (nothing) are files below $new: no root is needed.
-apt_arm64() {
-    apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User= -o Dir::State="$new/apt" \
-        -o Dir::State::status="$new/apt/status" -o Dir::Cache="$new/apt" "${arm64_sources[@]}" "$@" </dev/null
+# apart ARCHITECTURE COMMAND...: apt-get or apt-cache whose lists, packages and idea of what is installed (nothing) are files below $new:
+# no root is needed.
+apart() {
+    "$2" -qq -o APT::Architecture="$1" -o APT::Architectures="$1" -o APT::Sandbox::User= -o Dir::State="$new/apt" \
+        -o Dir::State::status="$new/apt/status" -o Dir::Cache="$new/apt" "${@:3}" </dev/null
 }
+apt_arm64() { apart arm64 apt-get "${arm64_sources[@]}" "$@"; }
+# A folder beside $root that takes its place when all is in it.
+start_new() {
+    mkdir -p "$(dirname "$root")" && new=$(mktemp -d "$root.XXXXXX") && chmod 755 "$new" &&
+        mkdir -p "$new/apt/lists/partial" "$new/apt/archives/partial" && touch "$new/apt/status"
+}
+# What is removed is only what an earlier call made.
+finish_new() { rm -rf "$new/apt" "$root" && echo "$holds" >"$new/$mark" && mv "$new" "$root"; }
 
 # Ubuntu keeps ARM on another server than the architectures that most people have.
 find_arm64_sources() {
@@ -60,10 +74,10 @@ find_arm64_sources() {
     arm64_sources=(-o Dir::Etc::sourcelist="$new/apt/sources.list" -o Dir::Etc::sourceparts=-)
 }
 
-# The libraries of $needs, with all that they need, unpacked into $root; what is removed is only what an earlier call made.
+# The libraries of $needs, with all that they need, unpacked into $root.
 unpack_arm64() {
     local package
-    mkdir -p "$(dirname "$root")" && new=$(mktemp -d "$root.XXXXXX") && chmod 755 "$new" && mkdir -p "$new/apt/lists/partial" "$new/apt/archives/partial" && touch "$new/apt/status" || return
+    start_new || return
     find_arm64_sources
     apt_arm64 update || echo "apt-get update failed; trying with what it has"
     # shellcheck disable=SC2086 # a list of words
@@ -72,35 +86,57 @@ unpack_arm64() {
         dpkg-deb -x "$package" "$new" || return
     done
     [ -e "$new/lib" ] || ln -s usr/lib "$new/lib" || return # where /lib is a link of another package's
-    rm -rf "$new/apt" "$root" && echo "$arm64_libraries" >"$new/$MADE_HERE" && mv "$new" "$root"
+    finish_new
+}
+
+# The kernel that Debian or Ubuntu make for virtual machines (what a machine of theirs has is built in, so that it needs no modules): the
+# package without a version names the one that holds it.
+unpack_kernel() {
+    local name real=
+    start_new || return
+    apart amd64 apt-get update || echo "apt-get update failed; trying with what it has"
+    for name in linux-image-cloud-amd64 linux-image-virtual; do
+        [ -n "$real" ] || real=$(apart amd64 apt-cache depends "$name" | sed -n 's/^[ |]*Depends: \(linux-image-[^ ]*\)$/\1/p' | head -n 1)
+    done
+    [ -n "$real" ] || { echo "apt-cache knows no linux-image-cloud-amd64 and no linux-image-virtual"; return 1; }
+    (cd "$new/apt" && apart amd64 apt-get download "$real") && dpkg -x "$new/apt/$real"_*.deb "$new/apt/root" &&
+        mv "$new"/apt/root/boot/vmlinuz-* "$new/vmlinuz" && finish_new
 }
 
 root=
-MADE_HERE=layerlab-libraries
 arm64_libraries=$(sed -n 's/^\(lib[a-z0-9.-]*-dev\) .*/\1/p' <<<"$needs")
 case "$#:${1:-}" in
 0:) ;;
 1:--dev) needs+=$dev_needs ;;
 2:--aarch64)
-    root=$(realpath -m "$2")
+    root=$(realpath -m "$2") mark=layerlab-libraries what="ARM's libraries" holds=$arm64_libraries
     needs+=$aarch64_needs
-    if [ -e "$root" ] && [ ! -f "$root/$MADE_HERE" ]; then
-        echo "deps: $root is there, and not made by this script; name a folder that is not there" >&2
-        exit 2
-    fi
+    ;;
+2:--vm)
+    root=$(realpath -m "$2") mark=layerlab-kernel what="a kernel for virtual machines" holds=vmlinuz
+    needs=$vm_needs
     ;;
 *)
-    echo "usage: tools/deps.sh [--dev | --aarch64 DIR]" >&2
+    echo "usage: tools/deps.sh [--dev | --aarch64 DIR | --vm DIR]" >&2
     exit 2
     ;;
 esac
+if [ -n "$root" ] && [ -e "$root" ] && [ ! -f "$root/$mark" ]; then
+    echo "deps: $root is there, and not made by this script; name a folder that is not there" >&2
+    exit 2
+fi
+if [ "${1:-}" = --vm ] && [ "$(uname -m)" != x86_64 ]; then
+    echo "deps: the virtual machine is one of x86-64 and runs this machine's programs; this is $(uname -m)" >&2
+    exit 3
+fi
 
+unpack() { if [ "$mark" = layerlab-kernel ]; then unpack_kernel; else unpack_arm64; fi; }
 finish() {
-    if [ -n "$root" ] && [ "$(cat "$root/$MADE_HERE" 2>/dev/null)" != "$arm64_libraries" ]; then
-        echo "deps: fetching ARM's libraries into $root"
-        unpack_arm64 >"$log" 2>&1 || {
+    if [ -n "$root" ] && [ "$(cat "$root/$mark" 2>/dev/null)" != "$holds" ]; then
+        echo "deps: fetching $what into $root"
+        unpack >"$log" 2>&1 || {
             tail -n 20 "$log" >&2
-            echo "deps: ARM's libraries could not be fetched" >&2
+            echo "deps: $what could not be fetched" >&2
             exit 3
         }
     fi
