@@ -18,7 +18,7 @@ Q := $(if $(V),,@)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all layerlab tests test check aarch64 check-aarch64 asan bench bench-compare fuzz fuzzers lint fmt clean help deps install FORCE
+.PHONY: all layerlab tests test test-numa tsan check aarch64 check-aarch64 asan bench bench-compare fuzz fuzzers lint fmt clean help deps install FORCE
 
 # ---- flags -----------------------------------------------------------------------------------------------------------
 MODULES := hwloc jansson libpcre2-8 libcrypto libxxhash libutf8proc
@@ -97,6 +97,13 @@ model-if-possible:
 
 test: all tests model-if-possible ## Every test (T=substring: those programs); ends with "N passed, N failed, N skipped"
 	@LAYERLAB=$(BUILD)/layerlab tests/run.sh $(foreach t,$(CHECK_PROGRAMS) $(TEST_PROGRAMS) $(SCRIPTS),$(if $(or $(if $(T),,all),$(findstring $(T),$(t))),$(t)))
+
+test-numa: all ## Threads and pages on the nodes of an emulated machine, asked of its kernel
+	@LAYERLAB=$(BUILD)/layerlab tests/run.sh tests/test_numa.sh
+
+tsan: ## The threads' tests under ThreadSanitizer, in $(BUILD)/tsan
+	@$(MAKE) BUILD=$(BUILD)/tsan SANITIZE=thread $(BUILD)/tsan/tests/test_team $(BUILD)/tsan/tests/test_nodes
+	@LL_TEST_QUICK=1 tests/run.sh $(BUILD)/tsan/tests/test_team $(BUILD)/tsan/tests/test_nodes
 
 check: $(CHECK_PROGRAMS) ## Every ISA of this machine against ref
 	@tests/run.sh $^

@@ -146,6 +146,7 @@ ll_model_options ll_cmd_model_options(const ll_options *options, ll_weights_kind
     return (ll_model_options){.weights = weights,
                               .group = options->group,
                               .threads = options->threads,
+                              .placement = options->placement,
                               .isa = options->isa,
                               .matmul = weights == LL_WEIGHTS_INT8 ? options->matmul : LL_MATMUL_OWN,
                               .kv_i8 = options->kv_i8,

@@ -1,6 +1,7 @@
 /* What a model is and needs, and what this machine has: from the list or the file's header, before any weight is read. */
 #include "info_kernels.h"
 #include "info_model.h"
+#include "info_placement.h"
 
 #include <stdio.h>
 
@@ -122,6 +123,10 @@ ll_status ll_cmd_info(const ll_options *options, ll_error *error) {
         return ll_fail(error, LL_BAD_USAGE, "--synthetic needs a MODEL whose shape to take");
     if (options->kernels)
         return show_kernels(&info, options, error);
+    if (options->show_placement)
+        return ll_info_placement(options, error);
+    if (options->dry_run || options->topology)
+        return ll_fail(error, LL_BAD_USAGE, "--dry-run and --topology go with --placement");
     LL_TRY(ll_machine_probe(&info.machine, "", error));
     ll_model_describe_onednn(info.onednn, sizeof info.onednn);
     if (options->model)

@@ -57,6 +57,8 @@ static ll_status print_json(const setting *s, const ll_speed *speed, ll_error *e
     ll_cmd_put_real(root, "decode_tokens_per_s", speed->decode_tokens_per_s);
     ll_cmd_put_real(root, "int8_share", speed->int8_share);
     ll_cmd_put_real(root, "bandwidth_share", speed->bandwidth_share);
+    ll_cmd_put_real(root, "prefill_waiting", speed->prefill_waiting);
+    ll_cmd_put_real(root, "decode_waiting", speed->decode_waiting);
     ll_cmd_put_real(root, "peak_gops", speed->limits.ops_per_s / 1e9);
     ll_cmd_put_real(root, "f32_peak_gops", speed->limits.f32_ops_per_s / 1e9);
     ll_cmd_put_real(root, "bandwidth_gbs", speed->limits.bytes_per_s / 1e9);

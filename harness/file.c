@@ -1,6 +1,6 @@
 #include "file.h"
 #include "documents.h"
-#include "placement.h"
+#include "machine.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -100,7 +100,7 @@ static ll_status set_defaults(ll_options *out, ll_command command, ll_error *err
 typedef struct {
     int argc, at;
     char **argv;
-    uint64_t seen; /* bit i: option i of the table was given */
+    bool seen[LL_OPTIONS_MAX]; /* option i of the table was given */
 } ll_arguments;
 
 static ll_status read_option(ll_arguments *arguments, ll_options *out, ll_error *error) {
@@ -112,10 +112,10 @@ static ll_status read_option(ll_arguments *arguments, ll_options *out, ll_error 
         snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name), argument);
         return fail_unknown_option(name, out->which, error);
     }
-    const uint64_t bit = (uint64_t)1 << (option - ll_option_spec_at(0));
-    if (arguments->seen & bit)
+    bool *const seen = &arguments->seen[option - ll_option_spec_at(0)];
+    if (*seen)
         return ll_fail(error, LL_BAD_USAGE, "%s is given twice; give it once", option->name);
-    arguments->seen |= bit;
+    *seen = true;
     if (option->kind == LL_VALUE_FLAG) {
         if (argument[length])
             return ll_fail(error, LL_BAD_USAGE, "%s takes no value, found \"%s\"", option->name,
@@ -211,7 +211,7 @@ ll_status ll_options_parse(ll_options *out, int argc, char **argv, bool *done, l
         return LL_OK;
     }
     LL_TRY(set_defaults(out, command, error));
-    ll_arguments arguments = {argc, 2, argv, 0};
+    ll_arguments arguments = {.argc = argc, .at = 2, .argv = argv};
     bool options_end = false;
     while (arguments.at < argc) {
         const char *argument = argv[arguments.at];

@@ -36,6 +36,9 @@ typedef struct {
     size_t threads; /* 0: default */
     const char *isa;
     bool kernels; /* info: which ISA serves which operation */
+    ll_placement_options placement;
+    bool show_placement, dry_run; /* info: where threads and memory are, or would be */
+    const char *topology;         /* info: of another machine; NULL: this one */
     ll_matmul_kind matmul;
     uint64_t seed;
     const char *out; /* NULL: the command's default */

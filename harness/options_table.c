@@ -91,6 +91,26 @@ static const ll_option_spec options[] = {
      "int8: weights that share a scale; channel is a whole row; the head's are 32"},
     {"--threads", "N", LL_VALUE_SIZE, FIELD(threads), INFO | LOADING, NULL, 1, 1024,
      "threads that compute (default: one a physical core, within the CPU quota)"},
+    {"--decode-threads", "N", LL_VALUE_SIZE, FIELD(placement.decode_threads), LOADING, NULL, 1, 1024,
+     "threads of a decode step, of every node its share (default: as --threads)"},
+    {"--nodes", "N,N,...", LL_VALUE_NODES, FIELD(placement), INFO | LOADING, NULL, 0, 0,
+     "NUMA nodes whose cores and memory are used (default: all that have cores of this process)"},
+    {"--numa", "split|interleave|off", LL_VALUE_NUMA, FIELD(placement.numa), INFO | LOADING, "split", 0, 0,
+     "split: every node holds and works on its part; interleave: pages on all nodes in turn; off: left to "
+     "the system"},
+    {"--bind", "core|none", LL_VALUE_BIND, FIELD(placement.unbound), INFO | LOADING, "core", 0, 0,
+     "core: every thread on a core of its own; none: threads run where the system puts them"},
+    {"--strict-numa", NULL, LL_VALUE_FLAG, FIELD(placement.strict), INFO | LOADING, NULL, 0, 0,
+     "end with an error where a thread or memory cannot be bound (default: say so, and go on)"},
+    {"--virtual-nodes", "N", LL_VALUE_SIZE, FIELD(placement.virtual_nodes), INFO | DROPPING, NULL, 1,
+     LL_MAX_NODES, "for tests: split one node as if it were N"},
+    {"--placement", NULL, LL_VALUE_FLAG, FIELD(show_placement), INFO, NULL, 0, 0,
+     "load MODEL, and ask the system on which CPUs its threads and on which nodes its pages are"},
+    {"--dry-run", NULL, LL_VALUE_FLAG, FIELD(dry_run), INFO, NULL, 0, 0,
+     "--placement: only the plan and the memory of each node"},
+    {"--topology", "DESC", LL_VALUE_TEXT, FIELD(topology), INFO, NULL, 0, 0,
+     "--placement: the plan for another machine: \"numa:2 core:48 pu:2\", or what lstopo FILE.xml wrote "
+     "there"},
     {"--isa", "NAME", LL_VALUE_ISA, FIELD(isa), INFO | LOADING, NULL, 0, 0,
      "the strongest ISA to use (default: $LL_ISA, else the best this CPU has)"},
     {"--kernels", NULL, LL_VALUE_FLAG, FIELD(kernels), INFO, NULL, 0, 0,
@@ -187,7 +207,8 @@ static const ll_option_spec options[] = {
      "nothing on stderr but errors"},
 };
 
-_Static_assert(sizeof options / sizeof *options <= 64, "the parser notes the options it has seen in 64 bits");
+_Static_assert(sizeof options / sizeof *options <= LL_OPTIONS_MAX,
+               "the parser notes the options it has seen");
 
 const ll_command_spec *ll_command_spec_at(ll_command command) {
     return &commands[command];

@@ -3,6 +3,8 @@
 #define LL_OPTIONS_TABLE_H
 #include "options.h"
 
+enum { LL_OPTIONS_MAX = 96 }; /* of the table */
+
 typedef enum { LL_POSITIONAL_REQUIRED, LL_POSITIONAL_OPTIONAL, LL_POSITIONAL_SEVERAL } ll_positional;
 
 typedef struct {
@@ -28,6 +30,9 @@ typedef enum {
     LL_VALUE_ISA,     /* const char *, a name of isa.def */
     LL_VALUE_MATMUL,  /* ll_matmul_kind */
     LL_VALUE_KV,      /* bool: int8 */
+    LL_VALUE_NUMA,    /* ll_numa */
+    LL_VALUE_BIND,    /* bool: none */
+    LL_VALUE_NODES,   /* nodes and node of ll_placement_options */
     LL_VALUE_BATCH,   /* size_t in [low, high], or max */
     LL_VALUE_COUNTS   /* counts and count_total; each in [low, high] */
 } ll_value_kind;

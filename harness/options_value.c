@@ -1,6 +1,7 @@
 /* The values of options: strict, so that a mistyped number is never taken for another one. */
 #include "options_table.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +101,41 @@ static ll_status read_kv(const ll_option_spec *option, const char *text, bool *o
     return ll_fail(error, LL_BAD_USAGE, "%s takes int8 or 16bit, found \"%s\"", option->name, text);
 }
 
+static ll_status read_numa(const ll_option_spec *option, const char *text, ll_numa *out, ll_error *error) {
+    static const ll_numa all[] = {LL_NUMA_SPLIT, LL_NUMA_INTERLEAVE, LL_NUMA_OFF};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (strcmp(text, ll_numa_name(all[i])) == 0) {
+            *out = all[i];
+            return LL_OK;
+        }
+    return ll_fail(error, LL_BAD_USAGE, "%s takes split, interleave or off, found \"%s\"", option->name,
+                   text);
+}
+
+static ll_status read_bind(const ll_option_spec *option, const char *text, bool *out, ll_error *error) {
+    *out = strcmp(text, "none") == 0;
+    if (*out || strcmp(text, "core") == 0)
+        return LL_OK;
+    return ll_fail(error, LL_BAD_USAGE, "%s takes core or none, found \"%s\"", option->name, text);
+}
+
+static ll_status read_nodes(const ll_option_spec *option, const char *text, ll_placement_options *out,
+                            ll_error *error) {
+    for (const char *item = text;; item++) {
+        const size_t length = strcspn(item, ",");
+        uint64_t value;
+        if (!read_digits(item, length, &value) || value > INT_MAX)
+            return ll_fail(error, LL_BAD_USAGE, "%s takes numbers of nodes such as 0,1, found \"%s\"",
+                           option->name, text);
+        if (out->nodes == LL_MAX_NODES)
+            return ll_fail(error, LL_BAD_USAGE, "%s takes at most %d nodes", option->name, LL_MAX_NODES);
+        out->node[out->nodes++] = (unsigned)value;
+        item += length;
+        if (!*item)
+            return LL_OK;
+    }
+}
+
 static ll_status read_counts(const ll_option_spec *option, const char *text, ll_options *out,
                              ll_error *error) {
     out->count_total = 0;
@@ -153,6 +189,12 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         return read_matmul(option, text, field, error);
     case LL_VALUE_KV:
         return read_kv(option, text, field, error);
+    case LL_VALUE_NUMA:
+        return read_numa(option, text, field, error);
+    case LL_VALUE_BIND:
+        return read_bind(option, text, field, error);
+    case LL_VALUE_NODES:
+        return read_nodes(option, text, field, error);
     case LL_VALUE_BATCH:
         if (strcmp(text, "max") == 0) {
             *(size_t *)field = LL_BATCH_MAX;

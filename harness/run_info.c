@@ -1,8 +1,6 @@
 #include "run_info.h"
 
-#include <dirent.h>
-#include <sched.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -53,52 +51,6 @@ void ll_isa_text(const ll_kernels *kernels, char *out, size_t capacity) {
         snprintf(out + used, capacity - used, " rest=%s", usual);
 }
 
-/* The CPUs that the threads of this process may run on, read back from the kernel; *bound: some thread has
- * fewer than all. */
-static bool read_affinity(cpu_set_t *all, bool *bound) {
-    DIR *tasks = opendir("/proc/self/task");
-    if (!tasks)
-        return false;
-    CPU_ZERO(all);
-    size_t count = 0;
-    bool differ = false;
-    const struct dirent *entry;
-    while ((entry = readdir(tasks))) {
-        cpu_set_t one;
-        const int task = atoi(entry->d_name);
-        if (task <= 0 || sched_getaffinity(task, sizeof one, &one) != 0)
-            continue;
-        differ |= count++ && !CPU_EQUAL(all, &one);
-        CPU_OR(all, all, &one);
-    }
-    closedir(tasks);
-    *bound = differ;
-    return count > 0;
-}
-
-static void describe_placement(char *out, size_t capacity) {
-    cpu_set_t cpus;
-    bool bound;
-    if (!read_affinity(&cpus, &bound)) {
-        snprintf(out, capacity, "NA");
-        return;
-    }
-    size_t used = (size_t)snprintf(out, capacity, "%s on CPUs", bound ? "bound" : "unbound");
-    const char *before = " ";
-    for (size_t i = 0; i < CPU_SETSIZE && used < capacity; i++) {
-        if (!CPU_ISSET(i, &cpus))
-            continue;
-        size_t last = i;
-        while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, &cpus))
-            last++;
-        used += (size_t)snprintf(out + used, capacity - used, "%s%zu", before, i);
-        if (last > i && used < capacity)
-            used += (size_t)snprintf(out + used, capacity - used, "-%zu", last);
-        before = ",";
-        i = last;
-    }
-}
-
 void ll_run_info_fill(ll_row *row, const ll_model *model, const char *name, uint64_t seed) {
     char text[LL_CSV_CELL];
     const ll_machine *machine = ll_model_machine(model);
@@ -108,8 +60,9 @@ void ll_run_info_fill(ll_row *row, const ll_model *model, const char *name, uint
     ll_isa_text(ll_model_kernels(model), text, sizeof text);
     ll_row_text(row, "isa", text);
     ll_row_int(row, "threads", ll_model_options_used(model)->threads);
-    ll_row_int(row, "nodes", machine->nodes);
-    describe_placement(text, sizeof text);
+    ll_row_int(row, "nodes", ll_model_placement(model)->nodes);
+    const ll_placed placed = ll_model_read_placement(model, NULL);
+    ll_placed_text(model, &placed, text, sizeof text);
     ll_row_text(row, "placement", text);
     ll_row_text(row, "model", name);
     ll_row_text(row, "source", ll_model_is_synthetic(model) ? "synthetic" : "real");
@@ -119,4 +72,13 @@ void ll_run_info_fill(ll_row *row, const ll_model *model, const char *name, uint
     gmtime_r(&now, &utc);
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
     ll_row_text(row, "date", text);
+}
+
+void ll_run_info_add_waiting(ll_row *row, double share) {
+    for (size_t i = 0; i < row->schema->count; i++)
+        if (strcmp(row->schema->columns[i], "placement") == 0) {
+            char text[LL_CSV_CELL];
+            snprintf(text, sizeof text, "%.200s; decode waits %.1f %%", row->cell[i], 100 * share);
+            ll_row_text(row, "placement", text);
+        }
 }

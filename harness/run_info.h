@@ -14,6 +14,8 @@ void ll_run_info_fill(ll_row *row, const ll_model *model, const char *name, uint
 /* "isa_b" where all operations have that ISA; else the strongest, then the operations that the usual ISA does not serve, and that at
  * last where it is not the strongest: "isa_a matmul_i8=isa_a peak_i8=isa_a rest=isa_b". */
 void ll_isa_text(const ll_kernels *kernels, char *out, size_t capacity);
+/* Adds to placement which share of decode's time the threads waited for each other. */
+void ll_run_info_add_waiting(ll_row *row, double share);
 const char *ll_build_commit(void);
 const char *ll_build_compiler(void);
 #endif

@@ -9,6 +9,7 @@
 typedef struct {
     double seconds;
     double possible; /* operations of a prefill, bytes of decode that the limits allow in that time */
+    double waited;   /* seconds that threads waited for each other, all together */
 } total;
 
 typedef struct {
@@ -90,12 +91,13 @@ static ll_status run_tokens(bench *b, const ll_speed_part *part, size_t done, si
 }
 
 static ll_status time_tokens(bench *b, const arm *a, const ll_speed_part *part, size_t done, size_t count,
-                             double *seconds) {
+                             total *out) {
     LL_TRY(ll_session_set_mask(b->session, &a->mask, b->error));
     go_to(b, part, part->depth + done);
-    const double began = ll_seconds();
+    const double waited = ll_model_waited(b->model), began = ll_seconds();
     LL_TRY(run_tokens(b, part, done, count));
-    *seconds = ll_seconds() - began;
+    out->seconds = ll_seconds() - began;
+    out->waited = ll_model_waited(b->model) - waited;
     return LL_OK;
 }
 
@@ -117,18 +119,20 @@ static size_t turns(const ll_speed_part *part) {
 
 /* The arms in turn, each first in its turn, between probes. */
 static ll_status time_part(bench *b, const ll_speed_part *part, size_t repetition, total out[2]) {
-    double before = probe(b, part->phase), seconds[2];
+    double before = probe(b, part->phase);
+    total turned[2] = {{0}};
     for (size_t turn = 0; turn < turns(part); turn++) {
         const size_t done = turn * part->stretch, left = part->tokens - done;
         for (size_t i = 0; i < b->arm_count; i++) {
             const size_t which = (i + turn + repetition) % b->arm_count;
             LL_TRY(time_tokens(b, &b->arms[which], part, done, left < part->stretch ? left : part->stretch,
-                               &seconds[which]));
+                               &turned[which]));
         }
         const double after = probe(b, part->phase);
         for (size_t i = 0; i < b->arm_count; i++) {
-            out[i].seconds += seconds[i];
-            out[i].possible += seconds[i] * fmax(before, after);
+            out[i].seconds += turned[i].seconds;
+            out[i].waited += turned[i].waited;
+            out[i].possible += turned[i].seconds * fmax(before, after);
         }
         before = after;
     }
@@ -141,6 +145,7 @@ static void keep(bench *b, const ll_speed_part *part, size_t repetition, const t
         total *sum = &b->arms[i].total[part->phase][repetition - 1];
         sum->seconds += part->weight * timed[i].seconds;
         sum->possible += part->weight * timed[i].possible;
+        sum->waited += part->weight * timed[i].waited;
         b->out->samples[b->out->sample_count++] =
             (ll_speed_sample){b->arms[i].name, part->phase == LL_DECODE ? "decode" : "prefill",
                               repetition,      part->depth,
@@ -217,6 +222,14 @@ static double median_of(const total *totals, double amount, bool possible, doubl
     return ll_spread_of(work, n).median;
 }
 
+/* Of all threads' time, the share that they waited for each other. */
+static double median_waiting(const bench *b, const total *totals, double *work) {
+    const double threads = (double)ll_model_options_used(b->model)->threads;
+    for (size_t i = 0; i < b->spec->repetitions; i++)
+        work[i] = totals[i].waited / (threads * totals[i].seconds);
+    return ll_spread_of(work, b->spec->repetitions).median;
+}
+
 static void sum_up(bench *b, double *work) {
     const size_t n = b->spec->repetitions;
     const double batch = (double)b->spec->batch, generate = (double)b->spec->generate;
@@ -233,6 +246,8 @@ static void sum_up(bench *b, double *work) {
                           ? NAN
                           : median_of(prefill, out->linear_ops, true, work, n);
     out->bandwidth_share = median_of(decode, out->bytes_per_token * batch * generate, true, work, n);
+    out->prefill_waiting = median_waiting(b, prefill, work);
+    out->decode_waiting = median_waiting(b, decode, work);
     out->speedup_prefill = speedup(b, true, false, work);
     out->speedup_decode = speedup(b, false, true, work);
     out->speedup = speedup(b, true, true, work);

@@ -75,7 +75,9 @@ typedef struct {
     double predicted_prefill, predicted_decode, predicted;
     uint64_t kv_bytes;                     /* allocated for prompt + generate positions */
     double bytes_per_token, ops_per_token; /* decode, on average; prefill */
-    double linear_ops;                     /* of all prefills, without attention */
+    double prefill_waiting,
+        decode_waiting; /* shares of all threads' time that they waited for each other, medians */
+    double linear_ops;  /* of all prefills, without attention */
     /* Of the larger of the two neighbouring probes at every turn, medians: matmul operations of the prefill, attention not counted but its
      * time is (NAN in f32); bytes of decode. */
     double int8_share, bandwidth_share;

@@ -106,6 +106,7 @@ static ll_status measure(ll_sweep *sweep, const ll_sweep_task *task, ll_csv *sam
     fill_values(row, &speed);
     ll_row_int(row, "weight_bytes", ll_model_weight_bytes(sweep->model));
     ll_run_info_fill(row, sweep->model, sweep->model_name, sweep->options->seed);
+    ll_run_info_add_waiting(row, speed.decode_waiting);
     const ll_status status = append_samples(sweep, samples, task, &speed, row->cell[row->schema->count - 1]);
     ll_speed_free(&speed);
     return status;

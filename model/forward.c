@@ -1,13 +1,13 @@
-/* The forward pass, top to bottom. One parallel region runs a chunk of tokens through all layers; within it
- * the work is split in one of two ways. Tall (many rows): every thread takes its own rows through whole
- * layers, and waits only around attention. Wide (few rows, as in decode): every thread takes its own columns
- * of each matrix, and waits after every step. A row's result is the same bits either way. */
+/* The forward pass, top to bottom. The team runs a chunk of tokens through all layers; within it the work is split in one of
+ * three ways. Alone (many rows, one node): every thread takes its own rows through whole layers, and waits only around
+ * attention. Else a node's threads work on the columns of each matrix and the KV heads that the node holds, and all wait after
+ * every step: tall (many rows), each for its share of the rows; wide (few rows, as in decode), each for its share of the
+ * columns. A row's result is the same bits in any way. */
 #include "dequant.h"
 #include "finite.h"
 #include "session.h"
 
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 
 enum { TALL_ROWS = 16 }; /* rows a thread needs to be worth weights read by every thread */
@@ -20,25 +20,19 @@ typedef struct {
     size_t first; /* the chunk's row 0 among the tokens of the call */
     size_t pos0;  /* of row 0, and each row comes one later; */
     bool batched; /* or: row r is the next token of sequence r */
-    size_t thread, threads;
-    size_t r0, r1; /* this thread's rows */
-    bool wide;
-    size_t *bad_layer; /* layers: none */
+    ll_member *member;
+    size_t r0, r1; /* this thread's rows of what is done row by row */
+    bool wide, alone;
+    atomic_size_t *bad_layer; /* the first that is; layers: none */
 } pass;
 
-static size_t share(size_t total, size_t thread, size_t threads, size_t unit) {
-    const size_t units = (total + unit - 1) / unit;
-    const size_t at = units * thread / threads * unit;
-    return at < total ? at : total;
+static void wait_for_all(const pass *p) {
+    ll_team_wait(p->member);
 }
 
-static void wait_for_all(void) {
-#pragma omp barrier
-}
-
-static void wait_if_wide(const pass *p) {
-    if (p->wide)
-        wait_for_all();
+static void wait_unless_alone(const pass *p) {
+    if (!p->alone)
+        wait_for_all(p);
 }
 
 static void add_bias(const pass *p, float *y, size_t ldy, const float *bias, size_t m0, size_t m1, size_t n0,
@@ -48,16 +42,22 @@ static void add_bias(const pass *p, float *y, size_t ldy, const float *bias, siz
 }
 
 /* y = input W^T + bias (NULL: none) for the chunk; input is act in int8, s->input in f32. */
-static void matmul(const pass *p, float *y, size_t ldy, const ll_act *act, const ll_packed *w,
+static void matmul(const pass *p, float *y, size_t ldy, const ll_act *act, const ll_split *w,
                    const float *bias) {
-    const size_t m0 = p->wide ? 0 : p->r0, m1 = p->wide ? p->rows : p->r1;
-    const size_t unit = ll_session_columns(p->s, w->n);
-    const size_t n0 = p->wide ? share(w->n, p->thread, p->threads, unit) : 0;
-    const size_t n1 = p->wide ? share(w->n, p->thread + 1, p->threads, unit) : w->n;
-    ll_session_multiply(p->s, p->thread, y, ldy, act, m0, m1, w, n0, n1);
-    if (bias)
-        add_bias(p, y, ldy, bias, m0, m1, n0, n1);
-    wait_if_wide(p);
+    const ll_member *m = p->member;
+    const ll_packed *part = &w->part[m->node];
+    const size_t begin = w->begin[m->node];
+    size_t m0 = 0, m1 = p->rows, n0 = 0, n1 = part->n;
+    if (p->wide)
+        ll_share(part->n, m->place, m->places, ll_session_columns(p->s, part->n), &n0, &n1);
+    else
+        ll_share(p->rows, m->place, m->places, 1, &m0, &m1);
+    if (n0 < n1 && m0 < m1) {
+        ll_session_multiply(p->s, m->number, y + begin, ldy, act, m0, m1, part, n0, n1);
+        if (bias)
+            add_bias(p, y, ldy, bias, m0, m1, begin + n0, begin + n1);
+    }
+    wait_unless_alone(p);
 }
 
 /* The residual stream, normed, as the input of a matmul: act in int8, s->input in f32. */
@@ -68,48 +68,67 @@ static void norm(const pass *p, const float *x, const float *weight, ll_act *act
                                 p->r1);
     else
         p->kernels->rmsnorm_i8(act, x, c->hidden, weight, c->eps, p->r0, p->r1);
-    wait_if_wide(p);
+    wait_unless_alone(p);
 }
 
-static const ll_kv *cache_of(const pass *p, size_t layer, size_t row) {
+/* What a node holds of the cache of a row's sequence. */
+static const ll_kv *cache_of(const pass *p, size_t layer, size_t row, size_t node) {
     const ll_session *s = p->s;
-    return &s->kv[layer * s->batch + (p->batched ? row : s->sequence)];
+    return &s->kv[(layer * s->batch + (p->batched ? row : s->sequence)) * p->member->nodes + node];
 }
 
 static size_t position_of(const pass *p, size_t row) {
     return p->batched ? p->s->depth[row] : p->pos0 + row;
 }
 
-/* Rows [r, r + rows), which one cache serves, for the KV heads [h0, h1). */
+/* Rows [r, r + rows), which one cache serves, for the KV heads [h0, h1) of those that the node holds. */
 static void attend_rows(const pass *p, size_t layer, size_t r, size_t rows, size_t h0, size_t h1) {
     ll_session *s = p->s;
     const ll_config *c = &s->model->config;
-    const size_t q = c->heads * c->head_dim, ldq = q + 2 * c->kv_heads * c->head_dim;
-    p->kernels->attention(s->heads_out + r * q, q, s->qkv + r * ldq, ldq, cache_of(p, layer, r),
-                          position_of(p, r), rows, c->heads, h0, h1, 1.0f / sqrtf((float)c->head_dim),
-                          c->window, s->scratch + p->thread * s->scratch_bytes);
+    const ll_kv *cache = cache_of(p, layer, r, p->member->node);
+    const size_t q = c->heads * c->head_dim, ldq = q + 2 * c->kv_heads * c->head_dim,
+                 queries = c->heads / c->kv_heads;
+    const size_t first = s->head_begin[p->member->node] * queries * c->head_dim;
+    p->kernels->attention(s->heads_out + r * q + first, q, s->qkv + r * ldq + first, ldq, cache,
+                          position_of(p, r), rows, cache->kv_heads * queries, h0, h1,
+                          1.0f / sqrtf((float)c->head_dim), c->window, s->scratch[p->member->number]);
 }
 
 /* A batch: threads share all heads of all sequences. Few rows: they share the KV heads. Many: blocks of rows in turn, since
- * later rows see more positions. */
+ * later rows see more positions. Heads are always those that the node holds. */
 static void attend(const pass *p, size_t layer) {
-    const size_t kv_heads = p->s->model->config.kv_heads;
-    if (p->batched) {
-        const size_t end = share(p->rows * kv_heads, p->thread + 1, p->threads, 1);
-        for (size_t at = share(p->rows * kv_heads, p->thread, p->threads, 1); at < end;) {
-            const size_t row = at / kv_heads, first = at % kv_heads;
-            const size_t heads = kv_heads - first < end - at ? kv_heads - first : end - at;
-            attend_rows(p, layer, row, 1, first, first + heads);
-            at += heads;
+    const ll_member *m = p->member;
+    const size_t heads = p->s->head_begin[m->node + 1] - p->s->head_begin[m->node];
+    size_t at, end;
+    if (heads > 0 && p->batched) {
+        ll_share(p->rows * heads, m->place, m->places, 1, &at, &end);
+        while (at < end) {
+            const size_t row = at / heads, first = at % heads;
+            const size_t count = heads - first < end - at ? heads - first : end - at;
+            attend_rows(p, layer, row, 1, first, first + count);
+            at += count;
         }
-    } else if (p->wide) {
-        attend_rows(p, layer, 0, p->rows, share(kv_heads, p->thread, p->threads, 1),
-                    share(kv_heads, p->thread + 1, p->threads, 1));
-    } else {
-        for (size_t r = p->thread * LL_ROW_BLOCK; r < p->rows; r += p->threads * LL_ROW_BLOCK)
-            attend_rows(p, layer, r, p->rows - r < LL_ROW_BLOCK ? p->rows - r : LL_ROW_BLOCK, 0, kv_heads);
+    } else if (heads > 0 && p->wide) {
+        ll_share(heads, m->place, m->places, 1, &at, &end);
+        attend_rows(p, layer, 0, p->rows, at, end);
+    } else if (heads > 0) {
+        for (size_t r = m->place * LL_ROW_BLOCK; r < p->rows; r += m->places * LL_ROW_BLOCK)
+            attend_rows(p, layer, r, p->rows - r < LL_ROW_BLOCK ? p->rows - r : LL_ROW_BLOCK, 0, heads);
     }
-    wait_for_all();
+    wait_for_all(p);
+}
+
+/* Rows [r, r + rows) of K and V, which follow each other in one cache, to the nodes that hold their heads. */
+static void store(const pass *p, size_t layer, size_t r, size_t rows) {
+    const ll_session *s = p->s;
+    const ll_config *c = &s->model->config;
+    const size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, ldq = q + 2 * kv;
+    for (size_t node = 0; node < p->member->nodes; node++) {
+        const ll_kv *cache = cache_of(p, layer, r, node);
+        const float *k = s->qkv + r * ldq + q + s->head_begin[node] * c->head_dim;
+        if (cache->kv_heads)
+            p->kernels->kv_store(cache, position_of(p, r), rows, k, ldq, k + kv, ldq);
+    }
 }
 
 /* Rotates Q and K of this thread's rows and stores K and V: at once where they follow each other. */
@@ -124,9 +143,9 @@ static void rotate_and_store(const pass *p, size_t layer) {
         const size_t pos = position_of(p, r);
         p->kernels->rope_f32(row, ldq, step, c->heads + c->kv_heads, c->head_dim, s->rope_cos + pos * half,
                              s->rope_sin + pos * half);
-        p->kernels->kv_store(cache_of(p, layer, r), pos, step, row + q, ldq, row + q + kv, ldq);
+        store(p, layer, r, step);
     }
-    wait_for_all();
+    wait_for_all(p);
 }
 
 static void copy_to_input(const pass *p, const float *rows, size_t width) {
@@ -147,7 +166,7 @@ static void attention_layer(const pass *p, size_t layer) {
         copy_to_input(p, s->heads_out, q);
     else
         p->kernels->quantize(&s->act_heads, s->heads_out, q, p->r0, p->r1);
-    wait_if_wide(p);
+    wait_unless_alone(p);
     matmul(p, s->out, c->hidden, &s->act_heads, &w->o, w->o_bias);
 }
 
@@ -161,7 +180,7 @@ static void mlp_layer(const pass *p, size_t layer) {
         p->kernels->silu_mul_f32(s->input, s->input_ld, s->gate_up, 2 * c->mlp, c->mlp, p->r0, p->r1);
     else
         p->kernels->silu_mul_i8(&s->act_mlp, s->gate_up, 2 * c->mlp, p->r0, p->r1);
-    wait_if_wide(p);
+    wait_unless_alone(p);
     matmul(p, s->out, c->hidden, &s->act_mlp, &w->down, w->down_bias);
 }
 
@@ -204,23 +223,22 @@ static void block(const pass *p, size_t layer) {
     if (attn || mlp)
         observe(p, (ll_module){LL_BLOCK, layer}, s->block_in);
     if (!ll_all_finite(s->x + p->r0 * hidden, (p->r1 - p->r0) * hidden)) {
-#pragma omp critical
-        if (layer < *p->bad_layer)
-            *p->bad_layer = layer;
+        size_t first = atomic_load(p->bad_layer);
+        while (layer < first && !atomic_compare_exchange_weak(p->bad_layer, &first, layer))
+            continue;
     }
 }
 
-static pass begin_pass(ll_session *s, size_t rows, size_t *bad_layer) {
+static pass begin_pass(ll_session *s, ll_member *m, size_t rows, atomic_size_t *bad_layer) {
     pass p = {.s = s,
               .kernels = &s->model->kernels,
               .rows = rows,
               .pos0 = s->depth[s->sequence],
+              .member = m,
               .bad_layer = bad_layer};
-    p.thread = (size_t)omp_get_thread_num();
-    p.threads = (size_t)omp_get_num_threads();
-    p.wide = rows < p.threads * TALL_ROWS && p.threads > 1;
-    p.r0 = share(rows, p.thread, p.threads, 1);
-    p.r1 = share(rows, p.thread + 1, p.threads, 1);
+    p.wide = rows < m->places * TALL_ROWS && m->threads > 1;
+    p.alone = !p.wide && m->nodes == 1;
+    ll_share(rows, m->thread, m->threads, 1, &p.r0, &p.r1);
     return p;
 }
 
@@ -241,24 +259,36 @@ typedef struct {
     const ll_observer *observer;
 } tokens;
 
+/* One chunk on its way, as every thread sees it. */
+typedef struct {
+    ll_session *s;
+    const tokens *tokens;
+    atomic_size_t bad_layer;
+} passing;
+
+static void run_layers(void *context, ll_member *m) {
+    passing *all = context;
+    const tokens *t = all->tokens;
+    pass p = begin_pass(all->s, m, t->rows, &all->bad_layer);
+    p.first = t->first;
+    p.observer = t->observer;
+    p.batched = t->batched;
+    embed(&p, t->ids);
+    wait_for_all(&p);
+    for (size_t layer = 0; layer < all->s->model->config.layers; layer++)
+        block(&p, layer);
+    if (t->residual)
+        copy_rows(&p, t->residual, all->s->x);
+}
+
 static ll_status run(ll_session *s, const tokens *t, ll_error *error) {
-    const ll_config *c = &s->model->config;
-    size_t bad_layer = c->layers;
-#pragma omp parallel num_threads((int)s->model->options.threads)
-    {
-        pass p = begin_pass(s, t->rows, &bad_layer);
-        p.first = t->first;
-        p.observer = t->observer;
-        p.batched = t->batched;
-        embed(&p, t->ids);
-        wait_for_all();
-        for (size_t layer = 0; layer < c->layers; layer++)
-            block(&p, layer);
-        if (t->residual)
-            copy_rows(&p, t->residual, s->x);
-    }
+    const ll_model *model = s->model;
+    const bool step = t->batched || t->rows == 1;
+    passing all = {.s = s, .tokens = t, .bad_layer = model->config.layers};
+    ll_team_run(model->team, step ? model->placement.options.decode_threads : 0, run_layers, &all);
     LL_TRY(ll_session_check_matmuls(s, error));
-    if (bad_layer < c->layers)
+    const size_t bad_layer = all.bad_layer;
+    if (bad_layer < model->config.layers)
         return ll_fail(error, LL_BAD_INPUT,
                        "the residual stream after block %zu is not finite: the model's weights give numbers "
                        "beyond float32",
@@ -312,21 +342,25 @@ ll_status ll_session_decode(ll_session *session, const int32_t *ids, float *resi
     return LL_OK;
 }
 
-static bool logits_chunk(ll_session *s, const float *residual, size_t rows, float *logits) {
-    const ll_config *c = &s->model->config;
-    bool finite = true;
-    size_t unused = 0;
-#pragma omp parallel num_threads((int)s->model->options.threads)
-    {
-        pass p = begin_pass(s, rows, &unused);
-        norm(&p, residual, s->model->weights.final_norm, &s->act_head);
-        matmul(&p, logits, c->vocab, &s->act_head, &s->model->weights.head, NULL);
-        if (!ll_all_finite(logits + p.r0 * c->vocab, (p.r1 - p.r0) * c->vocab)) {
-#pragma omp atomic write
-            finite = false;
-        }
-    }
-    return finite;
+/* Logits of a chunk of rows. */
+typedef struct {
+    ll_session *s;
+    const float *residual;
+    float *logits;
+    size_t rows;
+    atomic_bool infinite;
+} logits_of;
+
+static void run_head(void *context, ll_member *m) {
+    logits_of *all = context;
+    ll_session *s = all->s;
+    const size_t vocab = s->model->config.vocab;
+    atomic_size_t unused = 0;
+    pass p = begin_pass(s, m, all->rows, &unused);
+    norm(&p, all->residual, s->model->weights.final_norm, &s->act_head);
+    matmul(&p, all->logits, vocab, &s->act_head, &s->model->weights.head, NULL);
+    if (!ll_all_finite(all->logits + p.r0 * vocab, (p.r1 - p.r0) * vocab))
+        atomic_store(&all->infinite, true);
 }
 
 ll_status ll_session_logits(ll_session *session, const float *residual, size_t rows, float *logits,
@@ -334,9 +368,13 @@ ll_status ll_session_logits(ll_session *session, const float *residual, size_t r
     const ll_config *c = &session->model->config;
     for (size_t done = 0; done < rows;) {
         const size_t part = rows - done < session->chunk ? rows - done : session->chunk;
-        const bool finite =
-            logits_chunk(session, residual + done * c->hidden, part, logits + done * c->vocab);
-        LL_TRY(ll_session_check_logits(session, finite, error));
+        logits_of all = {.s = session,
+                         .residual = residual + done * c->hidden,
+                         .logits = logits + done * c->vocab,
+                         .rows = part};
+        ll_team_run(session->model->team, part == 1 ? session->model->placement.options.decode_threads : 0,
+                    run_head, &all);
+        LL_TRY(ll_session_check_logits(session, !all.infinite, error));
         done += part;
     }
     return LL_OK;

@@ -2,8 +2,6 @@
 #include "finite.h"
 #include "session.h"
 
-#include <omp.h>
-
 /* Rows of each set that go through the head together, and how. */
 typedef struct {
     ll_session *s;
@@ -12,7 +10,7 @@ typedef struct {
     size_t first, rows; /* of every set; set k lies in the session's buffers from row k * rows on */
     size_t tile_rows;   /* of every set */
     const ll_logits_visitor *visitor;
-    bool finite;
+    atomic_bool infinite;
 } head;
 
 static size_t parts(size_t whole, size_t part) {
@@ -41,25 +39,28 @@ static void norm_row(const head *h, size_t row) {
     }
 }
 
-/* Rows [m, m + rows) of the buffers times ids [id, id + ids) into y [rows][LL_LOGITS_IDS]. */
-static void multiply(const head *h, size_t thread, float *y, size_t m, size_t rows, size_t id, size_t ids) {
+/* Rows [m, m + rows) of the buffers times ids [id, id + ids) of what the node holds, into y [rows][LL_LOGITS_IDS]. */
+static void multiply(const head *h, const ll_member *member, float *y, size_t m, size_t rows, size_t id,
+                     size_t ids) {
     ll_session *s = h->s;
-    const ll_packed *w = &s->model->weights.head;
+    const ll_packed *w = &s->model->weights.head.part[member->node];
     /* y is the address of row 0, column 0: an address alone, outside the buffer. */
     float *const origin = (float *)((uintptr_t)y - (m * LL_LOGITS_IDS + id) * sizeof *y);
-    ll_session_multiply(s, thread, origin, LL_LOGITS_IDS, &s->act_head, m, m + rows, w, id, id + ids);
+    ll_session_multiply(s, member->number, origin, LL_LOGITS_IDS, &s->act_head, m, m + rows, w, id, id + ids);
 }
 
-/* False: a logit is not finite. */
-static bool visit_tile(const head *h, size_t thread, float *logits, size_t row, size_t id) {
-    const size_t vocab = h->s->model->config.vocab;
+/* id: of what the node holds. False: a logit is not finite. */
+static bool visit_tile(const head *h, const ll_member *m, size_t row, size_t id) {
+    const ll_split *split = &h->s->model->weights.head;
+    const size_t left = split->part[m->node].n - id;
+    float *const logits = h->s->logits[m->number];
     ll_logits_tile tile = {.row = h->first + row,
                            .rows = h->rows - row < h->tile_rows ? h->rows - row : h->tile_rows,
-                           .id = id,
-                           .ids = vocab - id < LL_LOGITS_IDS ? vocab - id : LL_LOGITS_IDS};
+                           .id = split->begin[m->node] + id,
+                           .ids = left < LL_LOGITS_IDS ? left : LL_LOGITS_IDS};
     for (size_t set = 0; set < h->sets; set++) {
         float *const y = logits + set * h->tile_rows * LL_LOGITS_IDS;
-        multiply(h, thread, y, set * h->rows + row, tile.rows, id, tile.ids);
+        multiply(h, m, y, set * h->rows + row, tile.rows, id, tile.ids);
         for (size_t r = 0; r < tile.rows; r++)
             if (!ll_all_finite(y + r * LL_LOGITS_IDS, tile.ids))
                 return false;
@@ -70,34 +71,29 @@ static bool visit_tile(const head *h, size_t thread, float *logits, size_t row, 
 }
 
 /* A thread's tiles follow each other: all rows meet a block of columns before the next one comes. */
-static void visit(head *h) {
-    ll_session *s = h->s;
+static void visit(void *context, ll_member *m) {
+    head *h = context;
     const size_t down = parts(h->rows, h->tile_rows),
-                 tiles = down * parts(s->model->config.vocab, LL_LOGITS_IDS);
-#pragma omp parallel num_threads((int)s->model->options.threads)
-    {
-        const size_t thread = (size_t)omp_get_thread_num();
-        float *const logits = s->logits + thread * LL_LOGITS_ROWS * LL_LOGITS_IDS;
-#pragma omp for schedule(static)
-        for (size_t row = 0; row < h->rows; row++)
-            norm_row(h, row);
-#pragma omp for schedule(static)
-        for (size_t tile = 0; tile < tiles; tile++)
-            if (!visit_tile(h, thread, logits, tile % down * h->tile_rows, tile / down * LL_LOGITS_IDS)) {
-#pragma omp atomic write
-                h->finite = false;
-            }
-    }
+                 tiles = down * parts(h->s->model->weights.head.part[m->node].n, LL_LOGITS_IDS);
+    size_t at, end;
+    ll_share(h->rows, m->thread, m->threads, 1, &at, &end);
+    for (; at < end; at++)
+        norm_row(h, at);
+    ll_team_wait(m);
+    ll_share(tiles, m->place, m->places, 1, &at, &end);
+    for (; at < end; at++)
+        if (!visit_tile(h, m, at % down * h->tile_rows, at / down * LL_LOGITS_IDS))
+            atomic_store(&h->infinite, true);
 }
 
 ll_status ll_session_visit_logits(ll_session *session, const float *const residual[], size_t sets,
                                   size_t rows, const ll_logits_visitor *visitor, ll_error *error) {
-    head h = {.s = session, .residual = residual, .sets = sets, .visitor = visitor, .finite = true};
+    head h = {.s = session, .residual = residual, .sets = sets, .visitor = visitor};
     h.tile_rows = LL_LOGITS_ROWS / sets;
     for (; h.first < rows; h.first += h.rows) {
         h.rows = rows - h.first < session->chunk / sets ? rows - h.first : session->chunk / sets;
-        visit(&h);
-        LL_TRY(ll_session_check_logits(session, h.finite, error));
+        ll_team_run(session->model->team, 0, visit, &h);
+        LL_TRY(ll_session_check_logits(session, !h.infinite, error));
     }
     return LL_OK;
 }

@@ -15,9 +15,9 @@
  * of 1; so there are never more threads than --threads says, and sums being exact, their number changes no bit.
  *
  * Primitives are made for 1, 2, 4, ... 128 rows; other numbers of rows run as several of these. */
+#include "machine.h"
 #include "matmul.h"
 #include "onednn_shape.h"
-#include "placement.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -48,6 +48,17 @@ void ll_model_describe_onednn(char *out, size_t capacity) {
     ll_matmul_describe_onednn(&kernels, out, capacity);
 }
 
+/* Threads, and where they and the memory are to be. */
+static ll_status place(ll_model *model, ll_error *error) {
+    ll_model_options *o = &model->options;
+    LL_TRY(ll_topology_load(&model->topology, NULL, error));
+    LL_TRY(ll_placement_plan(&model->placement, model->topology, &o->placement, o->threads,
+                             model->machine.quota, error));
+    o->threads = model->placement.threads;
+    model->home = (ll_home){&model->placement, model->topology};
+    return ll_team_create(&model->team, &model->placement, model->topology, error);
+}
+
 /* What the options and the machine say, before anything is read. */
 static ll_status begin(ll_model **out, const ll_model_options *options, ll_error *error) {
     LL_TRY(check_options(options, error));
@@ -59,8 +70,8 @@ static ll_status begin(ll_model **out, const ll_model_options *options, ll_error
     if (status == LL_OK)
         status = ll_machine_probe(&model->machine, "", error);
     model->options.isa = model->kernels.name;
-    if (!model->options.threads)
-        model->options.threads = model->machine.threads;
+    if (status == LL_OK)
+        status = place(model, error);
     if (status == LL_OK)
         status = ll_matmul_create(&model->matmul, &model->kernels, &model->options, error);
     if (status == LL_OK)
@@ -72,8 +83,8 @@ static ll_status begin(ll_model **out, const ll_model_options *options, ll_error
 
 static ll_status load_weights(ll_model *model, const ll_checkpoint *checkpoint, ll_error *error) {
     ll_mask_add(&model->config.dropped, model->options.drop);
-    const ll_weights_source source = {checkpoint,    &model->config,  &model->kernels,
-                                      model->matmul, &model->options, error};
+    const ll_weights_source source = {checkpoint,      &model->config, &model->kernels, model->matmul,
+                                      &model->options, &model->home,   model->team,     error};
     const ll_status status = ll_weights_load(&model->weights, &source);
     /* They are the caller's, for this call; the config keeps what drop says. */
     model->options.drop = NULL;
@@ -129,6 +140,8 @@ void ll_model_destroy(ll_model *model) {
     ll_weights_unload(&model->weights);
     ll_matmul_destroy(model->matmul);
     ll_tokenizer_destroy(model->tokenizer);
+    ll_team_destroy(model->team);
+    ll_topology_free(model->topology);
     free(model);
 }
 

@@ -2,6 +2,7 @@
 #ifndef LL_MODEL_H
 #define LL_MODEL_H
 #include "drop.h"
+#include "machine.h"
 #include "placement.h"
 #include "tokenizer.h"
 
@@ -16,12 +17,13 @@ typedef struct {
     ll_weights_kind weights;
     size_t
         group; /* int8: elements that share a scale along K; 0: one scale a row. 32, 128 (default) or 0. The head's is 32 */
-    size_t threads;        /* 0: the machine's default */
-    const char *isa;       /* NULL: the best this CPU has */
-    ll_matmul_kind matmul; /* with f32 weights own, nothing else */
-    bool kv_i8;            /* KV-cache in int8; else bf16, with f32 weights f32 */
-    const ll_mask *drop;   /* modules that no session will run: neither read nor kept; NULL: none */
-    const char *cache;     /* folder that keeps packed int8 weights between runs; NULL: none */
+    size_t threads;                 /* 0: the machine's default */
+    ll_placement_options placement; /* where threads run and memory lies */
+    const char *isa;                /* NULL: the best this CPU has */
+    ll_matmul_kind matmul;          /* with f32 weights own, nothing else */
+    bool kv_i8;                     /* KV-cache in int8; else bf16, with f32 weights f32 */
+    const ll_mask *drop;            /* modules that no session will run: neither read nor kept; NULL: none */
+    const char *cache;              /* folder that keeps packed int8 weights between runs; NULL: none */
     size_t
         resident; /* synthetic weights: blocks that have weights of their own, the others run on these in turn;
                             0: all */
@@ -32,6 +34,7 @@ typedef struct {
 } ll_model_options;
 
 typedef struct ll_model ll_model;
+typedef struct ll_session ll_session;
 
 /* Loads a checkpoint (checkpoint.h): checks every tensor's name and shape before weights are read, and that memory
  * suffices (available memory, LL_NO_RESOURCE), then quantizes and packs tensor by tensor: at no time is more of the file
@@ -69,6 +72,34 @@ ll_kv_type ll_kv_type_of(const ll_model_options *options);
  * a session allocates. mask NULL: the full model. */
 uint64_t ll_config_kv_bytes(const ll_config *config, ll_kv_type type, const ll_mask *mask, size_t capacity);
 
+/* ---- where threads and memory are ---- */
+const ll_placement *ll_model_placement(const ll_model *model);
+const ll_topology *ll_model_topology(const ll_model *model);
+/* Seconds that the threads have waited for each other since the model was loaded, those of all together. */
+double ll_model_waited(const ll_model *model);
+/* Bytes that a node holds: of weights, of KV-cache with its threads' own buffers; of the last one what all nodes share. */
+typedef struct {
+    uint64_t weights, session;
+} ll_node_bytes;
+/* By arithmetic, for batch sequences of capacity positions. */
+ll_status ll_placement_bytes(ll_node_bytes out[LL_MAX_NODES + 1], const ll_config *config,
+                             const ll_model_options *options, const ll_placement *placement,
+                             const ll_topology *topology, size_t batch, size_t capacity, ll_error *error);
+/* As the system says when asked now. Pages are those of 4 KiB, of large memory some evenly spread ones. */
+typedef struct {
+    size_t bound;     /* threads on the plan's CPU and no other */
+    int thread_error; /* the first errno of binding; 0: none */
+    int memory_error;
+    bool pages_known;                   /* the system says where pages are */
+    size_t pages[LL_MAX_NODES];         /* that the plan gives node i of the placement */
+    size_t there[LL_MAX_NODES];         /* of which are on it */
+    size_t on[LL_MAX_NODES], elsewhere; /* pages of all memory by the topology's nodes; on none of these */
+} ll_placed;
+ll_placed ll_model_read_placement(const ll_model *model,
+                                  const ll_session *session); /* session NULL: weights alone */
+/* In a line: "split: node 0 CPUs 0-23, node 1 CPUs 24-47; 48 of 48 threads bound; 100.0 % of pages in place". */
+void ll_placed_text(const ll_model *model, const ll_placed *placed, char *out, size_t capacity);
+
 /* ---- what a pass costs, by arithmetic ---- */
 typedef struct {
     double linear_ops;    /* multiplies and adds of matmuls for one token, the head included */
@@ -100,7 +131,6 @@ void ll_model_measure_bandwidth(const ll_model *model, ll_limits *out);
 ll_status ll_machine_measure_limits(const ll_model_options *options, ll_limits *out, ll_error *error);
 
 /* ---- sessions: sequences, each with a KV-cache for the kept attention layers ---- */
-typedef struct ll_session ll_session;
 enum {
     LL_MAX_BATCH = 4096,
     LL_CHUNK = 512, /* tokens of a prefill that go through the layers together */

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,9 @@ static void put_options(key_writer *key, const ll_weights_source *source) {
     put_key(key, "seed %llu\nisa %s\ngroup %zu\nresident %zu\ndropped %s\n",
             (unsigned long long)(source->checkpoint ? 0 : source->options->seed), source->matmul->layout,
             source->options->group, source->options->resident, dropped);
+    const ll_placement *p = source->home ? source->home->placement : NULL;
+    for (size_t i = 0; p && p->nodes > 1 && i < p->nodes; i++) /* what each node holds follows from these */
+        put_key(key, "node %zu of %zu: %zu threads\n", i + 1, p->nodes, p->node[i].threads);
 }
 
 static void put_shape(key_writer *key, const ll_weights_source *source, const ll_weights *w) {
@@ -151,21 +155,33 @@ static size_t chunk_bytes(uint64_t bytes, size_t chunk) {
 
 /* ---- loading ---- */
 
-static bool read_chunks(const ll_weights_source *source, int file, uint8_t *base, uint64_t bytes,
-                        const uint64_t *hashes) {
-    const size_t count = chunk_count(bytes);
-    bool good = true;
-#pragma omp parallel for num_threads((int)source->options->threads) schedule(static)
-    for (size_t i = 0; i < count; i++) {
-        const size_t size = chunk_bytes(bytes, i);
-        uint8_t *to = base + (uint64_t)i * CHUNK;
-        if (!read_at(file, to, size, data_offset(bytes) + (uint64_t)i * CHUNK) ||
-            XXH3_64bits(to, size) != hashes[i]) {
-#pragma omp atomic write
-            good = false;
-        }
+/* An arena on its way from or to a file; what went wrong, an errno, 0: nothing, or a chunk that is not what it should be. */
+typedef struct {
+    int file;
+    uint8_t *base;
+    uint64_t bytes;
+    uint64_t *hashes;
+    atomic_int reason;
+} transfer;
+
+static void read_share(void *context, ll_member *m) {
+    transfer *t = context;
+    size_t i, end;
+    ll_share(chunk_count(t->bytes), m->thread, m->threads, 1, &i, &end);
+    for (; i < end; i++) {
+        const size_t size = chunk_bytes(t->bytes, i);
+        uint8_t *to = t->base + (uint64_t)i * CHUNK;
+        if (!read_at(t->file, to, size, data_offset(t->bytes) + (uint64_t)i * CHUNK) ||
+            XXH3_64bits(to, size) != t->hashes[i])
+            atomic_store(&t->reason, EIO);
     }
-    return good;
+}
+
+static bool read_chunks(const ll_weights_source *source, int file, uint8_t *base, uint64_t bytes,
+                        uint64_t *hashes) {
+    transfer t = {.file = file, .base = base, .bytes = bytes, .hashes = hashes};
+    ll_team_run(source->team, 0, read_share, &t);
+    return t.reason == 0;
 }
 
 /* Whether the open file is these weights, whole: then they are in the arena. */
@@ -228,22 +244,25 @@ ll_status ll_packed_cache_load(const ll_weights_source *source, ll_weights *w, l
 
 /* ---- keeping ---- */
 
-static bool write_chunks(const ll_weights_source *source, int file, const uint8_t *base, uint64_t bytes,
-                         uint64_t *hashes) {
-    const size_t count = chunk_count(bytes);
-    int reason = 0;
-#pragma omp parallel for num_threads((int)source->options->threads) schedule(static)
-    for (size_t i = 0; i < count; i++) {
-        const uint8_t *from = base + (uint64_t)i * CHUNK;
-        const size_t size = chunk_bytes(bytes, i);
-        hashes[i] = XXH3_64bits(from, size);
-        if (!write_at(file, from, size, data_offset(bytes) + (uint64_t)i * CHUNK)) {
-#pragma omp atomic write
-            reason = errno;
-        }
+static void write_share(void *context, ll_member *m) {
+    transfer *t = context;
+    size_t i, end;
+    ll_share(chunk_count(t->bytes), m->thread, m->threads, 1, &i, &end);
+    for (; i < end; i++) {
+        const uint8_t *from = t->base + (uint64_t)i * CHUNK;
+        const size_t size = chunk_bytes(t->bytes, i);
+        t->hashes[i] = XXH3_64bits(from, size);
+        if (!write_at(t->file, from, size, data_offset(t->bytes) + (uint64_t)i * CHUNK))
+            atomic_store(&t->reason, errno);
     }
-    errno = reason; /* every thread has its own */
-    return reason == 0;
+}
+
+static bool write_chunks(const ll_weights_source *source, int file, uint8_t *base, uint64_t bytes,
+                         uint64_t *hashes) {
+    transfer t = {.file = file, .base = base, .bytes = bytes, .hashes = hashes};
+    ll_team_run(source->team, 0, write_share, &t);
+    errno = t.reason; /* every thread has its own */
+    return t.reason == 0;
 }
 
 static bool write_file(const ll_weights_source *source, int file, const ll_weights *w, const char *key) {

@@ -1,304 +1,232 @@
 #include "placement.h"
-#include <ctype.h>
-#include <errno.h>
-#include <hwloc.h>
-#include <inttypes.h>
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { PATH_BYTES = 4096, MAX_QUOTA = 1 << 20 };
-
-/* ---- topology ---- */
-
-/* Objects of a type that hold a CPU of the mask. */
-static size_t count_objects(hwloc_topology_t topology, hwloc_const_cpuset_t mask, hwloc_obj_type_t type) {
-    size_t count = 0;
-    for (hwloc_obj_t o = NULL; (o = hwloc_get_next_obj_by_type(topology, type, o)) != NULL;)
-        count += hwloc_bitmap_intersects(o->cpuset, mask) ? 1 : 0;
-    return count;
+const char *ll_numa_name(ll_numa numa) {
+    return numa == LL_NUMA_SPLIT ? "split" : numa == LL_NUMA_INTERLEAVE ? "interleave" : "off";
 }
 
-static uint64_t cache_bytes(hwloc_topology_t topology, hwloc_const_cpuset_t mask, hwloc_obj_type_t type) {
-    for (hwloc_obj_t o = NULL; (o = hwloc_get_next_obj_by_type(topology, type, o)) != NULL;)
-        if (hwloc_bitmap_intersects(o->cpuset, mask))
-            return o->attr->cache.size;
-    return 0;
+/* ---- shares ---- */
+
+void ll_share(size_t total, size_t part, size_t parts, size_t unit, size_t *begin, size_t *end) {
+    const size_t units = total / unit + (total % unit != 0);
+    *begin = units * part / parts * unit;
+    *end = units * (part + 1) / parts * unit;
+    *begin = *begin < total ? *begin : total;
+    *end = *end < total ? *end : total;
 }
 
-/* What the first package that says it, or the machine, says of its CPU. */
-static const char *cpu_info(hwloc_topology_t topology, const char *key) {
-    const char *value = NULL;
-    for (hwloc_obj_t o = NULL;
-         !value && (o = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_PACKAGE, o)) != NULL;)
-        value = hwloc_obj_get_info_by_name(o, key);
-    return value ? value : hwloc_obj_get_info_by_name(hwloc_get_root_obj(topology), key);
+void ll_placement_share(const ll_placement *p, size_t node, size_t total, size_t unit, size_t *begin,
+                        size_t *end) {
+    const ll_place_node *n = &p->node[node];
+    size_t unused;
+    ll_share(total, n->first, p->threads, unit, begin, &unused);
+    ll_share(total, n->first + n->threads - 1, p->threads, unit, &unused, end);
 }
 
-/* 64-bit ARM has numbers for a name (MIDR_EL1): those of servers, by the makers' manuals; others as they are. */
-static void name_arm_core(char *out, size_t capacity, const char *implementer, const char *part) {
-    static const struct {
-        unsigned long implementer, part;
-        const char *name;
-    } cores[] = {
-        {0x41, 0xd08, "Arm Cortex-A72"},  {0x41, 0xd0c, "Arm Neoverse-N1"}, {0x41, 0xd40, "Arm Neoverse-V1"},
-        {0x41, 0xd49, "Arm Neoverse-N2"}, {0x41, 0xd4f, "Arm Neoverse-V2"}, {0x41, 0xd84, "Arm Neoverse-V3"},
-        {0x41, 0xd8e, "Arm Neoverse-N3"}, {0xc0, 0xac3, "Ampere-1"},        {0xc0, 0xac4, "Ampere-1A"},
-    };
-    const unsigned long maker = strtoul(implementer, NULL, 0), core = strtoul(part, NULL, 0);
-    for (size_t i = 0; i < sizeof cores / sizeof cores[0]; i++)
-        if (cores[i].implementer == maker && cores[i].part == core) {
-            snprintf(out, capacity, "%s", cores[i].name);
-            return;
+/* Shares out total among count in proportion to size: the whole parts, then one each to the largest rests, the first of equals. */
+static void apportion(size_t total, const size_t *size, size_t count, size_t *out) {
+    size_t all = 0, given = 0;
+    for (size_t i = 0; i < count; i++)
+        all += size[i];
+    for (size_t i = 0; i < count; i++)
+        given += out[i] = total * size[i] / all;
+    for (; given < total; given++) {
+        size_t best = 0, most = 0;
+        for (size_t i = 0; i < count; i++) {
+            const size_t rest =
+                out[i] > total * size[i] / all ? 0 : total * size[i] % all; /* it has it already */
+            if (rest > most) {
+                best = i;
+                most = rest;
+            }
         }
-    snprintf(out, capacity, "ARM core %s of implementer %s", part, implementer);
+        out[best]++;
+    }
 }
 
-static void copy_cpu_name(ll_machine *out, hwloc_topology_t topology) {
-    const char *const name = cpu_info(topology, "CPUModel"), *const part = cpu_info(topology, "CPUPart"),
-                      *const implementer = cpu_info(topology, "CPUImplementer");
-    if ((!name || !*name) && part && implementer)
-        name_arm_core(out->cpu, sizeof out->cpu, implementer, part);
-    else
-        snprintf(out->cpu, sizeof out->cpu, "%s", name && *name ? name : "unknown CPU");
-    for (char *c = out->cpu; *c; c++)
-        if (!isprint((unsigned char)*c))
-            *c = '?';
+size_t ll_placement_some(const ll_placement *p, size_t node, size_t threads) {
+    size_t size[LL_MAX_NODES], out[LL_MAX_NODES];
+    if (threads == 0 || threads >= p->threads)
+        return p->node[node].threads;
+    if (threads <= p->nodes)
+        return 1;
+    for (size_t i = 0; i < p->nodes; i++)
+        size[i] = p->node[i].threads - 1;
+    apportion(threads - p->nodes, size, p->nodes, out);
+    return 1 + out[node];
 }
 
-/* The CPUs this thread may run on; a synthetic topology has no masks, so all of it counts. */
-static void find_mask(hwloc_topology_t topology, hwloc_cpuset_t mask) {
-    hwloc_const_cpuset_t all = hwloc_topology_get_topology_cpuset(topology);
-    if (!hwloc_topology_is_thissystem(topology) ||
-        hwloc_get_cpubind(topology, mask, HWLOC_CPUBIND_THREAD | HWLOC_CPUBIND_STRICT) != 0)
-        hwloc_bitmap_copy(mask, all);
-    hwloc_bitmap_and(mask, mask, all);
+/* ---- the nodes to use ---- */
+
+/* "0, 1 and 3" of the nodes that have cores. */
+static void list_usable(const ll_topology *t, char *out, size_t capacity) {
+    size_t used = 0;
+    for (size_t i = 0; i < t->nodes && used < capacity; i++)
+        if (t->node[i].cores)
+            used += (size_t)snprintf(out + used, capacity - used, "%s%u", used ? "," : "", t->node[i].os);
 }
 
-static ll_status read_topology(ll_machine *out, hwloc_topology_t topology, ll_error *error) {
-    hwloc_cpuset_t mask = hwloc_bitmap_alloc();
-    if (!mask)
-        return ll_fail(error, LL_NO_RESOURCE, "no memory to read the machine's topology");
-    find_mask(topology, mask);
-    out->cpus = count_objects(topology, mask, HWLOC_OBJ_PU);
-    out->cores = count_objects(topology, mask, HWLOC_OBJ_CORE);
-    if (out->cores == 0) /* some virtual machines show no cores */
-        out->cores = out->cpus;
-    out->packages = count_objects(topology, mask, HWLOC_OBJ_PACKAGE);
-    out->nodes = count_objects(topology, mask, HWLOC_OBJ_NUMANODE);
-    out->l2 = cache_bytes(topology, mask, HWLOC_OBJ_L2CACHE);
-    out->l3 = cache_bytes(topology, mask, HWLOC_OBJ_L3CACHE);
-    copy_cpu_name(out, topology);
-    hwloc_bitmap_free(mask);
-    if (out->cpus == 0)
-        return ll_fail(error, LL_NO_RESOURCE,
-                       "the machine's topology shows no CPU that this process may run on");
+static ll_status find_node(const ll_topology *t, unsigned os, size_t *index, ll_error *error) {
+    char usable[128] = "";
+    for (*index = 0; *index < t->nodes && t->node[*index].os != os; ++*index)
+        continue;
+    if (*index < t->nodes && t->node[*index].cores)
+        return LL_OK;
+    list_usable(t, usable, sizeof usable);
+    return ll_fail(error, LL_BAD_USAGE, "node %u %s; the nodes that have some are %s", os,
+                   *index < t->nodes ? "has no cores for this process" : "does not exist, or has no memory",
+                   usable);
+}
+
+/* The chosen nodes, by their place in the topology, each once. */
+static ll_status choose(const ll_topology *t, const ll_placement_options *o, bool chosen[LL_MAX_NODES],
+                        ll_error *error) {
+    for (size_t i = 0; i < t->nodes; i++)
+        chosen[i] = o->nodes == 0 && t->node[i].cores > 0;
+    for (size_t i = 0; i < o->nodes; i++) {
+        size_t index;
+        LL_TRY(find_node(t, o->node[i], &index, error));
+        if (chosen[index])
+            return ll_fail(error, LL_BAD_USAGE, "node %u is named twice", o->node[i]);
+        chosen[index] = true;
+    }
     return LL_OK;
 }
 
-static ll_status probe_topology(ll_machine *out, ll_error *error) {
-    hwloc_topology_t topology;
-    if (hwloc_topology_init(&topology) != 0)
-        return ll_fail(error, LL_NO_RESOURCE, "hwloc cannot start: %s", strerror(errno));
-    ll_status status =
-        hwloc_topology_load(topology) == 0
-            ? read_topology(out, topology, error)
-            : ll_fail(error, LL_NO_RESOURCE, "hwloc cannot read the machine's topology: %s", strerror(errno));
-    hwloc_topology_destroy(topology);
-    return status;
-}
+/* ---- threads to cores ---- */
 
-/* ---- small files of /proc and /sys ---- */
-
-/* First line of a file, without its end; false: not there. */
-static bool read_line(const char *path, char *line, size_t capacity) {
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return false;
-    const bool read = fgets(line, (int)capacity, file) != NULL;
-    fclose(file);
-    if (read)
-        line[strcspn(line, "\n")] = 0;
-    return read;
-}
-
-/* The number after the first word that equals key, as in /proc/meminfo and memory.stat; false: not there. */
-static bool read_field(const char *path, const char *key, uint64_t *out) {
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return false;
-    char line[256], word[128];
-    bool found = false;
-    while (!found && fgets(line, sizeof line, file))
-        found = sscanf(line, "%127s %" SCNu64, word, out) == 2 && strcmp(word, key) == 0;
-    fclose(file);
-    return found;
-}
-
-static uint64_t least(uint64_t a, uint64_t b) {
-    return a < b ? a : b;
-}
-
-/* ---- control groups ---- */
-
-/* Limits found so far, the tightest of all levels; UINT64_MAX: none. */
+/* Cores [from, to) of the topology: one node's, or one last-level cache's of it. */
 typedef struct {
-    double cpus;     /* 0: no quota */
-    uint64_t memory; /* limit */
-    uint64_t free;   /* limit less what cannot be given back */
-} limits;
+    size_t from, to;
+} cores;
 
-static void add_quota(limits *found, double quota, double period) {
-    if (quota > 0 && period > 0 && (found->cpus == 0 || quota / period < found->cpus))
-        found->cpus = quota / period;
+static cores cores_of(const ll_topology *t, size_t node) {
+    cores c = {0, 0};
+    while (c.from < t->cores && t->core[c.from].node != node)
+        c.from++;
+    for (c.to = c.from; c.to < t->cores && t->core[c.to].node == node;)
+        c.to++;
+    return c;
 }
 
-/* used counts page cache, which the kernel gives back when the group needs room. */
-static void add_memory(limits *found, uint64_t limit, uint64_t used, uint64_t cached) {
-    const uint64_t held = used > cached ? used - cached : 0;
-    found->memory = least(found->memory, limit);
-    found->free = least(found->free, limit > held ? limit - held : 0);
-}
-
-/* Builds "folder/name"; false: too long (then there is no such file). */
-static bool join(char path[PATH_BYTES], const char *folder, const char *name) {
-    const int length = snprintf(path, PATH_BYTES, "%s/%s", folder, name);
-    return length > 0 && length < PATH_BYTES;
-}
-
-static bool read_number(const char *folder, const char *name, uint64_t *out) {
-    char path[PATH_BYTES], line[64];
-    return join(path, folder, name) && read_line(path, line, sizeof line) &&
-           sscanf(line, "%" SCNu64, out) == 1;
-}
-
-static uint64_t read_cached(const char *folder, const char *const keys[2]) {
-    char path[PATH_BYTES];
-    uint64_t sum = 0;
-    for (size_t i = 0; i < 2; i++) {
-        uint64_t value;
-        if (join(path, folder, "memory.stat") && read_field(path, keys[i], &value))
-            sum += value;
+static size_t caches_of(const ll_topology *t, cores all, cores *out) {
+    size_t count = 0;
+    for (size_t i = all.from; i < all.to; i++) {
+        if (i == all.from || t->core[i].cache != t->core[i - 1].cache)
+            out[count++] = (cores){i, i};
+        out[count - 1].to = i + 1;
     }
-    return sum;
+    return count;
 }
 
-static void read_v2(limits *found, const char *folder) {
-    char path[PATH_BYTES], line[64];
-    double quota, period;
-    if (join(path, folder, "cpu.max") && read_line(path, line, sizeof line) &&
-        sscanf(line, "%lf %lf", &quota, &period) == 2)
-        add_quota(found, quota, period);
-    uint64_t limit, used = 0;
-    if (read_number(folder, "memory.max", &limit)) { /* "max" is no number */
-        read_number(folder, "memory.current", &used);
-        add_memory(found, limit, used,
-                   read_cached(folder, (const char *const[2]){"inactive_file", "active_file"}));
+/* Fewer threads than cores are spread over the last-level caches, since each has bandwidth of its own; those of a cache stay
+ * together. */
+static bool place_few(const ll_topology *t, cores all, size_t threads, unsigned *cpu) {
+    const size_t most = all.to - all.from;
+    cores *cache = malloc(most * sizeof *cache);
+    size_t *size = malloc(2 * most * sizeof *size), *share = size + most;
+    if (cache && size) {
+        const size_t count = caches_of(t, all, cache);
+        for (size_t i = 0; i < count; i++)
+            size[i] = cache[i].to - cache[i].from;
+        apportion(threads, size, count, share);
+        for (size_t i = 0; i < count; i++)
+            for (size_t j = 0; j < share[i]; j++)
+                *cpu++ = t->core[cache[i].from + j].cpu[0];
     }
+    const bool done = cache && size;
+    free(cache);
+    free(size);
+    return done;
 }
 
-static void read_v1(limits *found, const char *folder) {
-    char path[PATH_BYTES], line[64];
-    double quota;
-    uint64_t period;
-    if (join(path, folder, "cpu.cfs_quota_us") && read_line(path, line, sizeof line) &&
-        sscanf(line, "%lf", &quota) == 1 && read_number(folder, "cpu.cfs_period_us", &period))
-        add_quota(found, quota, (double)period); /* -1: none */
-    uint64_t limit, used = 0;
-    if (read_number(folder, "memory.limit_in_bytes", &limit)) {
-        read_number(folder, "memory.usage_in_bytes", &used);
-        add_memory(found, limit, used,
-                   read_cached(folder, (const char *const[2]){"total_inactive_file", "total_active_file"}));
+/* More threads than cores: every core has one before any has two, then their siblings, then all again. Neighbours share a core. */
+static void place_many(const ll_topology *t, cores all, size_t threads, unsigned *cpu) {
+    const size_t count = all.to - all.from;
+    for (size_t i = 0; i < count; i++) {
+        const ll_core *core = &t->core[all.from + i];
+        const size_t here = threads / count + (i < threads % count);
+        for (size_t j = 0; j < here; j++)
+            *cpu++ = core->cpu[j % core->cpus];
     }
 }
 
-/* Reads group and all its parents below mount. A container may see its group's path but not the folders: what
- * is absent is skipped, the mount itself (there the container's own group) always counts. */
-static void read_levels(limits *found, const char *mount, const char *group,
-                        void (*read)(limits *, const char *)) {
-    char folder[PATH_BYTES];
-    const size_t base = strlen(mount);
-    if (snprintf(folder, sizeof folder, "%s%s", mount, group) >= (int)sizeof folder)
-        return;
-    for (size_t length = strlen(folder); length > base; length = strlen(folder)) {
-        if (folder[length - 1] != '/')
-            read(found, folder);
-        char *slash = strrchr(folder + base, '/');
-        folder[slash ? (size_t)(slash - folder) : base] = 0;
+static ll_status place(ll_placement *out, const ll_topology *t, ll_error *error) {
+    size_t first = 0;
+    for (size_t i = 0; i < out->nodes; i++) {
+        ll_place_node *n = &out->node[i];
+        const cores all = cores_of(t, n->index);
+        n->first = first;
+        if (n->threads > all.to - all.from)
+            place_many(t, all, n->threads, out->cpu + first);
+        else if (!place_few(t, all, n->threads, out->cpu + first))
+            return ll_fail(error, LL_NO_RESOURCE, "no memory to place threads");
+        first += n->threads;
     }
-    read(found, mount);
-}
-
-/* A line of /proc/self/cgroup: "number:controllers:/group"; version 2 has the number 0 and no controllers. */
-static void read_group_line(limits *found, const char *root, char *line) {
-    char mount[PATH_BYTES];
-    line[strcspn(line, "\n")] = 0;
-    char *controllers = strchr(line, ':');
-    char *group = controllers ? strchr(controllers + 1, ':') : NULL;
-    if (!group)
-        return;
-    *controllers++ = 0;
-    *group++ = 0;
-    if (!*controllers) {
-        static const char *const MOUNTS[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
-        for (size_t i = 0; i < 2; i++)
-            if (snprintf(mount, sizeof mount, "%s%s", root, MOUNTS[i]) < (int)sizeof mount)
-                read_levels(found, mount, group, read_v2);
-        return;
-    }
-    /* Joint controllers are mounted under their joint name, mostly with links of the single names beside it.
-     */
-    if (snprintf(mount, sizeof mount, "%s/sys/fs/cgroup/%s", root, controllers) < (int)sizeof mount)
-        read_levels(found, mount, group, read_v1);
-}
-
-static limits read_limits(const char *root) {
-    limits found = {.memory = UINT64_MAX, .free = UINT64_MAX};
-    char path[PATH_BYTES], line[PATH_BYTES];
-    if (snprintf(path, sizeof path, "%s/proc/self/cgroup", root) >= (int)sizeof path)
-        return found;
-    FILE *file = fopen(path, "re");
-    while (file && fgets(line, sizeof line, file))
-        read_group_line(&found, root, line);
-    if (file)
-        fclose(file);
-    return found;
+    return LL_OK;
 }
 
 /* ---- the whole ---- */
 
-static ll_status read_memory(ll_machine *out, const char *root, const limits *found, ll_error *error) {
-    char path[PATH_BYTES];
-    uint64_t total, available;
-    if (snprintf(path, sizeof path, "%s/proc/meminfo", root) >= (int)sizeof path ||
-        !read_field(path, "MemTotal:", &total) || !read_field(path, "MemAvailable:", &available))
-        return ll_fail(error, LL_NO_RESOURCE,
-                       "%s/proc/meminfo: no MemTotal and MemAvailable, expected on Linux 3.14 and later",
-                       root);
-    out->memory = least(total * 1024, found->memory);
-    out->available = least(available * 1024, found->free);
+/* One team of all, where memory is not split. */
+static void merge(ll_placement *p) {
+    p->memory_nodes = p->nodes;
+    for (size_t i = 0; i < p->nodes; i++)
+        p->memory_node[i] = p->node[i].index;
+    p->node[0].threads = p->threads;
+    p->nodes = 1;
+}
+
+/* So many teams as if they were of different nodes. */
+static void pretend(ll_placement *p, size_t nodes) {
+    const size_t index = p->node[0].index;
+    for (size_t i = 0; i < nodes; i++) {
+        size_t end;
+        ll_share(p->threads, i, nodes, 1, &p->node[i].first, &end);
+        p->node[i].threads = end - p->node[i].first;
+        p->node[i].index = index;
+    }
+    p->nodes = nodes;
+}
+
+static ll_status check_options(const ll_placement_options *o, size_t threads, ll_error *error) {
+    if (threads > LL_MAX_THREADS)
+        return ll_fail(error, LL_BAD_USAGE, "%zu threads: expected 1 to %d", threads, LL_MAX_THREADS);
+    if (o->virtual_nodes > LL_MAX_NODES)
+        return ll_fail(error, LL_BAD_USAGE, "%zu virtual nodes: expected 1 to %d", o->virtual_nodes,
+                       LL_MAX_NODES);
+    if (o->virtual_nodes && (o->numa != LL_NUMA_SPLIT || o->nodes))
+        return ll_fail(error, LL_BAD_USAGE,
+                       "virtual nodes are a split of one node: leave out other nodes, interleave and off");
     return LL_OK;
 }
 
-ll_status ll_machine_probe(ll_machine *out, const char *root, ll_error *error) {
-    *out = (ll_machine){0};
-    LL_TRY(probe_topology(out, error));
-    const limits found = read_limits(root);
-    LL_TRY(read_memory(out, root, &found, error));
-    if (found.cpus > 0) /* floor, within 1 and a number no machine has: a file's number may be anything */
-        out->quota = found.cpus < 1 ? 1 : found.cpus > MAX_QUOTA ? MAX_QUOTA : (size_t)found.cpus;
-    out->threads = out->quota && out->quota < out->cores ? out->quota : out->cores;
-    return LL_OK;
-}
-
-ll_status ll_memory_require(uint64_t bytes, const char *what, ll_error *error) {
-    ll_machine now = {0};
-    const limits found = read_limits("");
-    LL_TRY(read_memory(&now, "", &found, error));
-    if (bytes > now.available)
-        return ll_fail(
-            error, LL_NO_RESOURCE,
-            "%s needs %.1f MB of memory, %.1f MB are available; free some or choose something smaller", what,
-            (double)bytes / 1e6, (double)now.available / 1e6);
+ll_status ll_placement_plan(ll_placement *out, const ll_topology *t, const ll_placement_options *o,
+                            size_t threads, size_t quota, ll_error *error) {
+    bool chosen[LL_MAX_NODES] = {false};
+    size_t size[LL_MAX_NODES] = {0}, share[LL_MAX_NODES] = {0}, count = 0, all = 0;
+    *out = (ll_placement){.options = *o};
+    LL_TRY(check_options(o, threads, error));
+    LL_TRY(choose(t, o, chosen, error));
+    for (size_t i = 0; i < t->nodes; i++)
+        if (chosen[i] && (!o->virtual_nodes || count == 0)) {
+            out->node[count] = (ll_place_node){.index = i};
+            all += size[count++] = t->node[i].cores;
+        }
+    out->threads = threads ? threads : quota && quota < all ? quota : all;
+    if (out->threads < o->virtual_nodes)
+        out->threads = o->virtual_nodes;
+    out->crowded = out->threads > all;
+    apportion(out->threads, size, count, share);
+    for (size_t i = 0; i < count; i++)
+        if (share[i])
+            out->node[out->nodes++] = (ll_place_node){.index = out->node[i].index, .threads = share[i]};
+    LL_TRY(place(out, t, error));
+    if (o->virtual_nodes)
+        pretend(out, o->virtual_nodes);
+    else if (o->numa != LL_NUMA_SPLIT)
+        merge(out);
     return LL_OK;
 }

@@ -1,25 +1,56 @@
-/* What this process may use of the machine: CPUs by its affinity mask and cgroup quota, memory. */
+/* The plan: which threads there are and where each runs, in teams of a node, and which part of every tensor a node holds. Pure
+ * arithmetic over a topology; team.h makes the threads, memory.h binds the memory.
+ *
+ * A matrix is split by its output columns (rows of the weight), never along K: each sum is then made by one thread in one order,
+ * so that the results have the same bits on any number of nodes and threads. */
 #ifndef LL_PLACEMENT_H
 #define LL_PLACEMENT_H
-#include "error.h"
+#include "topology.h"
+
+typedef enum {
+    LL_NUMA_SPLIT,      /* every node holds and works on its part */
+    LL_NUMA_INTERLEAVE, /* pages on all nodes in turn, one team */
+    LL_NUMA_OFF,        /* pages where the system puts them, one team */
+} ll_numa;
+const char *ll_numa_name(ll_numa numa);
 
 typedef struct {
-    char cpu[128]; /* model name, printable */
-    size_t nodes;  /* NUMA nodes that hold CPUs of the mask */
-    size_t packages;
-    size_t cores;       /* physical cores of the mask */
-    size_t cpus;        /* logical CPUs of the mask */
-    size_t quota;       /* floor of the cgroup CPU quota, at least 1; 0: none */
-    size_t threads;     /* the default thread count: min(cores, quota) */
-    uint64_t l2, l3;    /* bytes, of one cache; 0: unknown */
-    uint64_t memory;    /* bytes in all */
-    uint64_t available; /* bytes this process may still take: MemAvailable and the cgroup's limit */
-} ll_machine;
+    ll_numa numa;
+    bool unbound;                /* threads run where the system puts them */
+    bool strict;                 /* what cannot be bound is an error, not a remark */
+    size_t nodes;                /* the nodes to use; 0: all that have cores */
+    unsigned node[LL_MAX_NODES]; /* as the system numbers them */
+    size_t
+        virtual_nodes; /* splits the first node into so many, to test the split where there is one; 0: no */
+    size_t decode_threads; /* of a decode step; 0: all */
+} ll_placement_options;
 
-/* By hwloc, /proc and /sys. root is "" on a real machine; tests give a folder that holds a fake /proc and
- * /sys/fs/cgroup. */
-ll_status ll_machine_probe(ll_machine *out, const char *root, ll_error *error);
+/* A node and its team, threads [first, first + threads) of all. */
+typedef struct {
+    size_t index; /* in the topology */
+    size_t first, threads;
+} ll_place_node;
 
-/* LL_NO_RESOURCE, naming what is needed and what there is, when bytes is more than is available now. */
-ll_status ll_memory_require(uint64_t bytes, const char *what, ll_error *error);
+typedef struct {
+    ll_placement_options options;
+    size_t nodes, threads;
+    ll_place_node node[LL_MAX_NODES];
+    unsigned cpu[LL_MAX_THREADS]; /* where thread t runs, as the system numbers CPUs */
+    size_t memory_nodes;          /* interleave: topology's nodes that memory comes from */
+    size_t memory_node[LL_MAX_NODES];
+    bool crowded; /* more threads than cores */
+} ll_placement;
+
+/* threads 0: one a core, quota (0: none) at most. */
+ll_status ll_placement_plan(ll_placement *out, const ll_topology *topology,
+                            const ll_placement_options *options, size_t threads, size_t quota,
+                            ll_error *error);
+
+/* Part part of parts of total, in whole units but for the end: [*begin, *end). Parts differ by a unit at most. */
+void ll_share(size_t total, size_t part, size_t parts, size_t unit, size_t *begin, size_t *end);
+/* What a node holds of total, in whole units: as much as its share of the threads. Together the nodes hold all of it. */
+void ll_placement_share(const ll_placement *placement, size_t node, size_t total, size_t unit, size_t *begin,
+                        size_t *end);
+/* How many of threads threads work on a node: one, and of the rest its share. */
+size_t ll_placement_some(const ll_placement *placement, size_t node, size_t threads);
 #endif

@@ -14,10 +14,11 @@ static float *take_rows(ll_session *s, size_t rows, size_t width) {
     return ll_arena_take(&s->arena, ll_product_or_max(ll_product_or_max(rows, width), sizeof(float)));
 }
 
-static ll_kv take_kv(ll_session *s) {
+/* What a node holds of a cache. */
+static ll_kv take_kv(ll_session *s, size_t node) {
     const ll_config *c = &s->model->config;
     ll_kv kv = {.capacity = s->capacity,
-                .kv_heads = c->kv_heads,
+                .kv_heads = s->head_begin[node + 1] - s->head_begin[node],
                 .head_dim = c->head_dim,
                 .type = ll_kv_type_of(&s->model->options)};
     const size_t bytes = ll_kv_bytes(kv.type, kv.capacity, kv.kv_heads, kv.head_dim);
@@ -32,11 +33,11 @@ static ll_kv take_kv(ll_session *s) {
     return kv;
 }
 
-static void take_caches(ll_session *s) {
-    s->kv_bytes = 0;
+static void take_caches(ll_session *s, size_t node) {
+    const size_t nodes = s->model->placement.nodes;
     for (size_t layer = 0; layer < s->model->config.layers; layer++)
         for (size_t sequence = 0; sequence < s->batch && !s->mask.attn[layer]; sequence++)
-            s->kv[layer * s->batch + sequence] = take_kv(s);
+            s->kv[(layer * s->batch + sequence) * nodes + node] = take_kv(s, node);
 }
 
 /* What the most demanding matmul needs. */
@@ -48,6 +49,7 @@ static size_t matmul_scratch(const ll_session *s) {
     ll_matmul *matmul = s->model->matmul;
     if (s->model->options.weights == LL_WEIGHTS_F32)
         return 0;
+    /* A node's part of a matrix is no larger than all of it, and needs no more. */
     size_t most = matmul->scratch_bytes(matmul, c->vocab, c->hidden, ll_head_group(c->hidden));
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const size_t bytes = matmul->scratch_bytes(matmul, sizes[i][0], sizes[i][1],
@@ -57,11 +59,33 @@ static size_t matmul_scratch(const ll_session *s) {
     return most;
 }
 
-/* Lays everything out in the arena: called once to count, once to place. */
-static void lay_out(ll_session *s) {
+static size_t scratch_of(const ll_session *s) {
+    const ll_config *c = &s->model->config;
+    const ll_kv cache = {.capacity = s->capacity,
+                         .kv_heads = c->kv_heads,
+                         .head_dim = c->head_dim,
+                         .type = ll_kv_type_of(&s->model->options)};
+    const size_t attention = s->model->kernels.attention_scratch_bytes(&cache, c->heads),
+                 matmul = matmul_scratch(s);
+    return ll_sum_or_max(attention > matmul ? attention : matmul, 2 * LL_ALIGN - 1) / LL_ALIGN * LL_ALIGN;
+}
+
+/* What a node holds: KV heads, and what its threads have for themselves. */
+static void lay_out_node(ll_session *s, size_t node) {
+    const ll_place_node *n = &s->model->placement.node[node];
+    ll_arena_next_zone(&s->arena, s->model->placement.nodes > 1);
+    take_caches(s, node);
+    for (size_t i = n->first; i < n->first + n->threads; i++) {
+        s->logits[i] = take_rows(s, LL_LOGITS_ROWS, LL_LOGITS_IDS);
+        s->scratch[i] = ll_arena_take(&s->arena, s->scratch_bytes);
+    }
+}
+
+/* What all nodes read and write. */
+static void lay_out_shared(ll_session *s) {
     const ll_config *c = &s->model->config;
     const size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
-    take_caches(s);
+    ll_arena_next_zone(&s->arena, s->model->placement.nodes > 1);
     s->rope_cos = take_rows(s, s->capacity, c->head_dim / 2);
     s->rope_sin = take_rows(s, s->capacity, c->head_dim / 2);
     s->x = take_rows(s, s->chunk, c->hidden);
@@ -80,16 +104,18 @@ static void lay_out(ll_session *s) {
         s->act_mlp = take_act(s, c->mlp, ll_group_of(&s->model->options, c->mlp));
         s->act_head = take_act(s, c->hidden, ll_head_group(c->hidden));
     }
-    const ll_kv cache = {.capacity = s->capacity,
-                         .kv_heads = c->kv_heads,
-                         .head_dim = c->head_dim,
-                         .type = ll_kv_type_of(&s->model->options)};
-    const size_t attention = s->model->kernels.attention_scratch_bytes(&cache, c->heads),
-                 matmul = matmul_scratch(s);
-    s->scratch_bytes = attention > matmul ? attention : matmul;
-    s->scratch_bytes = ll_sum_or_max(s->scratch_bytes, 2 * LL_ALIGN - 1) / LL_ALIGN * LL_ALIGN;
-    s->logits = take_rows(s, s->model->options.threads, LL_LOGITS_ROWS * LL_LOGITS_IDS);
-    s->scratch = ll_arena_take(&s->arena, ll_product_or_max(s->scratch_bytes, s->model->options.threads));
+}
+
+/* Lays everything out in the arena: called once to count, once to place. */
+static void lay_out(ll_session *s) {
+    const ll_placement *p = &s->model->placement;
+    s->kv_bytes = 0;
+    s->scratch_bytes = scratch_of(s);
+    for (size_t i = 0; i < p->nodes; i++)
+        ll_placement_share(p, i, s->model->config.kv_heads, 1, &s->head_begin[i], &s->head_begin[i + 1]);
+    for (size_t i = 0; i < p->nodes; i++)
+        lay_out_node(s, i);
+    lay_out_shared(s);
 }
 
 /* Angles in double, at the config's frequencies, over the factors that the file may hold. */
@@ -115,13 +141,15 @@ static ll_status fill_rope(ll_session *s, ll_error *error) {
 /* Everything but the memory: what a session of this kind needs is counted in its arena. */
 static ll_status begin(ll_session **out, const ll_model *model, const ll_mask *mask, size_t batch,
                        size_t capacity, ll_error *error) {
-    const size_t layers = model->config.layers;
+    const size_t layers = model->config.layers, threads = model->placement.threads;
     ll_session *s = calloc(1, sizeof *s);
     if (s) {
         s->depth = calloc(batch, sizeof *s->depth);
-        s->kv = calloc(layers * batch, sizeof *s->kv);
+        s->kv = calloc(layers * batch * model->placement.nodes, sizeof *s->kv);
+        s->logits = calloc(threads, sizeof *s->logits);
+        s->scratch = calloc(threads, sizeof *s->scratch);
     }
-    if (!s || !s->depth || !s->kv) {
+    if (!s || !s->depth || !s->kv || !s->logits || !s->scratch) {
         ll_session_destroy(s);
         return ll_fail(error, LL_NO_RESOURCE, "no memory for a session");
     }
@@ -138,25 +166,64 @@ static ll_status begin(ll_session **out, const ll_model *model, const ll_mask *m
     return LL_OK;
 }
 
+ll_status ll_placement_bytes(ll_node_bytes out[LL_MAX_NODES + 1], const ll_config *config,
+                             const ll_model_options *options, const ll_placement *placement,
+                             const ll_topology *topology, size_t batch, size_t capacity, ll_error *error) {
+    const ll_mask full = {0};
+    ll_session *s = NULL;
+    ll_model *model = calloc(1, sizeof *model);
+    if (!model)
+        return ll_fail(error, LL_NO_RESOURCE, "no memory to count a model's bytes");
+    model->config = *config;
+    model->options = *options;
+    model->placement = *placement;
+    model->options.threads = placement->threads;
+    model->home = (ll_home){&model->placement, topology};
+    ll_status status = ll_model_select_kernels(&model->kernels, options, error);
+    if (status == LL_OK)
+        status = ll_matmul_create(&model->matmul, &model->kernels, &model->options, error);
+    if (status == LL_OK)
+        status = begin(&s, model, &full, batch, capacity, error);
+    if (status == LL_OK) {
+        const ll_weights_source source = {.config = config,
+                                          .kernels = &model->kernels,
+                                          .matmul = model->matmul,
+                                          .options = &model->options,
+                                          .home = &model->home};
+        ll_weights_count(&model->weights, &source);
+        for (size_t i = 0; i <= placement->nodes; i++)
+            out[i] = (ll_node_bytes){ll_arena_zone_bytes(&model->weights.arena, i),
+                                     ll_arena_zone_bytes(&s->arena, i)};
+    }
+    ll_session_destroy(s);
+    ll_matmul_destroy(model->matmul);
+    free(model);
+    return status;
+}
+
 uint64_t ll_config_session_bytes(const ll_config *config, const ll_model_options *options, size_t batch,
                                  size_t capacity) {
     const ll_mask full = {0};
     uint64_t bytes = UINT64_MAX;
     ll_session *s = NULL;
-    ll_machine machine;
     ll_model *model = calloc(1, sizeof *model);
     if (model && ll_model_select_kernels(&model->kernels, options, NULL) == LL_OK &&
-        ll_machine_probe(&machine, "", NULL) == LL_OK) {
+        ll_machine_probe(&model->machine, "", NULL) == LL_OK &&
+        ll_topology_load(&model->topology, NULL, NULL) == LL_OK &&
+        ll_placement_plan(&model->placement, model->topology, &options->placement, options->threads,
+                          model->machine.quota, NULL) == LL_OK) {
         model->config = *config;
         model->options = *options;
-        model->options.threads = options->threads ? options->threads : machine.threads;
+        model->options.threads = model->placement.threads;
         if (ll_matmul_create(&model->matmul, &model->kernels, &model->options, NULL) == LL_OK &&
             begin(&s, model, &full, batch, capacity, NULL) == LL_OK)
             bytes = s->arena.used;
     }
     ll_session_destroy(s);
-    if (model)
+    if (model) {
         ll_matmul_destroy(model->matmul);
+        ll_topology_free(model->topology);
+    }
     free(model);
     return bytes;
 }
@@ -172,7 +239,7 @@ ll_status ll_session_create_batch(ll_session **out, const ll_model *model, const
                        LL_MAX_BATCH);
     ll_session *s;
     LL_TRY(begin(&s, model, mask, batch, capacity, error));
-    ll_status status = ll_arena_map(&s->arena, "KV-cache and buffers", error);
+    ll_status status = ll_arena_map(&s->arena, "KV-cache and buffers", &model->home, error);
     if (status == LL_OK) {
         /* Every page is made real now: a cache read before it is written must cost what a written one costs, and what the
          * next session finds available must be true. */
@@ -198,6 +265,8 @@ void ll_session_destroy(ll_session *s) {
     ll_arena_unmap(&s->arena);
     free(s->depth);
     free(s->kv);
+    free(s->logits);
+    free(s->scratch);
     free(s);
 }
 
@@ -225,7 +294,7 @@ ll_status ll_session_set_mask(ll_session *session, const ll_mask *mask, ll_error
     ll_mask all = *mask;
     ll_mask_add(&all, &session->model->config.dropped);
     for (size_t layer = 0; layer < session->model->config.layers; layer++)
-        if (!all.attn[layer] && !session->kv[layer * session->batch].k)
+        if (!all.attn[layer] && !session->kv[layer * session->batch * session->model->placement.nodes].k)
             return ll_fail(error, LL_BAD_USAGE, "the session has no KV-cache for layer %zu", layer);
     session->mask = all;
     return LL_OK;
@@ -243,16 +312,12 @@ void ll_session_multiply(ll_session *session, size_t thread, float *y, size_t ld
     const ll_model *model = session->model;
     if (model->options.weights == LL_WEIGHTS_F32)
         model->kernels.matmul_f32(y, ldy, session->input, session->input_ld, m0, m1, w, n0, n1);
-    else if (!model->matmul->run(model->matmul, y, ldy, act, m0, m1, w, n0, n1,
-                                 session->scratch + thread * session->scratch_bytes)) {
-#pragma omp atomic write
-        session->matmul_failed = true;
-    }
+    else if (!model->matmul->run(model->matmul, y, ldy, act, m0, m1, w, n0, n1, session->scratch[thread]))
+        atomic_store(&session->matmul_failed, true);
 }
 
 ll_status ll_session_check_matmuls(ll_session *session, ll_error *error) {
-    const bool failed = session->matmul_failed;
-    session->matmul_failed = false;
+    const bool failed = atomic_exchange(&session->matmul_failed, false);
     return failed ? ll_fail(error, LL_NO_RESOURCE, "%s: a matmul failed, there was no memory for it",
                             session->model->kernels.isa[LL_OP_MATMUL_I8])
                   : LL_OK;

@@ -4,10 +4,16 @@
 #include "model.h"
 #include "weights.h"
 
+#include <stdatomic.h>
+
 struct ll_model {
     ll_config config;
     ll_model_options options;
     ll_machine machine;
+    ll_topology *topology;
+    ll_placement placement;
+    ll_home home;
+    ll_team *team;
     ll_kernels kernels;
     ll_matmul *matmul;
     ll_tokenizer *tokenizer;
@@ -28,7 +34,9 @@ struct ll_session {
     size_t sequence; /* the selected one */
     size_t *depth;   /* [batch] */
     size_t chunk;    /* rows of the buffers below */
-    ll_kv *kv;       /* [layers][batch], of kept attention layers; the others hold nothing */
+    size_t head_begin[LL_MAX_NODES +
+                      1]; /* node i holds the KV heads [head_begin[i], head_begin[i + 1]) of every cache */
+    ll_kv *kv;            /* [layers][batch][nodes], of kept attention layers; the others hold nothing */
     uint64_t kv_bytes;
     float *rope_cos, *rope_sin; /* [capacity][head_dim / 2] */
     float *x;                   /* [chunk][hidden] residual stream */
@@ -42,16 +50,16 @@ struct ll_session {
     float *gate_up;   /* [chunk][2 mlp] */
     float *out;       /* [chunk][hidden] what a module adds */
     ll_act act_hidden, act_heads, act_mlp,
-        act_head;     /* int8: inputs of matmuls; act_head in the head's groups */
-    float *logits;    /* [threads][LL_LOGITS_ROWS][LL_LOGITS_IDS] */
-    uint8_t *scratch; /* [threads][scratch_bytes], of attention or of a matmul */
+        act_head;      /* int8: inputs of matmuls; act_head in the head's groups */
+    float **logits;    /* [threads], by number: [LL_LOGITS_ROWS][LL_LOGITS_IDS] */
+    uint8_t **scratch; /* [threads]: [scratch_bytes], of attention or of a matmul */
     size_t scratch_bytes;
-    bool matmul_failed; /* in some thread, since the pass began */
+    atomic_bool matmul_failed; /* in some thread, since the pass began */
     ll_arena arena;
 };
 
 /* y = input W^T, rows [m0, m1) and columns [n0, n1) as matmul_i8's in kernels.h, n0 a multiple of ll_session_columns; input is
- * act in int8, the session's own in f32. thread is the calling one. */
+ * act in int8, the session's own in f32. thread is the calling one's number. */
 void ll_session_multiply(ll_session *session, size_t thread, float *y, size_t ldy, const ll_act *act,
                          size_t m0, size_t m1, const ll_packed *w, size_t n0, size_t n1);
 size_t ll_session_columns(const ll_session *session, size_t n);

@@ -1,6 +1,7 @@
 #include "count.h"
 #include "packed_cache.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,36 +27,64 @@ size_t ll_packed_bytes(const ll_kernels *kernels, ll_matmul *matmul, ll_weights_
 
 /* ---- layout ---- */
 
-static ll_packed take_packed(const ll_weights_source *source, ll_arena *arena, size_t n, size_t k,
-                             size_t group) {
-    ll_packed w = {.n = n, .k = k};
-    if (source->options->weights == LL_WEIGHTS_INT8) {
-        w.group = group;
-        w.groups = (k + group - 1) / group;
-    }
-    w.data = ll_arena_take(
-        arena, ll_packed_bytes(source->kernels, source->matmul, source->options->weights, n, k, group));
-    return w;
+/* What a node holds of a matrix; as large as it likes to be where there is one node. */
+static size_t unit_of(const ll_weights_source *source, size_t n, size_t unit) {
+    const size_t columns =
+        source->options->weights == LL_WEIGHTS_F32 ? LL_PANEL : source->matmul->columns(source->matmul, n);
+    return columns > unit ? columns : unit;
 }
 
-static void take_attention(const ll_weights_source *source, ll_arena *arena, ll_layer_weights *layer) {
+static size_t nodes_of(const ll_weights_source *source) {
+    return source->home ? source->home->placement->nodes : 1;
+}
+
+/* Memory for node's part of a matrix of n x k, whose parts are of whole units of columns. */
+static void take_part(const ll_weights_source *source, ll_arena *arena, ll_split *split, size_t node,
+                      size_t n, size_t k, size_t group, size_t unit) {
+    ll_packed *w = &split->part[node];
+    size_t begin = 0, end = n;
+    if (nodes_of(source) > 1)
+        ll_placement_share(source->home->placement, node, n, unit_of(source, n, unit), &begin, &end);
+    split->n = n;
+    split->k = k;
+    split->begin[node] = begin;
+    split->begin[node + 1] = end;
+    *w = (ll_packed){.n = end - begin, .k = k};
+    if (source->options->weights == LL_WEIGHTS_INT8) {
+        w->group = group;
+        w->groups = (k + group - 1) / group;
+    }
+    w->data = ll_arena_take(arena, w->n ? ll_packed_bytes(source->kernels, source->matmul,
+                                                          source->options->weights, w->n, k, group)
+                                        : 0);
+}
+
+static void take_attention(const ll_weights_source *source, ll_arena *arena, ll_layer_weights *layer,
+                           size_t node) {
     const ll_config *c = source->config;
     const size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
+    take_part(source, arena, &layer->qkv, node, q + 2 * kv, c->hidden,
+              ll_group_of(source->options, c->hidden), 1);
+    take_part(source, arena, &layer->o, node, c->hidden, q, ll_group_of(source->options, q), 1);
+}
+
+static void take_mlp(const ll_weights_source *source, ll_arena *arena, ll_layer_weights *layer, size_t node) {
+    const ll_config *c = source->config;
+    take_part(source, arena, &layer->gate_up, node, 2 * c->mlp, c->hidden,
+              ll_group_of(source->options, c->hidden), 1);
+    take_part(source, arena, &layer->down, node, c->hidden, c->mlp, ll_group_of(source->options, c->mlp), 1);
+}
+
+static void take_attention_vectors(const ll_config *c, ll_arena *arena, ll_layer_weights *layer) {
     layer->attn_norm = ll_arena_take(arena, c->hidden * sizeof(float));
-    layer->qkv = take_packed(source, arena, q + 2 * kv, c->hidden, ll_group_of(source->options, c->hidden));
-    layer->o = take_packed(source, arena, c->hidden, q, ll_group_of(source->options, q));
     if (c->bias_qkv)
-        layer->qkv_bias = ll_arena_take(arena, (q + 2 * kv) * sizeof(float));
+        layer->qkv_bias = ll_arena_take(arena, (c->heads + 2 * c->kv_heads) * c->head_dim * sizeof(float));
     if (c->bias_o)
         layer->o_bias = ll_arena_take(arena, c->hidden * sizeof(float));
 }
 
-static void take_mlp(const ll_weights_source *source, ll_arena *arena, ll_layer_weights *layer) {
-    const ll_config *c = source->config;
+static void take_mlp_vectors(const ll_config *c, ll_arena *arena, ll_layer_weights *layer) {
     layer->mlp_norm = ll_arena_take(arena, c->hidden * sizeof(float));
-    layer->gate_up =
-        take_packed(source, arena, 2 * c->mlp, c->hidden, ll_group_of(source->options, c->hidden));
-    layer->down = take_packed(source, arena, c->hidden, c->mlp, ll_group_of(source->options, c->mlp));
     if (c->bias_mlp) {
         layer->gate_up_bias = ll_arena_take(arena, 2 * c->mlp * sizeof(float));
         layer->down_bias = ll_arena_take(arena, c->hidden * sizeof(float));
@@ -86,30 +115,57 @@ static void embedding_form(const ll_weights_source *source, ll_weights *w) {
         embedding ? embedding->bytes / embedding->dims[1] : source->config->hidden * sizeof(uint16_t);
 }
 
-/* Lays everything out in the arena: called once to count, once to place. */
-static void lay_out(const ll_weights_source *source, ll_weights *w) {
+/* What a node holds. */
+static void lay_out_node(const ll_weights_source *source, ll_weights *w, size_t node) {
     const ll_config *c = source->config;
-    const size_t resident = resident_layers(source);
-    for (size_t i = 0; i < c->layers; i++) {
-        w->layer[i] = i < resident ? (ll_layer_weights){0} : w->layer[i % resident];
-        if (i < resident && keeps_attention(source, i))
-            take_attention(source, &w->arena, &w->layer[i]);
-        if (i < resident && keeps_mlp(source, i))
-            take_mlp(source, &w->arena, &w->layer[i]);
+    ll_arena_next_zone(&w->arena, nodes_of(source) > 1);
+    for (size_t i = 0; i < resident_layers(source); i++) {
+        if (keeps_attention(source, i))
+            take_attention(source, &w->arena, &w->layer[i], node);
+        if (keeps_mlp(source, i))
+            take_mlp(source, &w->arena, &w->layer[i], node);
+    }
+    take_part(source, &w->arena, &w->head, node, c->vocab, c->hidden, ll_head_group(c->hidden),
+              LL_LOGITS_IDS);
+}
+
+/* What all nodes read. */
+static void lay_out_shared(const ll_weights_source *source, ll_weights *w) {
+    const ll_config *c = source->config;
+    ll_arena_next_zone(&w->arena, nodes_of(source) > 1);
+    for (size_t i = 0; i < resident_layers(source); i++) {
+        if (keeps_attention(source, i))
+            take_attention_vectors(c, &w->arena, &w->layer[i]);
+        if (keeps_mlp(source, i))
+            take_mlp_vectors(c, &w->arena, &w->layer[i]);
     }
     w->final_norm = ll_arena_take(&w->arena, c->hidden * sizeof(float));
     if (source->checkpoint && ll_checkpoint_tensor(source->checkpoint, LL_ROLE_ROPE_FACTORS, 0))
         w->rope_factors = ll_arena_take(&w->arena, c->head_dim / 2 * sizeof(float));
-    w->head = take_packed(source, &w->arena, c->vocab, c->hidden, ll_head_group(c->hidden));
     embedding_form(source, w);
     w->embedding = ll_arena_take(&w->arena, ll_product_or_max(c->vocab, w->embedding_row));
+}
+
+/* Lays everything out in the arena: called once to count, once to place. */
+static void lay_out(const ll_weights_source *source, ll_weights *w) {
+    const size_t resident = resident_layers(source);
+    memset(w->layer, 0, sizeof w->layer);
+    for (size_t i = 0; i < nodes_of(source); i++)
+        lay_out_node(source, w, i);
+    lay_out_shared(source, w);
+    for (size_t i = resident; i < source->config->layers; i++)
+        w->layer[i] = w->layer[i % resident];
+}
+
+void ll_weights_count(ll_weights *out, const ll_weights_source *source) {
+    lay_out(source, out);
 }
 
 uint64_t ll_weights_bytes(const ll_weights_source *source) {
     ll_weights *counted = calloc(1, sizeof *counted);
     if (!counted)
         return UINT64_MAX;
-    lay_out(source, counted);
+    ll_weights_count(counted, source);
     const uint64_t bytes = counted->arena.used;
     free(counted);
     return bytes;
@@ -135,92 +191,84 @@ typedef struct {
     const ll_weights_source *source;
     ll_matrix matrix;
     size_t layer;
-    const ll_packed *w;
-    size_t columns;       /* that are packed together */
-    const ll_tensor *bad; /* holds a weight that is not finite; NULL: none */
-    bool memory;
+    const ll_split *split;
+    _Atomic(const ll_tensor *) bad; /* holds a weight that is not finite; NULL: none */
+    atomic_bool no_memory;
 } packing;
 
-/* Fills columns [n0, n1), a panel at most, from the panel's row first on; returns a tensor that holds a weight that is not
- * finite, else NULL. */
-static const ll_tensor *fill_panel(const packing *p, size_t n0, size_t n1, const ll_panel *panel,
-                                   size_t first) {
+/* Columns [n0, n1) of a node's part, a panel at most, into the panel's rows from first on; returns a tensor that holds a weight
+ * that is not finite, else NULL. */
+static const ll_tensor *fill_panel(const packing *p, const ll_packed *w, size_t n0, size_t n1,
+                                   const ll_panel *panel, size_t first) {
     const ll_tensor *bad = NULL;
-    ll_panel at = {panel->row, panel->scale + first * p->w->groups, panel->q + first * p->w->k};
+    ll_panel at = {panel->row, panel->scale + first * w->groups, panel->q + first * w->k};
     if (!p->source->checkpoint)
-        ll_synthetic_panel(p->source, p->matrix, p->layer, p->w, n0, n1, &at);
-    else if (!ll_weights_read_panel(p->source, p->matrix, p->layer, p->w, n0, n1, &at, &bad))
+        ll_synthetic_panel(p->source, p->matrix, p->layer, w, n0, n1, &at);
+    else if (!ll_weights_read_panel(p->source, p->matrix, p->layer, w, n0, n1, &at, &bad))
         return bad;
     return NULL;
 }
 
-static void pack_columns(packing *p, size_t n0, ll_panel *panel) {
-    const ll_packed *w = p->w;
-    const size_t n1 = n0 + p->columns < w->n ? n0 + p->columns : w->n;
+/* Columns [n0, n1) of a node's part, which begins with the matrix's column begin. */
+static void pack_columns(packing *p, const ll_packed *w, size_t begin, size_t n0, size_t n1,
+                         ll_panel *panel) {
     const ll_tensor *bad = NULL;
-    bool memory = true;
     for (size_t n = n0; n < n1 && !bad; n += LL_PANEL)
-        bad = fill_panel(p, n, n + LL_PANEL < n1 ? n + LL_PANEL : n1, panel, n - n0);
-    if (!bad && p->source->options->weights == LL_WEIGHTS_F32)
+        bad = fill_panel(p, w, begin + n, begin + (n + LL_PANEL < n1 ? n + LL_PANEL : n1), panel, n - n0);
+    if (bad)
+        atomic_store(&p->bad, bad);
+    else if (p->source->options->weights == LL_WEIGHTS_F32)
         p->source->kernels->pack_f32((void *)(uintptr_t)w->data, w->n, w->k, n0, n1, panel->row);
-    else if (!bad)
-        memory = p->source->matmul->pack(p->source->matmul, w, n0, n1, panel->q, panel->scale);
-    if (bad || !memory) {
-#pragma omp critical
-        {
-            p->bad = bad ? bad : p->bad;
-            p->memory &= memory;
-        }
-    }
+    else if (!p->source->matmul->pack(p->source->matmul, w, n0, n1, panel->q, panel->scale))
+        atomic_store(&p->no_memory, true);
 }
 
-static void pack_shared(packing *p) {
+/* A thread's columns of what its node holds. */
+static void pack_share(void *context, ll_member *m) {
+    packing *p = context;
     const bool f32 = p->source->options->weights == LL_WEIGHTS_F32;
-#pragma omp parallel num_threads((int)p->source->options->threads)
-    {
-        ll_panel panel;
-        if (!panel_take(&panel, p->w, p->columns, f32)) {
-#pragma omp atomic write
-            p->memory = false;
-        }
-#pragma omp barrier
-        const bool memory =
-            p->memory; /* the same for every thread: nobody writes it before all are in the loop */
-#pragma omp barrier
-        if (memory) {
-#pragma omp for schedule(static)
-            for (size_t n0 = 0; n0 < p->w->n; n0 += p->columns)
-                pack_columns(p, n0, &panel);
-        }
-        panel_free(&panel);
-    }
+    const ll_packed *w = &p->split->part[m->node];
+    const size_t columns = f32 ? LL_PANEL : p->source->matmul->columns(p->source->matmul, w->n);
+    size_t n, end;
+    ll_panel panel;
+    ll_share(w->n, m->place, m->places, columns, &n, &end);
+    if (n == end)
+        return;
+    if (panel_take(&panel, w, columns, f32))
+        for (; n < end; n += columns)
+            pack_columns(p, w, p->split->begin[m->node], n, n + columns < end ? n + columns : end, &panel);
+    else
+        atomic_store(&p->no_memory, true);
+    panel_free(&panel);
 }
 
 static ll_status pack_matrix(const ll_weights_source *source, ll_matrix matrix, size_t layer,
-                             const ll_packed *w) {
-    const bool f32 = source->options->weights == LL_WEIGHTS_F32;
-    packing p = {.source = source, .matrix = matrix, .layer = layer, .w = w, .memory = true};
-    p.columns = f32 ? LL_PANEL : source->matmul->columns(source->matmul, w->n);
-    pack_shared(&p);
-    if (!p.memory)
-        return ll_fail(source->error, LL_NO_RESOURCE, "no memory to pack a row of %zu weights", w->k);
-    if (p.bad)
+                             const ll_split *split) {
+    packing p = {.source = source, .matrix = matrix, .layer = layer, .split = split};
+    ll_team_run(source->team, 0, pack_share, &p);
+    const ll_tensor *bad = p.bad;
+    if (p.no_memory)
+        return ll_fail(source->error, LL_NO_RESOURCE, "no memory to pack a row of %zu weights", split->k);
+    if (bad)
         return ll_fail(source->error, LL_BAD_INPUT, "%s: tensor %s holds a weight that is not finite",
-                       ll_checkpoint_file_of(source->checkpoint, p.bad), p.bad->name);
+                       ll_checkpoint_file_of(source->checkpoint, bad), bad->name);
     if (source->checkpoint)
         ll_weights_release_permuted(source, matrix, layer);
     return LL_OK;
 }
 
-/* The share of the arena that is filled: it is filled from its beginning on. */
-static void tell_progress(const ll_weights_source *source, const ll_weights *w, const void *next) {
+static void tell_progress(const ll_weights_source *source, double done, double all) {
     if (source->options->progress)
-        source->options->progress(source->options->progress_context,
-                                  (double)((const uint8_t *)next - w->arena.base) / (double)w->arena.used);
+        source->options->progress(source->options->progress_context, done / all);
 }
 
 static ll_status pack_all(const ll_weights_source *source, const ll_weights *w) {
     const size_t resident = resident_layers(source);
+    const ll_config *c = source->config;
+    /* Weights: of a block, and of the head. */
+    const double block =
+                     (double)(2 * (c->heads + c->kv_heads) * c->head_dim + 3 * c->mlp) * (double)c->hidden,
+                 all = block * (double)resident + (double)c->vocab * (double)c->hidden;
     for (size_t i = 0; i < resident; i++) {
         const ll_layer_weights *layer = &w->layer[i];
         if (keeps_attention(source, i)) {
@@ -230,10 +278,9 @@ static ll_status pack_all(const ll_weights_source *source, const ll_weights *w) 
         if (keeps_mlp(source, i)) {
             LL_TRY(pack_matrix(source, LL_MATRIX_GATE_UP, i, &layer->gate_up));
             LL_TRY(pack_matrix(source, LL_MATRIX_DOWN, i, &layer->down));
-            tell_progress(source, w, layer->down.data);
         }
+        tell_progress(source, block * (double)(i + 1), all);
     }
-    tell_progress(source, w, w->head.data);
     return pack_matrix(source, LL_MATRIX_HEAD, 0, &w->head);
 }
 
@@ -269,28 +316,33 @@ static ll_status fill(const ll_weights_source *source, ll_weights *w) {
     return LL_OK;
 }
 
-static ll_status prepare(const ll_weights_source *source, size_t n, size_t k, size_t group) {
-    return source->matmul->prepare(source->matmul, n, k, group, source->error);
+static ll_status prepare(const ll_weights_source *source, const ll_split *split) {
+    for (size_t i = 0; i < nodes_of(source); i++) {
+        const ll_packed *w = &split->part[i];
+        if (w->n)
+            LL_TRY(source->matmul->prepare(source->matmul, w->n, w->k, w->group, source->error));
+    }
+    return LL_OK;
 }
 
-static ll_status prepare_matmuls(const ll_weights_source *source) {
-    const ll_config *c = source->config;
-    const size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
+static ll_status prepare_matmuls(const ll_weights_source *source, const ll_weights *w) {
     if (source->options->weights == LL_WEIGHTS_F32)
         return LL_OK;
-    LL_TRY(prepare(source, q + 2 * kv, c->hidden, ll_group_of(source->options, c->hidden)));
-    LL_TRY(prepare(source, c->hidden, q, ll_group_of(source->options, q)));
-    LL_TRY(prepare(source, 2 * c->mlp, c->hidden, ll_group_of(source->options, c->hidden)));
-    LL_TRY(prepare(source, c->hidden, c->mlp, ll_group_of(source->options, c->mlp)));
-    return prepare(source, c->vocab, c->hidden, ll_head_group(c->hidden));
+    for (size_t i = 0; i < resident_layers(source); i++) {
+        LL_TRY(prepare(source, &w->layer[i].qkv));
+        LL_TRY(prepare(source, &w->layer[i].o));
+        LL_TRY(prepare(source, &w->layer[i].gate_up));
+        LL_TRY(prepare(source, &w->layer[i].down));
+    }
+    return prepare(source, &w->head);
 }
 
 ll_status ll_weights_load(ll_weights *out, const ll_weights_source *source) {
     memset(out, 0, sizeof *out);
     LL_TRY(check_groups(source));
-    LL_TRY(prepare_matmuls(source));
     lay_out(source, out);
-    LL_TRY(ll_arena_map(&out->arena, "weights", source->error));
+    LL_TRY(prepare_matmuls(source, out));
+    LL_TRY(ll_arena_map(&out->arena, "weights", source->home, source->error));
     lay_out(source, out);
     const ll_status status = fill(source, out);
     if (status != LL_OK)

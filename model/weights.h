@@ -5,13 +5,21 @@
 #include "matmul.h"
 #include "memory.h"
 #include "model.h"
+#include "team.h"
+
+/* A matrix, of which each node holds a run of columns. */
+typedef struct {
+    size_t n, k;
+    size_t begin[LL_MAX_NODES + 1]; /* node i: columns [begin[i], begin[i + 1]), maybe none */
+    ll_packed part[LL_MAX_NODES];
+} ll_split;
 
 typedef struct {
     float *attn_norm, *mlp_norm; /* [hidden] */
-    ll_packed qkv;     /* n = (heads + 2 kv_heads) * head_dim, k = hidden; rows in half-split order */
-    ll_packed o;       /* n = hidden, k = heads * head_dim */
-    ll_packed gate_up; /* n = 2 mlp (gate, then up), k = hidden */
-    ll_packed down;    /* n = hidden, k = mlp */
+    ll_split qkv;     /* n = (heads + 2 kv_heads) * head_dim, k = hidden; rows in half-split order */
+    ll_split o;       /* n = hidden, k = heads * head_dim */
+    ll_split gate_up; /* n = 2 mlp (gate, then up), k = hidden */
+    ll_split down;    /* n = hidden, k = mlp */
     float *qkv_bias, *o_bias, *gate_up_bias, *down_bias; /* [n] of each; NULL: none */
 } ll_layer_weights;
 
@@ -19,7 +27,7 @@ typedef struct {
     ll_layer_weights layer[LL_MAX_LAYERS]; /* of a dropped module: zeros */
     float *final_norm;
     float *rope_factors; /* [head_dim / 2], what rotation frequencies are divided by; NULL: nothing */
-    ll_packed head;      /* n = vocab, k = hidden */
+    ll_split head;       /* n = vocab, k = hidden; a node holds whole blocks of LL_LOGITS_IDS columns */
     void *embedding;     /* [vocab] rows in the file's own type */
     uint32_t embedding_type;
     size_t embedding_row; /* bytes */
@@ -35,10 +43,12 @@ typedef struct {
     const ll_kernels *kernels;
     ll_matmul *matmul;
     const ll_model_options *options;
+    const ll_home *home; /* NULL: one node, and nothing is bound */
+    ll_team *team;       /* NULL: bytes are counted, nothing more */
     ll_error *error;
 } ll_weights_source;
 
-/* Maps memory, then quantizes and packs on the options' threads, or takes what the cache holds. */
+/* Maps memory, then quantizes and packs on the team's threads, each what its node holds, or takes what the cache holds. */
 ll_status ll_weights_load(ll_weights *out, const ll_weights_source *source);
 void ll_weights_unload(ll_weights *weights);
 
@@ -52,6 +62,8 @@ size_t ll_head_group(size_t k);
 /* Bytes of one packed matrix. */
 size_t ll_packed_bytes(const ll_kernels *kernels, ll_matmul *matmul, ll_weights_kind weights, size_t n,
                        size_t k, size_t group);
+/* What lies where in the arena, without memory for it. */
+void ll_weights_count(ll_weights *out, const ll_weights_source *source);
 /* Bytes of all of one model's weights as they are kept, in the arena. UINT64_MAX: no memory to find out. */
 uint64_t ll_weights_bytes(const ll_weights_source *source);
 

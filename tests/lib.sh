@@ -56,6 +56,18 @@ skip_without() {
     echo "  lacks $1"
     echo "skip $script/$2"
 }
+# have_vm BUILD: whether tests/vm.sh can run; else says what is skipped. Where all programs are there the kernel alone is fetched, which
+# installs nothing.
+have_vm() {
+    local program lacks=${LL_TEST_QUICK:+quick}
+    for program in qemu-system-x86_64 cpio busybox; do
+        command -v $program >/dev/null || lacks=$program
+    done
+    [ -z "$lacks" ] && tools/deps.sh --vm "$1/vm" >"$folder/deps" 2>&1 && return
+    [ -n "$lacks" ] || tail -n 3 "$folder/deps"
+    skip_without vm "virtual machines"
+    return 1
+}
 finish() {
     echo "$passed passed, $failed failed, $skipped skipped"
     [ "$failed" = 0 ] && [ $((passed + skipped)) -gt 0 ]

@@ -223,11 +223,11 @@ static void test_other_version(void) {
     REQUIRE(ll_kept_kept_file(&s, path));
     size_t length = 0;
     char *data = ll_test_read(path, &length);
-    REQUIRE(data && data[AT_VERSION] == 1);
-    data[AT_VERSION] = 2;
+    REQUIRE(data && data[AT_VERSION] > 0);
+    data[AT_VERSION]++;
     ll_test_write(path, data, length);
     free(data);
-    ll_kept_expect_remade(&s, "version 2");
+    ll_kept_expect_remade(&s, "another version");
 }
 
 static void test_something_else(void) {

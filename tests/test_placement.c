@@ -1,245 +1,342 @@
-/* What a process may use: CPU masks, made-up topologies, control groups of both versions, memory. */
-#include "placement.h"
+/* The plan: over made-up machines of many kinds every core has one thread at most, every row of every tensor one owner. */
+#include "model.h"
+#include "model_list.h"
 #include "test.h"
+#include <hwloc.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-/* ---- a made-up /proc and /sys ---- */
+/* ---- machines ---- */
 
-/* A folder of the test's own, with a meminfo of 16 GiB of which 8 GiB are available. */
-static const char *new_root(const char *name) {
-    static char root[128];
-    snprintf(root, sizeof root, "%s/%s", ll_test_folder(), name);
-    mkdir(root, 0700);
-    return root;
+typedef struct {
+    const char *name, *description;
+    size_t nodes, cores; /* that a plan uses */
+} machine;
+
+/* hwloc's synthetic form. A bracket hangs memory beside what is before it: so nodes without cores, or two kinds of memory. */
+static const machine MACHINES[] = {
+    {"one core", "core:1 pu:1", 1, 1},
+    {"one node, SMT", "numa:1 core:8 pu:2", 1, 8},
+    {"two nodes", "numa:2 core:4 pu:1", 2, 8},
+    {"three nodes", "numa:3 core:5 pu:2", 3, 15},
+    {"two sockets of Xeon", "pack:2 numa:1 l3:1 core:56 pu:2", 2, 112},
+    {"two sockets of Xeon, sub-NUMA clusters", "pack:2 numa:4 core:14 pu:2", 8, 112},
+    {"two sockets of EPYC", "pack:2 numa:1 l3:12 core:8 pu:2", 2, 192},
+    {"two sockets of EPYC, four nodes each", "pack:2 numa:4 l3:3 core:8 pu:2", 8, 192},
+    {"one socket of EPYC", "pack:1 numa:1 l3:8 core:8 pu:2", 1, 64},
+    {"eight nodes of one core", "numa:8 core:1 pu:1", 8, 8},
+    {"four nodes, four threads a core", "numa:4 core:2 pu:4", 4, 8},
+    {"a node without cores", "[numa(memory=68719476736)] pack:2 [numa(memory=34359738368)] core:4 pu:1", 2,
+     8},
+    {"two kinds of memory", "pack:2 [numa(memory=34359738368)] [numa(memory=8589934592)] core:6 pu:2", 2, 12},
+    {"cores without memory", "pack:2 core:6 pu:2", 1, 12},
+};
+enum { MACHINE_COUNT = sizeof MACHINES / sizeof *MACHINES };
+
+static ll_topology *load(const char *description) {
+    ll_topology *topology = NULL;
+    ll_error error = {""};
+    CHECK_MSG(ll_topology_load(&topology, description, &error) == LL_OK, "%s", error.text);
+    return topology;
 }
 
-static void put_file(const char *root, const char *file, const char *text) {
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", root, file);
-    for (char *slash = path + strlen(root) + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
-        *slash = 0;
-        mkdir(path, 0700);
-        *slash = '/';
+static bool plan(ll_placement *out, const ll_topology *topology, const ll_placement_options *options,
+                 size_t threads) {
+    ll_error error = {""};
+    const bool good = ll_placement_plan(out, topology, options, threads, 0, &error) == LL_OK;
+    CHECK_MSG(good, "%s", error.text);
+    return good;
+}
+
+/* ---- what must hold of every plan ---- */
+
+static const ll_core *core_of(const ll_topology *t, unsigned cpu) {
+    for (size_t i = 0; i < t->cores; i++)
+        for (size_t j = 0; j < t->core[i].cpus; j++)
+            if (t->core[i].cpu[j] == cpu)
+                return &t->core[i];
+    return NULL;
+}
+
+/* Threads of a node run on its cores, no core has two unless there are too few, and those that share a cache follow each other. */
+static void check_threads(const ll_topology *t, const ll_placement *p) {
+    size_t first = 0;
+    for (size_t i = 0; i < p->nodes; i++) {
+        const ll_place_node *n = &p->node[i];
+        size_t changes = 0, caches = 0;
+        CHECK(n->first == first && n->threads > 0);
+        first += n->threads;
+        for (size_t j = n->first; j < first; j++) {
+            const ll_core *core = core_of(t, p->cpu[j]);
+            CHECK(core && core->node == n->index);
+            for (size_t k = n->first; k < j && !p->crowded; k++)
+                CHECK(core_of(t, p->cpu[k]) != core);
+            bool seen = false;
+            for (size_t k = n->first; k < j; k++)
+                seen |= core_of(t, p->cpu[k])->cache == core->cache;
+            caches += !seen;
+            changes += j == n->first || core_of(t, p->cpu[j - 1])->cache != core->cache;
+        }
+        CHECK_MSG(changes == caches, "node %zu: threads of %zu caches change the cache %zu times", i, caches,
+                  changes);
     }
-    ll_test_write(path, text, strlen(text));
+    CHECK(first == p->threads);
 }
 
-static const char *root_with_groups(const char *name, const char *groups) {
-    const char *root = new_root(name);
-    put_file(root, "proc/meminfo",
-             "MemTotal:       16777216 kB\nMemFree: 1 kB\nMemAvailable:    8388608 kB\n");
-    put_file(root, "proc/self/cgroup", groups);
-    return root;
+/* Units of total: each has one owner, and of nodes' parts none is more than a unit from its share. */
+static void check_split(const ll_placement *p, size_t total, size_t unit) {
+    const double units = (double)((total + unit - 1) / unit);
+    size_t end = 0;
+    for (size_t i = 0; i < p->nodes; i++) {
+        size_t from, to;
+        ll_placement_share(p, i, total, unit, &from, &to);
+        CHECK(from == end && to >= from && (from % unit == 0 || from == total));
+        const double held = (double)((to - from + unit - 1) / unit),
+                     share = units * (double)p->node[i].threads / (double)p->threads;
+        CHECK_MSG(held > share - 1 && held < share + 1,
+                  "node %zu holds %.0f of %.0f units, its share is %.2f", i, held, units, share);
+        for (size_t j = 0, at = from; j < p->node[i].threads; j++) {
+            size_t a, b;
+            ll_share(to - from, j, p->node[i].threads, unit, &a, &b);
+            CHECK(from + a == at && b >= a);
+            at = from + b;
+            CHECK(j + 1 < p->node[i].threads || at == to);
+        }
+        end = to;
+    }
+    CHECK(end == total);
 }
 
-static ll_machine probe(const char *root) {
-    ll_machine machine;
+static void check_model(const ll_placement *p, const ll_config *c) {
+    const size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
+    check_split(p, q + 2 * kv, LL_PANEL);
+    check_split(p, c->hidden, LL_PANEL);
+    check_split(p, 2 * c->mlp, LL_PANEL);
+    check_split(p, c->vocab, LL_LOGITS_IDS);
+    check_split(p, c->kv_heads, 1);
+}
+
+/* The nodes' bytes are those of one node, but for what lies between two of them. */
+static void check_bytes(const ll_topology *t, const ll_placement *p, const ll_config *c) {
+    const ll_model_options options = {.group = 128, .isa = "ref"};
+    ll_placement one = {.nodes = 1, .threads = 1, .node[0].threads = 1};
+    ll_node_bytes split[LL_MAX_NODES + 1], whole[LL_MAX_NODES + 1];
     ll_error error = {""};
-    const ll_status status = ll_machine_probe(&machine, root, &error);
-    CHECK_MSG(status == LL_OK, "%s", error.text);
-    return machine;
+    REQUIRE(ll_placement_bytes(split, c, &options, p, t, 1, 256, &error) == LL_OK &&
+            ll_placement_bytes(whole, c, &options, &one, t, 1, 256, &error) == LL_OK);
+    uint64_t weights = 0;
+    const uint64_t gap = 4 << 20; /* a huge page after each zone, and panels that are not full */
+    for (size_t i = 0; i < p->nodes; i++)
+        weights += split[i].weights;
+    CHECK(weights >= whole[0].weights && weights <= whole[0].weights + p->nodes * gap);
+    CHECK(split[p->nodes].weights == whole[1].weights);
 }
 
-/* ---- CPU quota ---- */
-
-static size_t quota_of(const char *name, const char *cpu_max) {
-    const char *root = root_with_groups(name, "0::/\n");
-    put_file(root, "sys/fs/cgroup/cpu.max", cpu_max);
-    return probe(root).quota;
+static void check_plan(const ll_topology *t, const ll_placement *p) {
+    check_threads(t, p);
+    for (size_t i = 0; ll_model_list_at(i); i++)
+        check_model(p, &ll_model_list_at(i)->shape);
+    check_bytes(t, p, &ll_model_list_find("smollm2-135m")->shape);
 }
 
-static void test_quota_v2(void) {
-    CHECK(quota_of("seven", "765000 100000\n") == 7);
-    CHECK(quota_of("none", "max 100000\n") == 0);
-    CHECK(quota_of("half", "50000 100000\n") == 1);
-    CHECK(quota_of("exact", "300000 100000\n") == 3);
-    CHECK(quota_of("tiny period", "1000 1000\n") == 1);
-    CHECK(quota_of("empty", "") == 0);
-    CHECK(quota_of("nonsense", "many few\n") == 0);
-    CHECK(quota_of("no period", "100000 0\n") == 0);
-    CHECK(quota_of("negative", "-1 100000\n") == 0);
-    CHECK(quota_of("huge", "1e300 1\n") > 1000);
-    CHECK(probe(root_with_groups("no groups", "")).quota == 0);
+static void test_machines(void) {
+    for (size_t i = 0; i < MACHINE_COUNT; i++) {
+        const machine *m = &MACHINES[i];
+        ll_topology *t = load(m->description);
+        ll_placement p;
+        REQUIRE(t);
+        if (plan(&p, t, &(ll_placement_options){0}, 0)) {
+            CHECK_MSG(p.nodes == m->nodes && p.threads == m->cores && !p.crowded,
+                      "%s: %zu nodes, %zu threads", m->name, p.nodes, p.threads);
+            check_plan(t, &p);
+        }
+        for (size_t threads = 1; threads <= 2 * m->cores + 3; threads += 1 + m->cores / 5)
+            if (plan(&p, t, &(ll_placement_options){0}, threads)) {
+                CHECK(p.threads == threads && p.crowded == (threads > m->cores));
+                check_threads(t, &p);
+            }
+        ll_topology_free(t);
+    }
 }
 
-static void test_quota_of_parents(void) {
-    const char *root = root_with_groups("parent", "0::/kube/pod/container\n");
-    put_file(root, "sys/fs/cgroup/kube/cpu.max", "250000 100000\n");
-    put_file(root, "sys/fs/cgroup/kube/pod/cpu.max", "max 100000\n");
-    put_file(root, "sys/fs/cgroup/kube/pod/container/cpu.max", "max 100000\n");
-    CHECK(probe(root).quota == 2);
-    put_file(root, "sys/fs/cgroup/kube/pod/container/cpu.max", "100000 100000\n");
-    CHECK(probe(root).quota == 1);
-    put_file(root, "sys/fs/cgroup/kube/pod/container/cpu.max", "900000 100000\n");
-    CHECK(probe(root).quota == 2);
-    /* Groups as the host names them, seen from inside the container: only the mount is there. */
-    root = root_with_groups("hidden", "0::/docker/0123456789\n");
-    put_file(root, "sys/fs/cgroup/cpu.max", "400000 100000\n");
-    CHECK(probe(root).quota == 4);
+/* What lstopo writes of each, read again: the same plan. */
+static void test_files(void) {
+    for (size_t i = 0; i < MACHINE_COUNT; i++) {
+        char path[256];
+        hwloc_topology_t hwloc;
+        ll_placement here, there;
+        snprintf(path, sizeof path, "%s/%zu.xml", ll_test_folder(), i);
+        REQUIRE(hwloc_topology_init(&hwloc) == 0 &&
+                hwloc_topology_set_synthetic(hwloc, MACHINES[i].description) == 0 &&
+                hwloc_topology_load(hwloc) == 0 && hwloc_topology_export_xml(hwloc, path, 0) == 0);
+        hwloc_topology_destroy(hwloc);
+        ll_topology *a = load(MACHINES[i].description), *b = load(path);
+        REQUIRE(a && b);
+        if (plan(&here, a, &(ll_placement_options){0}, 0) && plan(&there, b, &(ll_placement_options){0}, 0)) {
+            CHECK(here.nodes == there.nodes && here.threads == there.threads);
+            CHECK(memcmp(here.cpu, there.cpu, here.threads * sizeof *here.cpu) == 0);
+        }
+        ll_topology_free(a);
+        ll_topology_free(b);
+    }
 }
 
-static void test_quota_v1(void) {
-    const char *root = root_with_groups("v1", "5:cpu,cpuacct:/a/b\n3:cpuset:/a\n1:name=systemd:/x\n0::/\n");
-    put_file(root, "sys/fs/cgroup/cpu,cpuacct/a/b/cpu.cfs_quota_us", "-1\n");
-    put_file(root, "sys/fs/cgroup/cpu,cpuacct/a/b/cpu.cfs_period_us", "100000\n");
-    CHECK(probe(root).quota == 0);
-    put_file(root, "sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us", "250000\n");
-    put_file(root, "sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us", "50000\n");
-    CHECK(probe(root).quota == 5);
-    root = root_with_groups("v1 alone", "1:cpu:/\n");
-    put_file(root, "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "765000\n");
-    put_file(root, "sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
-    CHECK(probe(root).quota == 7);
+/* ---- chosen by the user ---- */
+
+static void test_nodes(void) {
+    ll_topology *t = load("numa:4 core:3 pu:2");
+    ll_placement p;
+    REQUIRE(t);
+    if (plan(&p, t, &(ll_placement_options){.nodes = 2, .node = {3, 1}}, 0)) {
+        CHECK(p.nodes == 2 && p.threads == 6 && p.node[0].index == 1 && p.node[1].index == 3);
+        check_threads(t, &p);
+    }
+    if (plan(&p, t, &(ll_placement_options){0}, 2)) /* no node without a thread */
+        CHECK(p.nodes == 2 && p.node[0].threads == 1);
+    if (plan(&p, t, &(ll_placement_options){.numa = LL_NUMA_INTERLEAVE}, 0))
+        CHECK(p.nodes == 1 && p.threads == 12 && p.memory_nodes == 4);
+    if (plan(&p, t, &(ll_placement_options){.numa = LL_NUMA_OFF, .nodes = 1, .node = {2}}, 0))
+        CHECK(p.nodes == 1 && p.threads == 3 && core_of(t, p.cpu[0])->node == 2);
+    ll_topology_free(t);
 }
 
-/* Lines no kernel writes, and paths longer than any. */
-static void test_odd_group_files(void) {
-    char line[6000] = "0::/";
-    memset(line + 4, 'x', sizeof line - 6);
-    CHECK(probe(root_with_groups("long", line)).quota == 0);
-    CHECK(probe(root_with_groups("odd", "\n:\n::\n0:\n0::\nno colon\n4:cpu\n")).quota == 0);
-}
-
-/* ---- memory ---- */
-
-static void test_memory(void) {
-    const uint64_t gib = 1ull << 30, mib = 1ull << 20;
-    const char *root = root_with_groups("memory", "0::/a\n");
-    ll_machine machine = probe(root);
-    CHECK(machine.memory == 16 * gib && machine.available == 8 * gib);
-    put_file(root, "sys/fs/cgroup/a/memory.max", "max\n");
-    CHECK(probe(root).memory == 16 * gib);
-    put_file(root, "sys/fs/cgroup/a/memory.max", "1073741824\n");
-    put_file(root, "sys/fs/cgroup/a/memory.current", "629145600\n");
-    machine = probe(root);
-    CHECK(machine.memory == gib && machine.available == gib - 600 * mib);
-    /* Page cache is given back when the group needs room: a model file that was just read must not count. */
-    put_file(root, "sys/fs/cgroup/a/memory.stat", "anon 1\ninactive_file 104857600\nactive_file 314572800\n");
-    CHECK(probe(root).available == gib - 200 * mib);
-    put_file(root, "sys/fs/cgroup/memory.max", "536870912\n"); /* the parent is tighter, and overdrawn */
-    put_file(root, "sys/fs/cgroup/memory.current", "629145600\n");
-    machine = probe(root);
-    CHECK(machine.memory == 512 * mib && machine.available == 0);
-    root = root_with_groups("memory v1", "4:memory:/b\n");
-    put_file(root, "sys/fs/cgroup/memory/b/memory.limit_in_bytes", "9223372036854771712\n"); /* none */
-    CHECK(probe(root).memory == 16 * gib && probe(root).available == 8 * gib);
-    put_file(root, "sys/fs/cgroup/memory/memory.limit_in_bytes", "2147483648\n");
-    put_file(root, "sys/fs/cgroup/memory/memory.usage_in_bytes", "1073741824\n");
-    put_file(root, "sys/fs/cgroup/memory/memory.stat", "total_inactive_file 1048576\ntotal_active_file 0\n");
-    machine = probe(root);
-    CHECK(machine.memory == 2 * gib && machine.available == gib + mib);
-}
-
-static void test_no_meminfo(void) {
-    ll_machine machine;
+static void test_quota(void) {
+    ll_topology *t = load("numa:2 core:4 pu:1");
+    ll_placement p;
     ll_error error = {""};
-    CHECK(ll_machine_probe(&machine, new_root("bare"), &error) == LL_NO_RESOURCE);
-    CHECK_CONTAINS(error.text, "bare/proc/meminfo: no MemTotal and MemAvailable");
+    REQUIRE(t);
+    CHECK(ll_placement_plan(&p, t, &(ll_placement_options){0}, 0, 5, &error) == LL_OK && p.threads == 5 &&
+          p.nodes == 2);
+    CHECK(ll_placement_plan(&p, t, &(ll_placement_options){0}, 7, 5, &error) == LL_OK && p.threads == 7);
+    ll_topology_free(t);
 }
 
-static void test_require(void) {
-    ll_error error = {""};
-    CHECK(ll_memory_require(1 << 20, "a test", &error) == LL_OK);
-    CHECK(ll_memory_require(1ull << 60, "the model's weights", &error) == LL_NO_RESOURCE);
-    CHECK_CONTAINS(error.text, "the model's weights needs 1152921504606.8 MB of memory, ");
-    CHECK_CONTAINS(error.text, " MB are available");
+/* Caches have bandwidth of their own: few threads are spread over them. */
+static void test_caches(void) {
+    ll_topology *t = load("numa:1 l3:4 core:8 pu:1");
+    ll_placement p;
+    REQUIRE(t);
+    if (plan(&p, t, &(ll_placement_options){0}, 8)) {
+        check_threads(t, &p);
+        for (size_t i = 0; i < 8; i++)
+            CHECK(core_of(t, p.cpu[i])->cache == core_of(t, p.cpu[i / 2 * 2])->cache);
+        CHECK(core_of(t, p.cpu[0])->cache != core_of(t, p.cpu[2])->cache);
+    }
+    ll_topology_free(t);
 }
 
-/* ---- topology ---- */
-
-static void test_this_machine(void) {
-    const ll_machine machine = probe("");
-    CHECK(machine.cpu[0] && machine.nodes >= 1 && machine.packages >= 1);
-    CHECK(machine.cores >= 1 && machine.cores <= machine.cpus);
-    CHECK(machine.threads >= 1 && machine.threads <= machine.cores);
-    CHECK(machine.memory > 0 && machine.available <= machine.memory);
-    cpu_set_t mask;
-    REQUIRE(sched_getaffinity(0, sizeof mask, &mask) == 0);
-    CHECK(machine.cpus == (size_t)CPU_COUNT(&mask));
+static void test_virtual(void) {
+    ll_topology *t = load("numa:1 core:2 pu:1");
+    ll_placement p;
+    REQUIRE(t);
+    for (size_t nodes = 1; nodes <= 8; nodes++)
+        if (plan(&p, t, &(ll_placement_options){.virtual_nodes = nodes}, 0)) {
+            CHECK(p.nodes == nodes && p.threads == (nodes < 2 ? 2 : nodes));
+            check_split(&p, 49152, LL_LOGITS_IDS);
+            check_split(&p, 3, 1);
+        }
+    ll_topology_free(t);
 }
 
-/* As under `taskset -c N`: one CPU, whatever the machine has. */
-static void test_affinity_mask(void) {
-    cpu_set_t all, one;
+/* Of the threads that decode every node has one, and the rest in proportion. */
+static void test_some(void) {
+    ll_topology *t = load("numa:3 core:4 pu:1");
+    ll_placement p;
+    REQUIRE(t);
+    if (plan(&p, t, &(ll_placement_options){0}, 0))
+        for (size_t threads = 1; threads <= 12; threads++) {
+            size_t sum = 0;
+            for (size_t i = 0; i < 3; i++) {
+                const size_t some = ll_placement_some(&p, i, threads);
+                CHECK(some >= 1 && some <= 4);
+                sum += some;
+            }
+            CHECK(sum == (threads < 3 ? 3 : threads));
+        }
+    ll_topology_free(t);
+}
+
+/* ---- this machine, with fewer CPUs ---- */
+
+static void test_mask(void) {
+    cpu_set_t all, some;
     REQUIRE(sched_getaffinity(0, sizeof all, &all) == 0);
-    size_t last = 0;
-    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        last = CPU_ISSET(cpu, &all) ? cpu : last;
-    CPU_ZERO(&one);
-    CPU_SET(last, &one);
-    REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
-    const ll_machine machine = probe("");
+    if (CPU_COUNT(&all) < 2) {
+        ll_test_skip("a second CPU", "one CPU has no holes");
+        return;
+    }
+    size_t last = CPU_SETSIZE - 1;
+    while (!CPU_ISSET(last, &all))
+        last--;
+    CPU_ZERO(&some);
+    CPU_SET(last, &some);
+    REQUIRE(sched_setaffinity(0, sizeof some, &some) == 0);
+    ll_topology *t = load(NULL);
+    ll_placement p;
+    CHECK(t && t->cores == 1);
+    if (t && plan(&p, t, &(ll_placement_options){0}, 0))
+        CHECK(p.threads == 1 && p.cpu[0] == (unsigned)last);
+    ll_topology_free(t);
     CHECK(sched_setaffinity(0, sizeof all, &all) == 0);
-    CHECK(machine.cpus == 1 && machine.cores == 1 && machine.threads == 1 && machine.nodes == 1);
 }
 
-static void test_made_up_topology(void) {
-    setenv("HWLOC_SYNTHETIC", "package:2 numanode:2 l3:1(size=33554432) core:4 l2:1(size=1048576) pu:2", 1);
-    const char *root = root_with_groups("synthetic", "0::/\n");
-    ll_machine machine = probe(root);
-    CHECK(machine.packages == 2 && machine.nodes == 4 && machine.cores == 16 && machine.cpus == 32);
-    CHECK(machine.quota == 0 && machine.threads == 16);
-    CHECK(machine.l2 == 1048576 && machine.l3 == 33554432);
-    put_file(root, "sys/fs/cgroup/cpu.max", "765000 100000\n");
-    machine = probe(root);
-    CHECK(machine.quota == 7 && machine.threads == 7);
-    put_file(root, "sys/fs/cgroup/cpu.max", "6400000 100000\n");
-    machine = probe(root);
-    CHECK(machine.quota == 64 && machine.threads == 16);
-    unsetenv("HWLOC_SYNTHETIC");
+/* ---- what is refused ---- */
+
+static void refuse(const ll_placement_options *options, size_t threads, const char *why) {
+    ll_topology *t = load("[numa(memory=68719476736)] pack:2 [numa(memory=34359738368)] core:4 pu:1");
+    ll_placement p;
+    ll_error error = {""};
+    REQUIRE(t);
+    CHECK(ll_placement_plan(&p, t, options, threads, 0, &error) == LL_BAD_USAGE);
+    CHECK_CONTAINS(error.text, why);
+    ll_topology_free(t);
 }
 
-#define SETS "cpuset=\"0x1\" complete_cpuset=\"0x1\" nodeset=\"0x1\" complete_nodeset=\"0x1\""
-
-/* A machine of one core, whose package has these infos. */
-static ll_machine probe_infos(const char *infos) {
-    static const char *const format =
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE topology SYSTEM \"hwloc2.dtd\">\n<topology "
-        "version=\"2.0\">"
-        "<object type=\"Machine\" os_index=\"0\" " SETS " allowed_cpuset=\"0x1\" allowed_nodeset=\"0x1\">"
-        "<object type=\"Package\" os_index=\"0\" " SETS ">%s"
-        "<object type=\"NUMANode\" os_index=\"0\" " SETS " local_memory=\"1073741824\"/>"
-        "<object type=\"Core\" os_index=\"0\" " SETS "><object type=\"PU\" os_index=\"0\" " SETS "/></object>"
-        "</object></object></topology>\n";
-    char path[512], text[2048];
-    const char *const root = root_with_groups("infos", "0::/\n");
-    snprintf(path, sizeof path, "%s/topology.xml", root);
-    snprintf(text, sizeof text, format, infos);
-    put_file(root, "topology.xml", text);
-    setenv("HWLOC_XMLFILE", path, 1);
-    const ll_machine machine = probe(root);
-    unsetenv("HWLOC_XMLFILE");
-    return machine;
+static void test_refused(void) {
+    refuse(&(ll_placement_options){.nodes = 1, .node = {7}}, 0, "node 7 does not exist");
+    refuse(&(ll_placement_options){.nodes = 1, .node = {2}}, 0,
+           "node 2 has no cores for this process; the nodes that have some are 0,1");
+    refuse(&(ll_placement_options){.nodes = 2, .node = {1, 1}}, 0, "named twice");
+    refuse(&(ll_placement_options){0}, LL_MAX_THREADS + 1, "threads: expected 1 to");
+    refuse(&(ll_placement_options){.virtual_nodes = 2, .numa = LL_NUMA_OFF}, 0, "virtual nodes");
 }
 
-static void test_cpu_name(void) {
-    ll_machine machine = probe_infos("<info name=\"CPUModel\" value=\"Maker One 1\"/>");
-    CHECK(strcmp(machine.cpu, "Maker One 1") == 0 && machine.cores == 1);
-    machine =
-        probe_infos("<info name=\"CPUImplementer\" value=\"0x41\"/><info name=\"CPUPart\" value=\"0xd40\"/>");
-    CHECK(strcmp(machine.cpu, "Arm Neoverse-V1") == 0);
-    machine =
-        probe_infos("<info name=\"CPUImplementer\" value=\"0xc0\"/><info name=\"CPUPart\" value=\"0xd40\"/>");
-    CHECK(strcmp(machine.cpu, "ARM core 0xd40 of implementer 0xc0") == 0);
-    machine = probe_infos("<info name=\"CPUPart\" value=\"0xd40\"/>");
-    CHECK(strcmp(machine.cpu, "unknown CPU") == 0);
+static void refuse_topology(const char *description, ll_status status, const char *why) {
+    ll_topology *t = NULL;
+    ll_error error = {""};
+    CHECK(ll_topology_load(&t, description, &error) == status && !t);
+    CHECK_CONTAINS(error.text, why);
+    ll_topology_free(t);
+}
+
+static void test_bad_topology(void) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/bad.xml", ll_test_folder());
+    ll_test_write(path, "no topology\n", 12);
+    refuse_topology(path, LL_BAD_INPUT, "bad.xml");
+    ll_test_write(path, "", 0);
+    refuse_topology(path, LL_BAD_INPUT, "bad.xml");
+    ll_test_write(path, "<topology version=\"2.0\"><object type=\"Machine\"></topology>", 58);
+    refuse_topology(path, LL_BAD_INPUT, "bad.xml");
+    refuse_topology("nowhere/at/all.xml", LL_BAD_INPUT, "No such file");
+    refuse_topology("numa:2 cores:4", LL_BAD_USAGE, "numa:2 core:8 pu:2");
+    refuse_topology("numa:0", LL_BAD_USAGE, "expected");
+    refuse_topology("numa:40 core:1 pu:1", LL_BAD_INPUT, "40 NUMA nodes");
 }
 
 int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
-    ll_test_run("placement/quota, cgroup 2", test_quota_v2);
-    ll_test_run("placement/quota of parents", test_quota_of_parents);
-    ll_test_run("placement/quota, cgroup 1", test_quota_v1);
-    ll_test_run("placement/odd group files", test_odd_group_files);
-    ll_test_run("placement/memory", test_memory);
-    ll_test_run("placement/no meminfo", test_no_meminfo);
-    ll_test_run("placement/memory required", test_require);
-    ll_test_run("placement/this machine", test_this_machine);
-    ll_test_run("placement/affinity mask", test_affinity_mask);
-    ll_test_run("placement/made-up topology", test_made_up_topology);
-    ll_test_run("placement/name of the CPU", test_cpu_name);
+    setenv("HWLOC_HIDE_ERRORS", "2", 1);
+    ll_test_run("placement/machines", test_machines);
+    ll_test_run("placement/files of lstopo", test_files);
+    ll_test_run("placement/nodes", test_nodes);
+    ll_test_run("placement/quota", test_quota);
+    ll_test_run("placement/caches", test_caches);
+    ll_test_run("placement/virtual nodes", test_virtual);
+    ll_test_run("placement/some threads", test_some);
+    ll_test_run("placement/mask with a hole", test_mask);
+    ll_test_run("placement/refused", test_refused);
+    ll_test_run("placement/bad topology", test_bad_topology);
     return ll_test_end();
 }

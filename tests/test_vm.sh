@@ -19,16 +19,7 @@ mkdir "$folder/a"
 cp "$folder/true.sh" "$folder/a"
 run 2 "two files are named true.sh" tests/vm.sh --nodes 512:1 --script "$folder/true.sh" -- "$folder/true.sh" "$folder/a/true.sh"
 
-# Where all programs are there the kernel alone is fetched, which installs nothing.
-lacks=${LL_TEST_QUICK:+quick}
-for program in qemu-system-x86_64 cpio busybox; do
-    command -v $program >/dev/null || lacks=$program
-done
-if [ -n "$lacks" ] || ! tools/deps.sh --vm "$build/vm" >"$folder/deps" 2>&1; then
-    [ -n "$lacks" ] || tail -n 3 "$folder/deps"
-    skip_without vm "virtual machines"
-    finish
-fi
+have_vm "$build" || finish
 mkdir "$folder/tmp"
 # vm STATUS PART NODES SCRIPT OPTION...: as run, of a machine with these nodes.
 vm() {

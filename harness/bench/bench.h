@@ -4,8 +4,8 @@
 #include "config.h"
 #include "gbench.h"
 #include "kernels.h"
+#include "machine.h"
 #include "matmul.h"
-#include "placement.h"
 
 /* One problem of an operation: its sizes, then what setup makes of them. An operation uses of them what it needs. */
 typedef struct problem problem;
