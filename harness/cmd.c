@@ -86,6 +86,30 @@ static void say_unused(const ll_checkpoint *checkpoint) {
                 ll_checkpoint_unused(checkpoint, i));
 }
 
+/* What was wished of threads and memory and is not so. */
+static void say_placement(const ll_model *model) {
+    static const char *const names[] = {LL_FOREIGN_BINDINGS};
+    const ll_placement *p = ll_model_placement(model);
+    const ll_placed placed = ll_model_read_placement(model, NULL);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s", names[i]);
+        name[0] = LL_SET_ASIDE;
+        if (getenv(name))
+            fprintf(stderr, "%s is not followed: --threads, --bind and --nodes place the threads\n",
+                    names[i]);
+    }
+    if (p->crowded)
+        fprintf(stderr, "%zu threads are more than the cores here: they take turns, which is slower\n",
+                p->threads);
+    if (placed.thread_error)
+        fprintf(stderr, "%zu of %zu threads could not be bound to a core (%s); the run goes on\n",
+                p->threads - placed.bound, p->threads, strerror(placed.thread_error));
+    if (placed.memory_error)
+        fprintf(stderr, "memory could not be bound to its node (%s); the run goes on\n",
+                strerror(placed.memory_error));
+}
+
 static void say_loaded(const ll_options *options, const ll_model *model, const char *path, double seconds) {
     const ll_model_options *used = ll_model_options_used(model);
     char bytes[LL_BYTES_TEXT], group[40] = "";
@@ -268,7 +292,9 @@ ll_status ll_cmd_load(const ll_options *options, ll_weights_kind weights, ll_mod
     const ll_status status = options->synthetic ? synthesize(options, &wanted, model, error)
                                                 : read_weights(options, &wanted, model, path, error);
     ll_progress_end(&progress);
-    if (status == LL_OK && !options->quiet)
+    if (status == LL_OK && !options->quiet) {
         say_loaded(options, *model, path, ll_seconds() - began);
+        say_placement(*model);
+    }
     return status;
 }

@@ -102,6 +102,8 @@ static void print_text(const setting *s, const ll_speed *speed) {
            "GB/s\n",
            speed->decode_tokens_per_s < 100 ? 2 : 1, speed->decode_tokens_per_s, s->spec.generate,
            s->spec.batch, 100 * speed->bandwidth_share, speed->limits.bytes_per_s / 1e9);
+    printf("threads     waited for each other %.1f %% of prefill's and %.1f %% of decode's time\n",
+           100 * speed->prefill_waiting, 100 * speed->decode_waiting);
     printf("weights     %s (%s, resident=%s)\n", weights, ll_weights_kind_name(used->weights), s->resident);
     printf("KV-cache    %s for %zu positions, %s\n", kv, s->spec.prompt + s->spec.generate,
            ll_kv_name(ll_kv_type_of(used)));

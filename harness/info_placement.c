@@ -51,14 +51,8 @@ static double predicted(const facts *f) {
 
 /* ---- as text ---- */
 
-static void print_cpus(const ll_placement *p, size_t node) {
-    const ll_place_node *n = &p->node[node];
-    for (size_t i = n->first; i < n->first + n->threads; i++)
-        printf("%s%u", i > n->first ? "," : "", p->cpu[i]);
-}
-
 static void print_node(const facts *f, size_t i) {
-    char name[32], weights[LL_BYTES_TEXT], session[LL_BYTES_TEXT];
+    char name[32], cpus[256], weights[LL_BYTES_TEXT], session[LL_BYTES_TEXT];
     ll_cmd_bytes_text(f->bytes[i].weights, weights);
     ll_cmd_bytes_text(f->bytes[i].session, session);
     printf("node %-17s%zu threads, weights %s, KV-cache and buffers %s\n", node_name(f, i, name),
@@ -66,9 +60,8 @@ static void print_node(const facts *f, size_t i) {
     if (f->placed && f->placed->pages_known && f->placed->pages[i])
         printf("%-22s%zu of %zu pages looked at are on it (%.2f %%)\n", "  pages", f->placed->there[i],
                f->placed->pages[i], 100 * (double)f->placed->there[i] / (double)f->placed->pages[i]);
-    printf("%-22s", "  CPUs of its threads");
-    print_cpus(f->plan, i);
-    printf("\n");
+    ll_placement_cpus(f->plan, i, cpus, sizeof cpus);
+    printf("%-22s%s\n", "  CPUs of its threads", cpus);
 }
 
 static void print_found(const facts *f) {

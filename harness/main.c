@@ -70,6 +70,25 @@ static void on_bus_error(int number) {
     _exit((int)LL_BAD_INPUT);
 }
 
+/* OpenMP's library, which oneDNN brings along, binds a process to the CPUs of these before main begins; there is one owner of
+ * threads here, the model. So they are set aside, by another first letter, before any library starts: nothing may be called yet. */
+__attribute__((no_sanitize("address", "undefined", "thread"))) static void set_aside(int argc, char **argv,
+                                                                                     char **environment) {
+    static const char *const names[] = {LL_FOREIGN_BINDINGS};
+    (void)argc;
+    (void)argv;
+    for (; *environment; environment++)
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            size_t at = 0;
+            while (names[i][at] && (*environment)[at] == names[i][at])
+                at++;
+            if (!names[i][at] && (*environment)[at] == '=')
+                (*environment)[0] = LL_SET_ASIDE;
+        }
+}
+__attribute__((section(".preinit_array"), used)) static void (*const before_libraries)(int, char **,
+                                                                                       char **) = set_aside;
+
 int main(int argc, char **argv) {
     /* A reader that has gone and a file-size limit are reported as failed writes. */
     signal(SIGPIPE, SIG_IGN);

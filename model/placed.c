@@ -67,28 +67,6 @@ static void add(line *l, const char *format, ...) {
     l->left -= used;
 }
 
-/* "0-3,8" of CPUs in any order. */
-static void add_cpus(line *l, const unsigned *cpu, size_t count) {
-    static const size_t most = 8 * 1024;
-    const char *before = "";
-    for (unsigned at = 0; at < most; at++) {
-        bool here = false, next = false;
-        for (size_t i = 0; i < count; i++) {
-            here |= cpu[i] == at;
-            next |= cpu[i] == at + 1;
-        }
-        if (!here)
-            continue;
-        if (*before != '-') {
-            add(l, "%s%u", before, at);
-            before = next ? "-" : ",";
-        } else if (!next) {
-            add(l, "-%u", at);
-            before = ",";
-        }
-    }
-}
-
 static void add_nodes(line *l, const ll_model *model) {
     const ll_placement *p = &model->placement;
     for (size_t i = 0; i < p->nodes; i++) {
@@ -99,7 +77,9 @@ static void add_nodes(line *l, const ll_model *model) {
             add(l, "%snode %u CPUs ", i ? ", " : "", model->topology->node[n->index].os);
         else
             add(l, "CPUs ");
-        add_cpus(l, p->cpu + n->first, n->threads);
+        char cpus[128];
+        ll_placement_cpus(p, i, cpus, sizeof cpus);
+        add(l, "%s", cpus);
     }
 }
 

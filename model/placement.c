@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 const char *ll_numa_name(ll_numa numa) {
     return numa == LL_NUMA_SPLIT ? "split" : numa == LL_NUMA_INTERLEAVE ? "interleave" : "off";
@@ -43,6 +44,26 @@ static void apportion(size_t total, const size_t *size, size_t count, size_t *ou
             }
         }
         out[best]++;
+    }
+}
+
+static int by_number(const void *a, const void *b) {
+    const unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+    return (x > y) - (x < y);
+}
+
+void ll_placement_cpus(const ll_placement *p, size_t node, char *out, size_t capacity) {
+    const ll_place_node *n = &p->node[node];
+    unsigned cpu[LL_MAX_THREADS];
+    size_t used = 0;
+    memcpy(cpu, p->cpu + n->first, n->threads * sizeof *cpu);
+    qsort(cpu, n->threads, sizeof *cpu, by_number);
+    *out = 0;
+    for (size_t i = 0, last; i < n->threads && used < capacity; i = last + 1) {
+        for (last = i; last + 1 < n->threads && cpu[last + 1] <= cpu[last] + 1;)
+            last++; /* a CPU may have several threads */
+        used += (size_t)snprintf(out + used, capacity - used, cpu[last] > cpu[i] ? "%s%u-%u" : "%s%u",
+                                 i ? "," : "", cpu[i], cpu[last]);
     }
 }
 

@@ -51,6 +51,8 @@ void ll_share(size_t total, size_t part, size_t parts, size_t unit, size_t *begi
 /* What a node holds of total, in whole units: as much as its share of the threads. Together the nodes hold all of it. */
 void ll_placement_share(const ll_placement *placement, size_t node, size_t total, size_t unit, size_t *begin,
                         size_t *end);
+/* The CPUs of a node's threads, "0-3,8"; cut where there is no room. */
+void ll_placement_cpus(const ll_placement *placement, size_t node, char *out, size_t capacity);
 /* How many of threads threads work on a node: one, and of the rest its share. */
 size_t ll_placement_some(const ll_placement *placement, size_t node, size_t threads);
 #endif

@@ -134,7 +134,7 @@ static bool is_cache(hwloc_obj_type_t type) {
 
 /* The largest cache around an object, by its number; the object's own number beyond all of them where there is none. */
 static size_t last_cache(hwloc_obj_t object) {
-    size_t found = SIZE_MAX - object->logical_index;
+    size_t found = SIZE_MAX / 2 + object->logical_index;
     for (hwloc_obj_t o = object; o; o = o->parent)
         if (is_cache(o->type))
             found = o->logical_index;

@@ -58,8 +58,12 @@ static void check_scores(ll_weights_kind weights, double low, double high) {
 static void test_perplexity_f32(void) {
     check_scores(LL_WEIGHTS_F32, 1 - 1e-4, 1 + 1e-4);
 }
+/* Measured on these 8,184 tokens: 1.0086 and 1.0098 on two ISAs, 1.0122 on one whose attention rounds q and its weights to bf16; on 8
+ * other windows that one is the best of the three. */
 static void test_perplexity_int8(void) {
-    check_scores(LL_WEIGHTS_INT8, 0.99, 1.01);
+    ll_kernels kernels;
+    CHECK(ll_kernels_select(&kernels, ll_cpu_features(), NULL) == LL_OK);
+    check_scores(LL_WEIGHTS_INT8, 0.99, kernels.attention_rounds ? 1.015 : 1.01);
 }
 
 /* The full model against itself: KL is 0 and every top token agrees. Dropped: neither. */

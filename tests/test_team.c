@@ -1,10 +1,16 @@
 /* Threads that work together: barriers that hold, in crowds too; every thread its share; threads that cannot be made. */
 #include "team.h"
 #include "test.h"
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -149,6 +155,53 @@ static void test_waited(void) {
     drop(&m);
 }
 
+/* ---- a container that forbids it ---- */
+
+/* In a child, to which the system call that binds threads fails from now on. */
+static int fail_to_bind(void) {
+    const struct sock_filter lines[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sched_setaffinity, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {sizeof lines / sizeof *lines, (struct sock_filter *)(uintptr_t)lines};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+        return 1;
+    ll_topology *topology = NULL;
+    ll_team *team = NULL;
+    ll_error error = {""};
+    static ll_placement placement;
+    int reason = 0;
+    if (ll_topology_load(&topology, NULL, &error) != LL_OK ||
+        ll_placement_plan(&placement, topology, &(ll_placement_options){0}, 2, 0, &error) != LL_OK)
+        return 2;
+    if (ll_team_create(&team, &placement, topology, &error) != LL_OK || ll_team_bound(team, &reason) == 2 ||
+        reason != ENOSYS)
+        return 3; /* it goes on, and says so */
+    ll_team_destroy(team);
+    placement.options.strict = true;
+    if (ll_team_create(&team, &placement, topology, &error) != LL_NO_RESOURCE || team)
+        return 4;
+    ll_topology_free(topology);
+    return strstr(error.text, "cannot be bound to CPU") && strstr(error.text, "--strict-numa") ? 0 : 5;
+}
+
+static void expect_of_child(int (*body)(void)) {
+    int status = 0;
+    fflush(NULL);
+    const pid_t child = fork();
+    if (child == 0)
+        _exit(body());
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    CHECK_MSG(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
+}
+
+static void test_forbidden(void) {
+    expect_of_child(fail_to_bind);
+}
+
 /* ---- threads that cannot be made ---- */
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -175,13 +228,7 @@ static void test_no_thread(void) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     ll_test_skip("no sanitizer", "sanitizers need more address space than the test leaves");
 #else
-    int status = 0;
-    fflush(NULL);
-    const pid_t child = fork();
-    if (child == 0)
-        _exit(fail_to_make());
-    CHECK(child > 0 && waitpid(child, &status, 0) == child);
-    CHECK_MSG(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
+    expect_of_child(fail_to_make);
 #endif
 }
 
@@ -192,6 +239,7 @@ int main(int argc, char **argv) {
     ll_test_run("team/bound", test_bound);
     ll_test_run("team/gives back its CPUs", test_gives_back);
     ll_test_run("team/waited", test_waited);
+    ll_test_run("team/binding forbidden", test_forbidden);
     ll_test_run("team/no thread to be had", test_no_thread);
     return ll_test_end();
 }
