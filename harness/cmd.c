@@ -1,5 +1,6 @@
 #include "cmd.h"
 #include "checkpoint.h"
+#include "decode_probe.h"
 #include "fit.h"
 #include "model_list.h"
 #include "progress.h"
@@ -86,7 +87,14 @@ static void say_unused(const ll_checkpoint *checkpoint) {
                 ll_checkpoint_unused(checkpoint, i));
 }
 
-/* What was wished of threads and memory and is not so. */
+static ll_status find_decode_threads(ll_model *model, ll_error *error) {
+    const ll_status status = ll_decode_probe(model, error);
+    if (status != LL_OK)
+        ll_model_destroy(model);
+    return status;
+}
+
+/* What was wished of threads and memory and is not so, and what was found out. */
 static void say_placement(const ll_model *model) {
     static const char *const names[] = {LL_FOREIGN_BINDINGS};
     const ll_placement *p = ll_model_placement(model);
@@ -99,6 +107,8 @@ static void say_placement(const ll_model *model) {
             fprintf(stderr, "%s is not followed: --threads, --bind and --nodes place the threads\n",
                     names[i]);
     }
+    if (p->options.decode_threads)
+        fprintf(stderr, "%zu of %zu threads decode\n", p->options.decode_threads, p->threads);
     if (p->crowded)
         fprintf(stderr, "%zu threads are more than the cores here: they take turns, which is slower\n",
                 p->threads);
@@ -167,10 +177,13 @@ const char *ll_cmd_cache_folder(const ll_options *options) {
 }
 
 ll_model_options ll_cmd_model_options(const ll_options *options, ll_weights_kind weights) {
+    ll_placement_options placement = options->placement;
+    if (placement.decode_threads == LL_DECODE_PROBE)
+        placement.decode_threads = 0; /* until it is found */
     return (ll_model_options){.weights = weights,
                               .group = options->group,
                               .threads = options->threads,
-                              .placement = options->placement,
+                              .placement = placement,
                               .isa = options->isa,
                               .matmul = weights == LL_WEIGHTS_INT8 ? options->matmul : LL_MATMUL_OWN,
                               .kv_i8 = options->kv_i8,
@@ -289,12 +302,14 @@ ll_status ll_cmd_load(const ll_options *options, ll_weights_kind weights, ll_mod
     wanted.progress = show_packing;
     wanted.progress_context = &progress;
     snprintf(path, LL_CMD_PATH, "%s", options->model);
-    const ll_status status = options->synthetic ? synthesize(options, &wanted, model, error)
-                                                : read_weights(options, &wanted, model, path, error);
+    ll_status status = options->synthetic ? synthesize(options, &wanted, model, error)
+                                          : read_weights(options, &wanted, model, path, error);
     ll_progress_end(&progress);
-    if (status == LL_OK && !options->quiet) {
+    if (status == LL_OK && !options->quiet)
         say_loaded(options, *model, path, ll_seconds() - began);
+    if (status == LL_OK && options->placement.decode_threads == LL_DECODE_PROBE)
+        status = find_decode_threads(*model, error);
+    if (status == LL_OK && !options->quiet)
         say_placement(*model);
-    }
     return status;
 }

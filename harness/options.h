@@ -18,6 +18,7 @@ typedef enum {
 } ll_command;
 
 #define LL_BATCH_MAX SIZE_MAX
+#define LL_DECODE_PROBE SIZE_MAX /* --decode-threads: to be found out */
 enum {
     LL_MAX_COUNTS = 64,
     LL_MAX_FOLDERS = 32,      /* that one report compares */

@@ -195,9 +195,10 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         return read_bind(option, text, field, error);
     case LL_VALUE_NODES:
         return read_nodes(option, text, field, error);
+    case LL_VALUE_DECODE:
     case LL_VALUE_BATCH:
-        if (strcmp(text, "max") == 0) {
-            *(size_t *)field = LL_BATCH_MAX;
+        if (strcmp(text, option->kind == LL_VALUE_BATCH ? "max" : "probe") == 0) {
+            *(size_t *)field = option->kind == LL_VALUE_BATCH ? LL_BATCH_MAX : LL_DECODE_PROBE;
             return LL_OK;
         }
         LL_TRY(read_integer(option, text, strlen(text), &integer, error));

@@ -11,6 +11,9 @@ const ll_placement *ll_model_placement(const ll_model *model) {
 const ll_topology *ll_model_topology(const ll_model *model) {
     return model->topology;
 }
+void ll_model_set_decode_threads(ll_model *model, size_t threads) {
+    model->placement.options.decode_threads = threads < model->placement.threads ? threads : 0;
+}
 double ll_model_waited(const ll_model *model) {
     return ll_team_waited(model->team);
 }

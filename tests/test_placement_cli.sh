@@ -41,5 +41,8 @@ first=$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')
 run 0 "split: 1 threads on 1 node" taskset -c "$first" "$LAYERLAB" info smollm2-135m "${few[@]}"
 run 0 "3 threads on 3 nodes of" "$LAYERLAB" info smollm2-135m "${few[@]}" --threads 3 --virtual-nodes 3
 run 0 "more than the cores here" "$LAYERLAB" info smollm2-135m "${few[@]}" --threads 300
+run 2 "--decode-threads takes" "$LAYERLAB" generate smollm2-135m --prompt x --decode-threads some
+run 0 "1 of 3 threads decode" "$LAYERLAB" speed smollm2-135m --synthetic --resident 8 --threads 3 --decode-threads 1 --prompt 4 --generate 2 --repetitions 1
+run 0 "tokens/s over 2 tokens" "$LAYERLAB" speed smollm2-135m --synthetic --resident 8 --decode-threads probe --prompt 4 --generate 2 --repetitions 1
 run 0 "0 of " "$LAYERLAB" info smollm2-135m "${few[@]}" --bind none --threads 3
 finish
