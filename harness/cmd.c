@@ -107,8 +107,10 @@ static void say_placement(const ll_model *model) {
             fprintf(stderr, "%s is not followed: --threads, --bind and --nodes place the threads\n",
                     names[i]);
     }
-    if (p->options.decode_threads)
-        fprintf(stderr, "%zu of %zu threads decode\n", p->options.decode_threads, p->threads);
+    if (ll_model_decode_threads(model) < p->threads)
+        fprintf(stderr, "%zu of %zu threads decode\n", ll_model_decode_threads(model), p->threads);
+    if (ll_model_topology(model)->slow_left_out)
+        fprintf(stderr, "cores of slower kinds are left out\n");
     if (p->crowded)
         fprintf(stderr, "%zu threads are more than the cores here: they take turns, which is slower\n",
                 p->threads);

@@ -24,7 +24,7 @@ static const char *node_name(const facts *f, size_t i, char text[32]) {
     else if (p->options.numa == LL_NUMA_SPLIT)
         snprintf(text, 32, "%u", f->topology->node[p->node[i].index].os);
     else
-        snprintf(text, 32, "%zu nodes", p->memory_nodes);
+        snprintf(text, 32, "all %zu", p->memory_nodes);
     return text;
 }
 
@@ -57,7 +57,7 @@ static void print_node(const facts *f, size_t i) {
     ll_cmd_bytes_text(f->bytes[i].session, session);
     printf("node %-17s%zu threads, weights %s, KV-cache and buffers %s\n", node_name(f, i, name),
            f->plan->node[i].threads, weights, session);
-    if (f->placed && f->placed->pages_known && f->placed->pages[i])
+    if (f->placed && f->placed->pages_known && f->placed->pages[i] && f->plan->options.numa == LL_NUMA_SPLIT)
         printf("%-22s%zu of %zu pages looked at are on it (%.2f %%)\n", "  pages", f->placed->there[i],
                f->placed->pages[i], 100 * (double)f->placed->there[i] / (double)f->placed->pages[i]);
     ll_placement_cpus(f->plan, i, cpus, sizeof cpus);
@@ -118,7 +118,7 @@ static json_t *node_json(const facts *f, size_t i) {
     json_object_set_new(node, "cpus", cpus);
     json_object_set_new(node, "weight_bytes", json_integer((json_int_t)f->bytes[i].weights));
     json_object_set_new(node, "session_bytes", json_integer((json_int_t)f->bytes[i].session));
-    if (f->placed && f->placed->pages_known) {
+    if (f->placed && f->placed->pages_known && f->plan->options.numa == LL_NUMA_SPLIT) {
         json_object_set_new(node, "pages", json_integer((json_int_t)f->placed->pages[i]));
         json_object_set_new(node, "pages_in_place", json_integer((json_int_t)f->placed->there[i]));
     }
@@ -152,10 +152,18 @@ static ll_status print_json(const facts *f, ll_error *error) {
 
 /* ---- the command ---- */
 
+static size_t positions_of(const facts *f, const ll_options *options) {
+    enum { USUAL = 4096 };
+    return options->length ? options->length : f->shape.context < USUAL ? f->shape.context : USUAL;
+}
+
 static ll_status show(facts *f, const ll_options *options, ll_error *error) {
     const ll_model_options wanted = ll_cmd_model_options(options, options->weights);
     f->batch = options->batch ? options->batch : 1;
-    f->positions = options->length ? options->length : f->shape.context < 4096 ? f->shape.context : 4096;
+    f->positions = positions_of(f, options);
+    if (f->positions > f->shape.context)
+        return ll_fail(error, LL_BAD_INPUT, "%zu positions asked, but this model's context is %zu positions",
+                       f->positions, f->shape.context);
     LL_TRY(ll_placement_bytes(f->bytes, &f->shape, &wanted, f->plan, f->topology, f->batch, f->positions,
                               error));
     if (options->json)

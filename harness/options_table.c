@@ -19,7 +19,8 @@ enum {
     EXPORT = 1u << LL_COMMAND_EXPORT,
     CALIBRATING = IMPORTANCE | PLAN | SWEEP,
     DROPPING = GENERATE | QUALITY | SPEED,
-    LOADING = CALIBRATING | DROPPING
+    LOADING = CALIBRATING | DROPPING,
+    LOADED_ONCE = LOADING & ~SWEEP, /* a sweep adds to rows that know nothing of these options */
 };
 
 enum { COUNT_MAX = 1 << 30 }; /* beyond any text or model; products of two stay inside 64 bits */
@@ -91,14 +92,16 @@ static const ll_option_spec options[] = {
      "int8: weights that share a scale; channel is a whole row; the head's are 32"},
     {"--threads", "N", LL_VALUE_SIZE, FIELD(threads), INFO | LOADING, NULL, 1, 1024,
      "threads that compute (default: one a physical core, within the CPU quota)"},
-    {"--decode-threads", "N|probe", LL_VALUE_DECODE, FIELD(placement.decode_threads), LOADING, NULL, 1, 1024,
+    {"--decode-threads", "N|probe", LL_VALUE_DECODE, FIELD(placement.decode_threads), LOADED_ONCE, NULL, 1,
+     1024,
      "threads of a decode step, of every node its share; probe: the fastest of four (default: as --threads)"},
-    {"--nodes", "N,N,...", LL_VALUE_NODES, FIELD(placement), INFO | LOADING, NULL, 0, 0,
+    {"--nodes", "N,N,...", LL_VALUE_NODES, FIELD(placement), INFO | LOADED_ONCE, NULL, 0, 0,
      "NUMA nodes whose cores and memory are used (default: all that have cores of this process)"},
-    {"--numa", "split|interleave|off", LL_VALUE_NUMA, FIELD(placement.numa), INFO | LOADING, "split", 0, 0,
+    {"--numa", "split|interleave|off", LL_VALUE_NUMA, FIELD(placement.numa), INFO | LOADED_ONCE, "split", 0,
+     0,
      "split: every node holds and works on its part; interleave: pages on all nodes in turn; off: left to "
      "the system"},
-    {"--bind", "core|none", LL_VALUE_BIND, FIELD(placement.unbound), INFO | LOADING, "core", 0, 0,
+    {"--bind", "core|none", LL_VALUE_BIND, FIELD(placement.unbound), INFO | LOADED_ONCE, "core", 0, 0,
      "core: every thread on a core of its own; none: threads run where the system puts them"},
     {"--strict-numa", NULL, LL_VALUE_FLAG, FIELD(placement.strict), INFO | LOADING, NULL, 0, 0,
      "end with an error where a thread or memory cannot be bound (default: say so, and go on)"},

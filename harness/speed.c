@@ -222,9 +222,9 @@ static double median_of(const total *totals, double amount, bool possible, doubl
     return ll_spread_of(work, n).median;
 }
 
-/* Of all threads' time, the share that they waited for each other. */
-static double median_waiting(const bench *b, const total *totals, double *work) {
-    const double threads = (double)ll_model_options_used(b->model)->threads;
+/* Of the time of threads that work, the share that they waited for each other within the work. */
+static double median_waiting(const bench *b, const total *totals, size_t working, double *work) {
+    const double threads = (double)working;
     for (size_t i = 0; i < b->spec->repetitions; i++)
         work[i] = totals[i].waited / (threads * totals[i].seconds);
     return ll_spread_of(work, b->spec->repetitions).median;
@@ -246,8 +246,8 @@ static void sum_up(bench *b, double *work) {
                           ? NAN
                           : median_of(prefill, out->linear_ops, true, work, n);
     out->bandwidth_share = median_of(decode, out->bytes_per_token * batch * generate, true, work, n);
-    out->prefill_waiting = median_waiting(b, prefill, work);
-    out->decode_waiting = median_waiting(b, decode, work);
+    out->prefill_waiting = median_waiting(b, prefill, ll_model_options_used(b->model)->threads, work);
+    out->decode_waiting = median_waiting(b, decode, ll_model_decode_threads(b->model), work);
     out->speedup_prefill = speedup(b, true, false, work);
     out->speedup_decode = speedup(b, false, true, work);
     out->speedup = speedup(b, true, true, work);

@@ -172,7 +172,8 @@ static ll_status look(ll_sweep *sweep) {
     ll_model_label(sweep->options->model, sweep->model_name);
     LL_TRY(sweep->options->synthetic ? look_at_shape(sweep) : look_at_files(sweep));
     LL_TRY(ll_machine_probe(&sweep->machine, "", sweep->error));
-    sweep->threads = sweep->options->threads ? sweep->options->threads : sweep->machine.threads;
+    LL_TRY(ll_placement_threads(&sweep->threads, &sweep->options->placement, sweep->options->threads,
+                                sweep->machine.quota, sweep->error));
     const ll_model_options wanted = ll_cmd_model_options(sweep->options, sweep->options->weights);
     return ll_model_select_kernels(&sweep->kernels, &wanted, sweep->error);
 }

@@ -100,6 +100,14 @@ void ll_model_measure_bandwidth(const ll_model *model, ll_limits *out) {
     out->bytes_per_s = measure_bandwidth(&p, model->team);
 }
 
+/* By who reads them; pages that were never written are all the same one. */
+static void fill(void *context, ll_member *m) {
+    const probing *p = context;
+    size_t first, end;
+    ll_share(p->pages[m->node], m->place, m->places, 1, &first, &end);
+    memset((uint8_t *)(uintptr_t)p->base[m->node] + first * PAGE, 1, (end - first) * PAGE);
+}
+
 ll_status ll_machine_measure_limits(const ll_model_options *options, ll_limits *out, ll_error *error) {
     enum { BYTES = 128 << 20 };
     ll_kernels kernels;
@@ -118,7 +126,6 @@ ll_status ll_machine_measure_limits(const ll_model_options *options, ll_limits *
     if (status == LL_OK)
         status = ll_arena_map(&memory, "a probe of the memory's bandwidth", NULL, error);
     if (status == LL_OK) {
-        memset(memory.base, 1, memory.mapped); /* pages that were never written are all the same one */
         measure_compute(&kernels, team, out);
         probing p = {.kernels = &kernels};
         for (size_t i = 0, begin, end; i < placement.nodes; i++) {
@@ -126,6 +133,7 @@ ll_status ll_machine_measure_limits(const ll_model_options *options, ll_limits *
             p.base[i] = memory.base + begin * PAGE;
             p.pages[i] = end - begin;
         }
+        ll_team_run(team, 0, fill, &p);
         out->bytes_per_s = measure_bandwidth(&p, team);
     }
     ll_arena_unmap(&memory);

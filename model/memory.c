@@ -32,11 +32,13 @@ static bool is_bound(const ll_home *home) {
            !home->placement->options.virtual_nodes;
 }
 
-/* Bytes of zone that its node has not: more than it has would end the process. */
+/* That a node has room for its zone and its part of what all share: more than it has would end the process. */
 static ll_status require_zone(const ll_arena *arena, const ll_home *home, size_t zone, const char *what,
                               ll_error *error) {
     const size_t node = home->placement->node[zone].index;
-    const uint64_t needed = ll_arena_zone_bytes(arena, zone),
+    const size_t nodes = home->placement->nodes;
+    const uint64_t needed = ll_arena_zone_bytes(arena, zone) +
+                            (ll_arena_zone_bytes(arena, nodes) + nodes - 1) / nodes,
                    there = ll_topology_available(home->topology, node);
     if (needed <= there)
         return LL_OK;

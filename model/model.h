@@ -75,6 +75,8 @@ uint64_t ll_config_kv_bytes(const ll_config *config, ll_kv_type type, const ll_m
 /* ---- where threads and memory are ---- */
 const ll_placement *ll_model_placement(const ll_model *model);
 const ll_topology *ll_model_topology(const ll_model *model);
+/* Threads that a decode step has. */
+size_t ll_model_decode_threads(const ll_model *model);
 /* Threads of a decode step from now on, 1 to all; on several nodes one of each at least. */
 void ll_model_set_decode_threads(ll_model *model, size_t threads);
 /* Seconds that the threads have waited for each other since the model was loaded, those of all together. */

@@ -18,7 +18,7 @@
 #include <xxhash.h>
 
 enum {
-    VERSION = 2,     /* of this file's form; a packed layout that changes needs a new one too */
+    VERSION = 3,     /* of this file's form; a packed layout that changes needs a new one too */
     CHUNK = 4 << 20, /* bytes that are read, hashed and still in a core's reach together */
     DATA_ALIGN = 4096,
 };

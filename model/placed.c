@@ -14,6 +14,13 @@ const ll_topology *ll_model_topology(const ll_model *model) {
 void ll_model_set_decode_threads(ll_model *model, size_t threads) {
     model->placement.options.decode_threads = threads < model->placement.threads ? threads : 0;
 }
+size_t ll_model_decode_threads(const ll_model *model) {
+    const ll_placement *p = &model->placement;
+    size_t sum = 0;
+    for (size_t i = 0; i < p->nodes; i++)
+        sum += ll_placement_some(p, i, p->options.decode_threads);
+    return sum;
+}
 double ll_model_waited(const ll_model *model) {
     return ll_team_waited(model->team);
 }
@@ -108,6 +115,6 @@ void ll_placed_text(const ll_model *model, const ll_placed *placed, char *out, s
         add(&l, "; %.1f %% of pages in place", 100 * (double)there / (double)pages);
     if (placed->memory_error)
         add(&l, " (memory not bound: %s)", strerror(placed->memory_error));
-    if (p->options.decode_threads)
-        add(&l, "; %zu threads decode", p->options.decode_threads);
+    if (ll_model_decode_threads(model) < p->threads)
+        add(&l, "; %zu threads decode", ll_model_decode_threads(model));
 }

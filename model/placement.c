@@ -191,11 +191,12 @@ static ll_status place(ll_placement *out, const ll_topology *t, ll_error *error)
 
 /* ---- the whole ---- */
 
-/* One team of all, where memory is not split. */
-static void merge(ll_placement *p) {
-    p->memory_nodes = p->nodes;
-    for (size_t i = 0; i < p->nodes; i++)
-        p->memory_node[i] = p->node[i].index;
+/* One team of all, where memory is not split. Pages come from the nodes that were asked for, of all that there are otherwise: those
+ * without threads too. */
+static void merge(ll_placement *p, const ll_topology *t, const bool chosen[LL_MAX_NODES]) {
+    for (size_t i = 0; i < t->nodes; i++)
+        if (chosen[i] || p->options.nodes == 0)
+            p->memory_node[p->memory_nodes++] = i;
     p->node[0].threads = p->threads;
     p->nodes = 1;
 }
@@ -239,7 +240,7 @@ ll_status ll_placement_plan(ll_placement *out, const ll_topology *t, const ll_pl
     out->threads = threads ? threads : quota && quota < all ? quota : all;
     if (out->threads < o->virtual_nodes)
         out->threads = o->virtual_nodes;
-    out->crowded = out->threads > all;
+    out->crowded = out->threads > (quota && quota < all ? quota : all);
     apportion(out->threads, size, count, share);
     for (size_t i = 0; i < count; i++)
         if (share[i])
@@ -248,6 +249,17 @@ ll_status ll_placement_plan(ll_placement *out, const ll_topology *t, const ll_pl
     if (o->virtual_nodes)
         pretend(out, o->virtual_nodes);
     else if (o->numa != LL_NUMA_SPLIT)
-        merge(out);
+        merge(out, t, chosen);
     return LL_OK;
+}
+
+ll_status ll_placement_threads(size_t *out, const ll_placement_options *options, size_t threads, size_t quota,
+                               ll_error *error) {
+    ll_topology *topology;
+    ll_placement plan;
+    LL_TRY(ll_topology_load(&topology, NULL, error));
+    const ll_status status = ll_placement_plan(&plan, topology, options, threads, quota, error);
+    *out = plan.threads;
+    ll_topology_free(topology);
+    return status;
 }

@@ -38,13 +38,17 @@ typedef struct {
     unsigned cpu[LL_MAX_THREADS]; /* where thread t runs, as the system numbers CPUs */
     size_t memory_nodes;          /* interleave: topology's nodes that memory comes from */
     size_t memory_node[LL_MAX_NODES];
-    bool crowded; /* more threads than cores */
+    bool crowded; /* more threads than cores, or than the quota allows to run */
 } ll_placement;
 
 /* threads 0: one a core, quota (0: none) at most. */
 ll_status ll_placement_plan(ll_placement *out, const ll_topology *topology,
                             const ll_placement_options *options, size_t threads, size_t quota,
                             ll_error *error);
+
+/* How many threads such a plan has on this machine. */
+ll_status ll_placement_threads(size_t *out, const ll_placement_options *options, size_t threads, size_t quota,
+                               ll_error *error);
 
 /* Part part of parts of total, in whole units but for the end: [*begin, *end). Parts differ by a unit at most. */
 void ll_share(size_t total, size_t part, size_t parts, size_t unit, size_t *begin, size_t *end);

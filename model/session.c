@@ -40,6 +40,16 @@ static void take_caches(ll_session *s, size_t node) {
             s->kv[(layer * s->batch + sequence) * nodes + node] = take_kv(s, node);
 }
 
+static size_t most_of_parts(const ll_session *s, const ll_split *split, size_t most) {
+    ll_matmul *matmul = s->model->matmul;
+    for (size_t i = 0; i < s->model->placement.nodes; i++) {
+        const ll_packed *w = &split->part[i];
+        const size_t bytes = w->n ? matmul->scratch_bytes(matmul, w->n, w->k, w->group) : 0;
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
 /* What the most demanding matmul needs. */
 static size_t matmul_scratch(const ll_session *s) {
     const ll_config *c = &s->model->config;
@@ -49,12 +59,17 @@ static size_t matmul_scratch(const ll_session *s) {
     ll_matmul *matmul = s->model->matmul;
     if (s->model->options.weights == LL_WEIGHTS_F32)
         return 0;
-    /* A node's part of a matrix is no larger than all of it, and needs no more. */
     size_t most = matmul->scratch_bytes(matmul, c->vocab, c->hidden, ll_head_group(c->hidden));
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const size_t bytes = matmul->scratch_bytes(matmul, sizes[i][0], sizes[i][1],
                                                    ll_group_of(&s->model->options, sizes[i][1]));
         most = bytes > most ? bytes : most;
+    }
+    for (size_t i = 0; i < c->layers; i++) { /* parts are of other shapes than the whole */
+        const ll_layer_weights *w = &s->model->weights.layer[i];
+        const ll_split *const all[] = {&w->qkv, &w->o, &w->gate_up, &w->down, &s->model->weights.head};
+        for (size_t j = 0; j < sizeof all / sizeof *all; j++)
+            most = most_of_parts(s, all[j], most);
     }
     return most;
 }
@@ -228,6 +243,17 @@ uint64_t ll_config_session_bytes(const ll_config *config, const ll_model_options
     return bytes;
 }
 
+/* Each node's threads their zone, all what is shared: where memory cannot be bound it is then near those who use it. */
+static void touch(void *context, ll_member *m) {
+    const ll_arena *arena = context;
+    enum { PIECE = 2 << 20 };
+    size_t begin, end;
+    ll_share(ll_arena_zone_bytes(arena, m->node), m->place, m->places, PIECE, &begin, &end);
+    memset(arena->base + arena->zone[m->node] + begin, 0, end - begin);
+    ll_share(ll_arena_zone_bytes(arena, m->nodes), m->thread, m->threads, PIECE, &begin, &end);
+    memset(arena->base + arena->zone[m->nodes] + begin, 0, end - begin);
+}
+
 ll_status ll_session_create_batch(ll_session **out, const ll_model *model, const ll_mask *mask, size_t batch,
                                   size_t capacity, ll_error *error) {
     *out = NULL;
@@ -241,10 +267,10 @@ ll_status ll_session_create_batch(ll_session **out, const ll_model *model, const
     LL_TRY(begin(&s, model, mask, batch, capacity, error));
     ll_status status = ll_arena_map(&s->arena, "KV-cache and buffers", &model->home, error);
     if (status == LL_OK) {
+        lay_out(s);
         /* Every page is made real now: a cache read before it is written must cost what a written one costs, and what the
          * next session finds available must be true. */
-        memset(s->arena.base, 0, s->arena.mapped);
-        lay_out(s);
+        ll_team_run(model->team, 0, touch, &s->arena);
         status = fill_rope(s, error);
     }
     if (status == LL_OK)

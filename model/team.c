@@ -37,8 +37,9 @@ struct ll_team {
     const ll_placement *placement;
     const ll_topology *topology;
     uint64_t spin;
-    size_t started; /* threads that were made, the creating one among them */
-    void (*run)(void *context, ll_member *member);
+    size_t started;          /* threads that were made, the creating one among them */
+    pthread_mutex_t running; /* one work at a time */
+    void (*work_of)(void *context, ll_member *member);
     void *context;
     uint32_t number; /* of the work */
     uint32_t epoch;  /* of the barrier when the work began */
@@ -108,7 +109,7 @@ static void do_work(worker *w) {
     if (w->place >= t->node[w->node].working)
         return;
     ll_member m = member_of(w);
-    t->run(t->context, &m);
+    t->work_of(t->context, &m);
     w->epoch = m.epoch;
 }
 
@@ -125,10 +126,10 @@ static void *live(void *argument) {
     }
 }
 
-static void start(ll_team *t, size_t threads, void (*run)(void *, ll_member *), void *context) {
+static void start(ll_team *t, size_t threads, void (*work)(void *, ll_member *), void *context) {
     for (size_t i = 0; i < t->placement->nodes; i++)
         t->node[i].working = ll_placement_some(t->placement, i, threads);
-    t->run = run;
+    t->work_of = work;
     t->context = context;
     ll_flag_set(&t->work, ++t->number);
 }
@@ -138,14 +139,33 @@ static void finish(ll_team *t) {
         t->worker[0].waited += ll_flag_wait(&t->worker[i].done, t->number, t->spin);
 }
 
-void ll_team_run(ll_team *t, size_t threads, void (*work)(void *context, ll_member *member), void *context) {
-    ll_cpus *const before = t->placement->options.unbound ? NULL : ll_topology_cpus(t->topology);
-    bind_worker(&t->worker[0]);
-    start(t, threads, work, context);
+typedef struct {
+    size_t threads;
+    void (*work)(void *, ll_member *);
+    void *context;
+} request;
+
+static void run(ll_team *t, const request *wanted) {
+    start(t, wanted->threads, wanted->work, wanted->context);
     do_work(&t->worker[0]);
     finish(t);
     t->epoch = t->worker[0].epoch;
+}
+
+/* The caller is thread 0, with its CPU alone, as long as the work lasts; NULL: only to see whether it can be. */
+static void bind_caller(ll_team *t, const request *wanted) {
+    ll_cpus *const before = t->placement->options.unbound ? NULL : ll_topology_cpus(t->topology);
+    bind_worker(&t->worker[0]);
+    if (wanted)
+        run(t, wanted);
     ll_topology_restore(t->topology, before);
+}
+
+void ll_team_run(ll_team *t, size_t threads, void (*work)(void *context, ll_member *member), void *context) {
+    const request wanted = {threads, work, context};
+    pthread_mutex_lock(&t->running);
+    bind_caller(t, &wanted);
+    pthread_mutex_unlock(&t->running);
 }
 
 /* ---- making and ending ---- */
@@ -197,12 +217,14 @@ ll_status ll_team_create(ll_team **out, const ll_placement *placement, const ll_
         return ll_fail(error, LL_NO_RESOURCE, "no memory for %zu threads", placement->threads);
     memset(t, 0, bytes);
     t->number = 1; /* flags begin with 0 */
+    pthread_mutex_init(&t->running, NULL);
     t->placement = placement;
     t->topology = topology;
     t->spin = placement->crowded ? SPIN_CROWDED : SPIN;
     lay_out(t);
     ll_status status = start_threads(t, error);
     finish(t); /* they are bound */
+    bind_caller(t, NULL);
     if (status == LL_OK)
         status = check_binding(t, error);
     if (status == LL_OK)
@@ -219,6 +241,7 @@ void ll_team_destroy(ll_team *t) {
     ll_flag_set(&t->work, ++t->number);
     for (size_t i = 1; i < t->started; i++)
         pthread_join(t->worker[i].id, NULL);
+    pthread_mutex_destroy(&t->running);
     free(t);
 }
 

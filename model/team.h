@@ -24,8 +24,8 @@ ll_status ll_team_create(ll_team **out, const ll_placement *placement, const ll_
 void ll_team_destroy(ll_team *team);
 const ll_placement *ll_team_placement(const ll_team *team);
 
-/* Runs work on threads threads (0: all), of every node its share and at least one; returns when all have ended. Never two works
- * at once, nor one within another. */
+/* Runs work on threads threads (0: all), of every node its share and at least one; returns when all have ended. A second
+ * caller waits for the first; never within work. */
 void ll_team_run(ll_team *team, size_t threads, void (*work)(void *context, ll_member *member),
                  void *context);
 /* Within work: until every thread that works has come here. What any of them wrote before, all see after. */

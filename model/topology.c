@@ -1,6 +1,7 @@
 #include "topology.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <hwloc.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -108,6 +109,14 @@ static size_t node_of(const ll_topology *t, hwloc_topology_t hwloc, hwloc_obj_t 
 
 /* ---- cores ---- */
 
+/* Kinds of cores that differ in what they are, and not just in their clocks. */
+static bool is_kind_of_core(unsigned count, struct hwloc_info_s *infos) {
+    for (unsigned i = 0; i < count; i++)
+        if (strcmp(infos[i].name, "CoreType") == 0 || strcmp(infos[i].name, "LinuxCapacity") == 0)
+            return true;
+    return false;
+}
+
 /* Takes from mask the CPUs of all kinds but the fastest, where the system ranks them. */
 static bool keep_fastest(hwloc_topology_t hwloc, hwloc_cpuset_t mask) {
     hwloc_bitmap_t kind = hwloc_bitmap_alloc();
@@ -115,8 +124,10 @@ static bool keep_fastest(hwloc_topology_t hwloc, hwloc_cpuset_t mask) {
     const int kinds = kind ? hwloc_cpukinds_get_nr(hwloc, 0) : 0;
     for (int i = kinds - 1; i > 0; i--) { /* the fastest comes last */
         int efficiency = -1;
-        if (hwloc_cpukinds_get_info(hwloc, (unsigned)i, kind, &efficiency, NULL, NULL, 0) != 0 ||
-            efficiency < 0)
+        unsigned count = 0;
+        struct hwloc_info_s *infos = NULL;
+        if (hwloc_cpukinds_get_info(hwloc, (unsigned)i, kind, &efficiency, &count, &infos, 0) != 0 ||
+            efficiency < 0 || !is_kind_of_core(count, infos))
             break;
         if (!hwloc_bitmap_intersects(kind, mask))
             continue;
@@ -178,9 +189,35 @@ static bool list_cores(ll_topology *t, hwloc_topology_t hwloc, hwloc_const_cpuse
 
 /* ---- the whole ---- */
 
+/* Bytes of the fields named, NULL last, in a node's meminfo; 0 where it cannot be read. */
+static uint64_t sum_fields(const char *path, const char *const *fields) {
+    char line[128], word[64];
+    uint64_t kilobytes, sum = 0;
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file))
+        for (const char *const *field = fields; *field; field++)
+            if (sscanf(line, "Node %*u %63[^:]: %" SCNu64, word, &kilobytes) == 2 &&
+                strcmp(word, *field) == 0)
+                sum += kilobytes * 1024;
+    if (file)
+        fclose(file);
+    return sum;
+}
+
 static uint64_t memory_of_machine(void) {
     const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
     return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
+}
+
+/* Of all nodes, also those that this process may not use. */
+static uint64_t memory_of_nodes(void) {
+    uint64_t sum = 0;
+    glob_t found;
+    if (glob("/sys/devices/system/node/node*/meminfo", 0, NULL, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            sum += sum_fields(found.gl_pathv[i], (const char *const[]){"MemTotal", NULL});
+    globfree(&found);
+    return sum;
 }
 
 static ll_status read_all(ll_topology *t, hwloc_topology_t hwloc, hwloc_cpuset_t mask, const char *from,
@@ -196,10 +233,7 @@ static ll_status read_all(ll_topology *t, hwloc_topology_t hwloc, hwloc_cpuset_t
     if (t->cores == 0 || t->cores > LL_MAX_THREADS)
         return ll_fail(error, LL_BAD_INPUT, "%s has %zu cores for this process, expected 1 to %d", from,
                        t->cores, LL_MAX_THREADS);
-    uint64_t sum = 0;
-    for (size_t i = 0; i < t->nodes; i++)
-        sum += t->node[i].memory;
-    t->sizes_lie = t->is_this && sum < memory_of_machine() / 10 * 9;
+    t->sizes_lie = t->is_this && memory_of_nodes() < memory_of_machine() / 10 * 9;
     return LL_OK;
 }
 
@@ -267,18 +301,11 @@ int ll_topology_bind_memory(const ll_topology *t, void *base, size_t bytes, cons
 }
 
 uint64_t ll_topology_available(const ll_topology *t, size_t node) {
-    char path[64], line[128], word[64];
-    uint64_t kilobytes, sum = 0;
+    char path[64];
     snprintf(path, sizeof path, "/sys/devices/system/node/node%u/meminfo", t->node[node].os);
-    FILE *file = t->is_this && !t->sizes_lie ? fopen(path, "re") : NULL;
-    if (!file)
+    if (!t->is_this || t->sizes_lie || access(path, R_OK) != 0)
         return UINT64_MAX;
-    while (fgets(line, sizeof line, file))
-        if (sscanf(line, "Node %*u %63[^:]: %" SCNu64, word, &kilobytes) == 2 &&
-            (!strcmp(word, "MemFree") || !strcmp(word, "Active(file)") || !strcmp(word, "Inactive(file)")))
-            sum += kilobytes * 1024;
-    fclose(file);
-    return sum;
+    return sum_fields(path, (const char *const[]){"MemFree", "Active(file)", "Inactive(file)", NULL});
 }
 
 ll_cpus *ll_topology_cpus(const ll_topology *t) {

@@ -22,12 +22,19 @@ run 2 'levels such as "numa:2 core:8 pu:2"' "$LAYERLAB" info llama2-13b --placem
 run 2 "--placement needs a MODEL" "$LAYERLAB" info --placement
 run 2 "go with --placement" "$LAYERLAB" info llama2-13b --dry-run
 
+run 0 "interleave: 1 threads on 1 node of 2" "$LAYERLAB" info llama2-13b --placement --numa interleave --threads 1 --topology 'numa:2 core:4 pu:1'
+run 0 "node all 2" "$LAYERLAB" info llama2-13b --placement --numa interleave --threads 1 --topology 'numa:2 core:4 pu:1'
+run 1 "context is 4096 positions" "$LAYERLAB" info llama2-13b --placement --length 100000 --topology 'numa:2 core:4 pu:1'
+
 # ---- mistyped -----------------------------------------------------------------------------------------------------------------------------
 run 2 "--numa takes split, interleave or off" "$LAYERLAB" speed smollm2-135m --numa both
 run 2 "--bind takes core or none" "$LAYERLAB" speed smollm2-135m --bind socket
 run 2 "--nodes takes numbers of nodes such as 0,1" "$LAYERLAB" speed smollm2-135m --nodes 0,
 run 2 "--nodes takes numbers of nodes such as 0,1" "$LAYERLAB" speed smollm2-135m --nodes all
-run 2 "--virtual-nodes" "$LAYERLAB" sweep smollm2-135m --virtual-nodes 2
+for option in '--virtual-nodes 2' '--numa off' '--nodes 0' '--bind none' '--decode-threads 1'; do
+    # shellcheck disable=SC2086
+    run 2 "sweep takes no ${option% *}" "$LAYERLAB" sweep smollm2-135m $option
+done
 run 2 "from 1 to 16" "$LAYERLAB" speed smollm2-135m --virtual-nodes 17
 
 # ---- this machine -------------------------------------------------------------------------------------------------------------------------
@@ -44,5 +51,5 @@ run 0 "more than the cores here" "$LAYERLAB" info smollm2-135m "${few[@]}" --thr
 run 2 "--decode-threads takes" "$LAYERLAB" generate smollm2-135m --prompt x --decode-threads some
 run 0 "1 of 3 threads decode" "$LAYERLAB" speed smollm2-135m --synthetic --resident 8 --threads 3 --decode-threads 1 --prompt 4 --generate 2 --repetitions 1
 run 0 "tokens/s over 2 tokens" "$LAYERLAB" speed smollm2-135m --synthetic --resident 8 --decode-threads probe --prompt 4 --generate 2 --repetitions 1
-run 0 "0 of " "$LAYERLAB" info smollm2-135m "${few[@]}" --bind none --threads 3
+run 0 "0 of 3 are bound" "$LAYERLAB" info smollm2-135m "${few[@]}" --bind none --threads 3
 finish
