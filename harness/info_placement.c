@@ -71,6 +71,11 @@ static void print_found(const facts *f) {
     printf(placed->thread_error ? ": %s\n" : "\n", strerror(placed->thread_error));
     if (placed->memory_error)
         printf("%-22snot bound: %s\n", "memory", strerror(placed->memory_error));
+    if (placed->huge_bytes != UINT64_MAX) {
+        char huge[LL_BYTES_TEXT];
+        ll_cmd_bytes_text(placed->huge_bytes, huge);
+        printf("%-22s%s of the process's memory\n", "huge pages", huge);
+    }
     if (!placed->pages_known) {
         printf("%-22sthe system does not say where they are\n", "pages");
         return;
@@ -137,6 +142,8 @@ static ll_status print_json(const facts *f, ll_error *error) {
     json_object_set_new(root, "shared_bytes",
                         json_integer((json_int_t)(f->bytes[p->nodes].weights + f->bytes[p->nodes].session)));
     if (f->placed) {
+        if (f->placed->huge_bytes != UINT64_MAX)
+            json_object_set_new(root, "huge_bytes", json_integer((json_int_t)f->placed->huge_bytes));
         json_object_set_new(root, "threads_bound", json_integer((json_int_t)f->placed->bound));
         for (size_t i = 0; f->placed->pages_known && i < f->topology->nodes; i++) {
             char name[16];

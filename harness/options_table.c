@@ -103,6 +103,8 @@ static const ll_option_spec options[] = {
      "the system"},
     {"--bind", "core|none", LL_VALUE_BIND, FIELD(placement.unbound), INFO | LOADED_ONCE, "core", 0, 0,
      "core: every thread on a core of its own; none: threads run where the system puts them"},
+    {"--huge-pages", "on|off", LL_VALUE_HUGE, FIELD(placement.small_pages), INFO | LOADED_ONCE, "on", 0, 0,
+     "on: memory in huge pages where the system gives them; off: to compare with"},
     {"--strict-numa", NULL, LL_VALUE_FLAG, FIELD(placement.strict), INFO | LOADING, NULL, 0, 0,
      "end with an error where a thread or memory cannot be bound (default: say so, and go on)"},
     {"--virtual-nodes", "N", LL_VALUE_SIZE, FIELD(placement.virtual_nodes), INFO | DROPPING, NULL, 1,

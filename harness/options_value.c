@@ -119,6 +119,13 @@ static ll_status read_bind(const ll_option_spec *option, const char *text, bool 
     return ll_fail(error, LL_BAD_USAGE, "%s takes core or none, found \"%s\"", option->name, text);
 }
 
+static ll_status read_huge(const ll_option_spec *option, const char *text, bool *out, ll_error *error) {
+    *out = strcmp(text, "off") == 0;
+    if (*out || strcmp(text, "on") == 0)
+        return LL_OK;
+    return ll_fail(error, LL_BAD_USAGE, "%s takes on or off, found \"%s\"", option->name, text);
+}
+
 static ll_status read_nodes(const ll_option_spec *option, const char *text, ll_placement_options *out,
                             ll_error *error) {
     for (const char *item = text;; item++) {
@@ -189,6 +196,8 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         return read_matmul(option, text, field, error);
     case LL_VALUE_KV:
         return read_kv(option, text, field, error);
+    case LL_VALUE_HUGE:
+        return read_huge(option, text, field, error);
     case LL_VALUE_NUMA:
         return read_numa(option, text, field, error);
     case LL_VALUE_BIND:

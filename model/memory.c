@@ -97,7 +97,8 @@ ll_status ll_arena_map(ll_arena *arena, const char *what, const ll_home *home, l
     if (base == MAP_FAILED)
         return ll_fail(error, LL_NO_RESOURCE, "%s: the system refuses %zu bytes of memory", what, bytes);
     /* Only a wish: the run is right without huge pages. */
-    (void)madvise(base, bytes, MADV_HUGEPAGE);
+    (void)madvise(base, bytes,
+                  home && home->placement->options.small_pages ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
     *arena = (ll_arena){.base = base, .mapped = bytes};
     const ll_status status = is_bound(home) ? bind_home(&counted, arena, home, what, error) : LL_OK;
     if (status != LL_OK)

@@ -94,6 +94,7 @@ typedef struct {
     size_t bound;     /* threads on the plan's CPU and no other */
     int thread_error; /* the first errno of binding; 0: none */
     int memory_error;
+    uint64_t huge_bytes;                /* in huge pages, of the process; UINT64_MAX: not known */
     bool pages_known;                   /* the system says where pages are */
     size_t pages[LL_MAX_NODES];         /* that the plan gives node i of the placement */
     size_t there[LL_MAX_NODES];         /* of which are on it */

@@ -1,6 +1,7 @@
 /* Where threads and memory are, as the system says. */
 #include "session.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,8 +51,20 @@ static void add_arena(ll_placed *out, const ll_model *model, const ll_arena *are
     out->memory_error = out->memory_error ? out->memory_error : arena->error;
 }
 
+static uint64_t huge_bytes(void) {
+    char line[256];
+    uint64_t kilobytes = 0, found = UINT64_MAX;
+    FILE *file = fopen("/proc/self/smaps_rollup", "re");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "AnonHugePages: %" SCNu64, &kilobytes) == 1)
+            found = kilobytes * 1024;
+    if (file)
+        fclose(file);
+    return found;
+}
+
 ll_placed ll_model_read_placement(const ll_model *model, const ll_session *session) {
-    ll_placed out = {.pages_known = true};
+    ll_placed out = {.huge_bytes = huge_bytes(), .pages_known = true};
     out.bound = ll_team_bound(model->team, &out.thread_error);
     add_arena(&out, model, &model->weights.arena);
     if (session)

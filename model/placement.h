@@ -17,6 +17,7 @@ const char *ll_numa_name(ll_numa numa);
 typedef struct {
     ll_numa numa;
     bool unbound;                /* threads run where the system puts them */
+    bool small_pages;            /* no huge pages, to compare with */
     bool strict;                 /* what cannot be bound is an error, not a remark */
     size_t nodes;                /* the nodes to use; 0: all that have cores */
     unsigned node[LL_MAX_NODES]; /* as the system numbers them */

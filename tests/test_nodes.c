@@ -130,6 +130,18 @@ static void test_f32(void) {
     }
 }
 
+/* Huge pages or none: the same bits, and the system says which. */
+static void test_huge_pages(void) {
+    static said with, without;
+    const ll_config shape = shape_of(0);
+    ll_model_options options = {.group = 32};
+    if (!say(&with, &shape, &options))
+        return;
+    options.placement.small_pages = true;
+    if (say(&without, &shape, &options))
+        CHECK(memcmp(&with, &without, sizeof with) == 0);
+}
+
 static void test_onednn(void) {
     const ll_config shape = shape_of(0);
     compare(&shape, &(ll_model_options){.group = 32, .matmul = LL_MATMUL_ONEDNN});
@@ -210,6 +222,7 @@ int main(int argc, char **argv) {
     ll_test_run("nodes/int8", test_int8);
     ll_test_run("nodes/f32", test_f32);
     ll_test_run("nodes/oneDNN", test_onednn);
+    ll_test_run("nodes/huge pages", test_huge_pages);
     ll_test_run("nodes/tiles of logits", test_tiles);
     ll_test_run("nodes/placed", test_placed);
     return ll_test_end();

@@ -182,6 +182,73 @@ static void test_files(void) {
     }
 }
 
+/* ---- machines that no synthetic form describes, by way of a file ---- */
+
+/* The description with change made to it, read from a file as lstopo writes it. */
+static ll_topology *load_changed(const char *description, void (*change)(hwloc_topology_t)) {
+    char path[256];
+    hwloc_topology_t hwloc;
+    snprintf(path, sizeof path, "%s/changed.xml", ll_test_folder());
+    CHECK(hwloc_topology_init(&hwloc) == 0 && hwloc_topology_set_synthetic(hwloc, description) == 0 &&
+          hwloc_topology_load(hwloc) == 0);
+    change(hwloc);
+    CHECK(hwloc_topology_export_xml(hwloc, path, 0) == 0);
+    hwloc_topology_destroy(hwloc);
+    return load(path);
+}
+
+/* Of 2 x 8 cores with two CPUs each, core 0's second CPU and six cores of the second node are gone: a control group with holes. */
+static void punch_holes(hwloc_topology_t hwloc) {
+    hwloc_bitmap_t set = hwloc_bitmap_dup(hwloc_topology_get_topology_cpuset(hwloc));
+    hwloc_bitmap_clr(set, 1);
+    hwloc_bitmap_clr_range(set, 18, 29);
+    CHECK(hwloc_topology_restrict(hwloc, set, 0) == 0);
+    hwloc_bitmap_free(set);
+}
+
+static void test_uneven(void) {
+    ll_topology *t = load_changed("numa:2 core:8 pu:2", punch_holes);
+    ll_placement p;
+    REQUIRE(t);
+    if (plan(&p, t, &(ll_placement_options){0}, 0)) {
+        CHECK(p.nodes == 2 && p.node[0].threads == 8 && p.node[1].threads == 2);
+        check_plan(t, &p);
+    }
+    if (plan(&p, t, &(ll_placement_options){0}, 5)) {
+        CHECK(p.node[0].threads == 4 && p.node[1].threads == 1);
+        check_plan(t, &p);
+    }
+    ll_topology_free(t);
+}
+
+static void add_kind(hwloc_topology_t hwloc, unsigned first, unsigned last, int efficiency,
+                     const char *type) {
+    hwloc_bitmap_t set = hwloc_bitmap_alloc();
+    struct hwloc_info_s info = {.name = (char *)(uintptr_t) "CoreType", .value = (char *)(uintptr_t)type};
+    hwloc_bitmap_set_range(set, first, (int)last);
+    CHECK(hwloc_cpukinds_register(hwloc, set, efficiency, 1, &info, 0) == 0);
+    hwloc_bitmap_free(set);
+}
+
+static void make_hybrid(hwloc_topology_t hwloc) {
+    add_kind(hwloc, 0, 3, 1, "IntelCore");
+    add_kind(hwloc, 4, 11, 0, "IntelAtom");
+}
+
+/* An equal share for a slow core would make all wait for it. */
+static void test_slow_cores(void) {
+    ll_topology *t = load_changed("numa:1 core:12 pu:1", make_hybrid);
+    ll_placement p;
+    REQUIRE(t);
+    CHECK(t->cores == 4 && t->slow_left_out);
+    if (plan(&p, t, &(ll_placement_options){0}, 0)) {
+        CHECK(p.threads == 4);
+        for (size_t i = 0; i < p.threads; i++)
+            CHECK(p.cpu[i] < 4);
+    }
+    ll_topology_free(t);
+}
+
 /* ---- chosen by the user ---- */
 
 static void test_nodes(void) {
@@ -330,6 +397,8 @@ int main(int argc, char **argv) {
     setenv("HWLOC_HIDE_ERRORS", "2", 1);
     ll_test_run("placement/machines", test_machines);
     ll_test_run("placement/files of lstopo", test_files);
+    ll_test_run("placement/uneven, with holes", test_uneven);
+    ll_test_run("placement/slow cores", test_slow_cores);
     ll_test_run("placement/nodes", test_nodes);
     ll_test_run("placement/quota", test_quota);
     ll_test_run("placement/caches", test_caches);

@@ -28,6 +28,7 @@ run 1 "context is 4096 positions" "$LAYERLAB" info llama2-13b --placement --leng
 
 # ---- mistyped -----------------------------------------------------------------------------------------------------------------------------
 run 2 "--numa takes split, interleave or off" "$LAYERLAB" speed smollm2-135m --numa both
+run 2 "--huge-pages takes on or off" "$LAYERLAB" speed smollm2-135m --huge-pages always
 run 2 "--bind takes core or none" "$LAYERLAB" speed smollm2-135m --bind socket
 run 2 "--nodes takes numbers of nodes such as 0,1" "$LAYERLAB" speed smollm2-135m --nodes 0,
 run 2 "--nodes takes numbers of nodes such as 0,1" "$LAYERLAB" speed smollm2-135m --nodes all
@@ -44,6 +45,13 @@ OMP_PROC_BIND=true GOMP_CPU_AFFINITY=0 run 0 "OMP_PROC_BIND is not followed" "$L
 OMP_PROC_BIND=true GOMP_CPU_AFFINITY=0 "$LAYERLAB" info smollm2-135m "${few[@]}" --json >"$folder/omp" 2>"$folder/err"
 check "OpenMP's variables change no thread's place" "$(field "$folder/here" '["nodes"][0]["cpus"]')" "$(field "$folder/omp" '["nodes"][0]["cpus"]')"
 check "every thread is bound" "$(field "$folder/here" '["threads"]')" "$(field "$folder/here" '["threads_bound"]')"
+"$LAYERLAB" info smollm2-135m "${few[@]}" --huge-pages off --json >"$folder/small" 2>"$folder/err"
+check "huge pages off: none" 0 "$(field "$folder/small" '["huge_bytes"]')"
+if grep -q '\[never\]' /sys/kernel/mm/transparent_hugepage/enabled 2>/dev/null; then
+    check "huge pages: the system gives none" 0 "$(field "$folder/here" '["huge_bytes"]')"
+else
+    check "huge pages: most of the weights" True "$(field "$folder/here" '["huge_bytes"] > d["nodes"][0]["weight_bytes"] / 2')"
+fi
 first=$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')
 run 0 "split: 1 threads on 1 node" taskset -c "$first" "$LAYERLAB" info smollm2-135m "${few[@]}"
 run 0 "3 threads on 3 nodes of" "$LAYERLAB" info smollm2-135m "${few[@]}" --threads 3 --virtual-nodes 3
