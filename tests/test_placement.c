@@ -59,6 +59,21 @@ static const ll_core *core_of(const ll_topology *t, unsigned cpu) {
     return NULL;
 }
 
+/* Of a node's cores none has two threads more than another. */
+static void check_even(const ll_topology *t, const ll_placement *p, const ll_place_node *n) {
+    size_t least = SIZE_MAX, most = 0;
+    for (size_t i = 0; i < t->cores; i++) {
+        size_t here = 0;
+        for (size_t j = n->first; j < n->first + n->threads; j++)
+            here += core_of(t, p->cpu[j]) == &t->core[i];
+        if (t->core[i].node == n->index) {
+            least = here < least ? here : least;
+            most = here > most ? here : most;
+        }
+    }
+    CHECK_MSG(most <= least + 1, "of a node's cores one has %zu threads, another %zu", most, least);
+}
+
 /* Threads of a node run on its cores, no core has two unless there are too few, and those that share a cache follow each other. */
 static void check_threads(const ll_topology *t, const ll_placement *p) {
     size_t first = 0;
@@ -66,6 +81,7 @@ static void check_threads(const ll_topology *t, const ll_placement *p) {
         const ll_place_node *n = &p->node[i];
         size_t changes = 0, caches = 0;
         CHECK(n->first == first && n->threads > 0);
+        check_even(t, p, n);
         first += n->threads;
         for (size_t j = n->first; j < first; j++) {
             const ll_core *core = core_of(t, p->cpu[j]);

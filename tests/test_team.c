@@ -241,10 +241,11 @@ static void test_no_thread(void) {
 
 int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
+    ll_test_run("team/gives back its CPUs",
+                test_gives_back); /* first: a test before it could have lost them */
     ll_test_run("team/barriers", test_barriers);
     ll_test_run("team/some threads", test_some_threads);
     ll_test_run("team/bound", test_bound);
-    ll_test_run("team/gives back its CPUs", test_gives_back);
     ll_test_run("team/waited", test_waited);
     ll_test_run("team/binding forbidden", test_forbidden);
     ll_test_run("team/no thread to be had", test_no_thread);
