@@ -125,8 +125,8 @@ ll_status ll_cmd_info(const ll_options *options, ll_error *error) {
         return show_kernels(&info, options, error);
     if (options->show_placement)
         return ll_info_placement(options, error);
-    if (options->dry_run || options->topology)
-        return ll_fail(error, LL_BAD_USAGE, "--dry-run and --topology go with --placement");
+    if (options->dry_run || options->topology || options->svg)
+        return ll_fail(error, LL_BAD_USAGE, "--dry-run, --topology and --svg go with --placement");
     LL_TRY(ll_machine_probe(&info.machine, "", error));
     ll_model_describe_onednn(info.onednn, sizeof info.onednn);
     if (options->model)

@@ -1,4 +1,5 @@
 #include "info_placement.h"
+#include "placement_svg.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -173,6 +174,10 @@ static ll_status show(facts *f, const ll_options *options, ll_error *error) {
                        f->positions, f->shape.context);
     LL_TRY(ll_placement_bytes(f->bytes, &f->shape, &wanted, f->plan, f->topology, f->batch, f->positions,
                               error));
+    if (options->svg) {
+        const ll_placement_picture picture = {options->model, f->plan, f->topology, f->bytes, f->placed};
+        LL_TRY(ll_placement_draw(&picture, options->svg, error));
+    }
     if (options->json)
         return print_json(f, error);
     print_text(f);

@@ -39,6 +39,7 @@ typedef struct {
     bool kernels; /* info: which ISA serves which operation */
     ll_placement_options placement;
     bool show_placement, dry_run; /* info: where threads and memory are, or would be */
+    const char *svg;              /* info: where a picture of it goes; NULL: nowhere */
     const char *topology;         /* info: of another machine; NULL: this one */
     ll_matmul_kind matmul;
     uint64_t seed;

@@ -116,6 +116,7 @@ static const ll_option_spec options[] = {
     {"--topology", "DESC", LL_VALUE_TEXT, FIELD(topology), INFO, NULL, 0, 0,
      "--placement: the plan for another machine: \"numa:2 core:48 pu:2\", or what lstopo FILE.xml wrote "
      "there"},
+    {"--svg", "FILE", LL_VALUE_TEXT, FIELD(svg), INFO, NULL, 0, 0, "--placement: also a picture of it"},
     {"--isa", "NAME", LL_VALUE_ISA, FIELD(isa), INFO | LOADING, NULL, 0, 0,
      "the strongest ISA to use (default: $LL_ISA, else the best this CPU has)"},
     {"--kernels", NULL, LL_VALUE_FLAG, FIELD(kernels), INFO, NULL, 0, 0,

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const plot_captions[LL_REPORT_PLOTS] = {
     "Perplexity against the number of modules dropped",
@@ -48,7 +49,8 @@ static void print_caption(FILE *stream, const ll_report_data *data) {
 }
 
 /* Plots that this run did not draw may lie there from another one; they are not this report's. */
-static bool print_report(FILE *stream, const ll_report_data *data, const bool drawn[LL_REPORT_PLOTS]) {
+static bool print_report(FILE *stream, const ll_report_data *data, const bool drawn[LL_REPORT_PLOTS],
+                         bool placed) {
     char model[LL_CSV_CELL];
     ll_report_model(data, model, sizeof model);
     fprintf(stream, "# Dropping layers of %s%s\n\n", model,
@@ -63,6 +65,8 @@ static bool print_report(FILE *stream, const ll_report_data *data, const bool dr
     for (int i = 0; i < LL_REPORT_PLOTS; i++)
         if (drawn[i])
             fprintf(stream, "\n![%s](%s.png)\n", plot_captions[i], ll_report_plot_names[i]);
+    if (placed)
+        fputs("\n![Threads and memory by node](placement.svg)\n", stream);
     return true;
 }
 
@@ -88,11 +92,12 @@ ll_status ll_report_write_page(const char *out, const char *name, const char *wh
 typedef struct {
     const ll_report_data *data;
     const bool *drawn; /* [LL_REPORT_PLOTS] */
+    bool placed;       /* the sweep's picture of its threads and memory lies there */
 } page;
 
 static bool print_page(FILE *stream, const void *context) {
     const page *p = context;
-    return print_report(stream, p->data, p->drawn);
+    return print_report(stream, p->data, p->drawn, p->placed);
 }
 
 static ll_status write_all(const ll_report_data *data, const char *out, FILE *table, ll_error *error) {
@@ -103,7 +108,9 @@ static ll_status write_all(const ll_report_data *data, const char *out, FILE *ta
     /* The table is worth having without the plots, so their failure waits. */
     const ll_status plotted = ll_report_plot(data, out, drawn, error);
     ll_error second;
-    const page p = {data, drawn};
+    char picture[4096];
+    const int length = snprintf(picture, sizeof picture, "%s/placement.svg", out);
+    const page p = {data, drawn, length > 0 && (size_t)length < sizeof picture && access(picture, R_OK) == 0};
     const ll_status written = ll_report_write_page(out, "report.md", "report", print_page, &p, &second);
     if (plotted != LL_OK)
         return plotted;

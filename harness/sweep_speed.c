@@ -1,4 +1,5 @@
 #include "cmd.h"
+#include "placement_svg.h"
 #include "rows.h"
 #include "run_info.h"
 #include "sweep_private.h"
@@ -97,8 +98,24 @@ static ll_status append_samples(ll_sweep *sweep, ll_csv *csv, const ll_sweep_tas
     return LL_OK;
 }
 
+/* placement.svg, beside the rows; the report shows it. */
+static ll_status draw_placement(const ll_sweep *sweep) {
+    const ll_speed_spec *spec = &sweep->protocol->speed;
+    const ll_model *model = sweep->model;
+    char path[LL_SWEEP_PATH];
+    ll_node_bytes bytes[LL_MAX_NODES + 1];
+    const ll_placed placed = ll_model_read_placement(model, NULL);
+    const ll_placement_picture picture = {sweep->model_name, ll_model_placement(model),
+                                          ll_model_topology(model), bytes, &placed};
+    LL_TRY(ll_placement_bytes(bytes, ll_model_config(model), ll_model_options_used(model), picture.plan,
+                              picture.topology, spec->batch, spec->prompt + spec->generate, sweep->error));
+    snprintf(path, sizeof path, "%s/placement.svg", sweep->folder);
+    return ll_placement_draw(&picture, path, sweep->error);
+}
+
 static ll_status measure(ll_sweep *sweep, const ll_sweep_task *task, ll_csv *samples, ll_row *row) {
     LL_TRY(ll_sweep_need_model(sweep));
+    LL_TRY(draw_placement(sweep));
     sweep->progress.unit = ll_sweep_speed_work(sweep) / (double)ll_speed_steps(&sweep->protocol->speed);
     ll_speed speed;
     LL_TRY(ll_speed_run(&speed, sweep->model, &task->mask, &sweep->protocol->speed, &sweep->progress,

@@ -26,6 +26,12 @@ run 0 "interleave: 1 threads on 1 node of 2" "$LAYERLAB" info llama2-13b --place
 run 0 "node all 2" "$LAYERLAB" info llama2-13b --placement --numa interleave --threads 1 --topology 'numa:2 core:4 pu:1'
 run 1 "context is 4096 positions" "$LAYERLAB" info llama2-13b --placement --length 100000 --topology 'numa:2 core:4 pu:1'
 
+run 0 "split" "$LAYERLAB" info llama2-13b --placement --topology 'numa:2 l3:2 core:8 pu:2' --svg "$folder/plan.svg"
+check "a picture: every core" 32 "$(grep -c 'class="busy"' "$folder/plan.svg")"
+check "a picture: a frame a node" 2 "$(grep -c 'class="frame"' "$folder/plan.svg")"
+check "a picture is XML" yes "$(python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1]); print("yes")' "$folder/plan.svg")"
+run 1 "cannot be" "$LAYERLAB" info llama2-13b --placement --topology 'numa:2 core:8 pu:2' --svg "$folder/none/plan.svg"
+
 # ---- mistyped -----------------------------------------------------------------------------------------------------------------------------
 run 2 "--numa takes split, interleave or off" "$LAYERLAB" speed smollm2-135m --numa both
 run 2 "--huge-pages takes on or off" "$LAYERLAB" speed smollm2-135m --huge-pages always

@@ -36,9 +36,11 @@ check "quality rows" 6 "$(wc -l <"$whole/quality.csv")"
 check "speed rows" 6 "$(wc -l <"$whole/speed.csv")"
 check "the full model is at no distance from itself" " none 0 1" \
     "$(columns "$whole/quality.csv" kind dropped top1 | sed -n 2p)"
-for file in report.md plan.json samples.csv; do
+for file in report.md plan.json samples.csv placement.svg; do
     says "$file is there" . "$whole/$file"
 done
+
+says "the report shows where threads and memory were" "placement.svg" "$whole/report.md"
 
 sums() { cat "$whole"/*.csv "$whole"/plan.json | sha256sum; }
 before=$(sums)
