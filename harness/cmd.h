@@ -11,10 +11,10 @@ enum { LL_CMD_PATH = 4096, LL_BYTES_TEXT = 24 };
 
 /* "98.4 MB" (powers of 1000). */
 void ll_cmd_bytes_text(uint64_t bytes, char text[LL_BYTES_TEXT]);
-/* Why this many threads: "one a physical core". */
 /* Variables by which OpenMP's libraries bind threads; main.c gives those that are set another first letter. */
 #define LL_FOREIGN_BINDINGS "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY"
 #define LL_SET_ASIDE '_'
+/* Why this many threads: "one a physical core". */
 const char *ll_cmd_threads_reason(const ll_options *options, const ll_machine *machine);
 /* The model's file. path holds LL_CMD_PATH bytes. */
 ll_status ll_cmd_locate(const ll_options *options, char *path, ll_error *error);

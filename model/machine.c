@@ -1,4 +1,6 @@
 #include "machine.h"
+#include "cpu_mask.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <hwloc.h>
@@ -66,20 +68,11 @@ static void copy_cpu_name(ll_machine *out, hwloc_topology_t topology) {
             *c = '?';
 }
 
-/* The CPUs this thread may run on; a synthetic topology has no masks, so all of it counts. */
-static void find_mask(hwloc_topology_t topology, hwloc_cpuset_t mask) {
-    hwloc_const_cpuset_t all = hwloc_topology_get_topology_cpuset(topology);
-    if (!hwloc_topology_is_thissystem(topology) ||
-        hwloc_get_cpubind(topology, mask, HWLOC_CPUBIND_THREAD | HWLOC_CPUBIND_STRICT) != 0)
-        hwloc_bitmap_copy(mask, all);
-    hwloc_bitmap_and(mask, mask, all);
-}
-
 static ll_status read_topology(ll_machine *out, hwloc_topology_t topology, ll_error *error) {
     hwloc_cpuset_t mask = hwloc_bitmap_alloc();
     if (!mask)
         return ll_fail(error, LL_NO_RESOURCE, "no memory to read the machine's topology");
-    find_mask(topology, mask);
+    ll_find_mask(topology, mask);
     out->cpus = count_objects(topology, mask, HWLOC_OBJ_PU);
     out->cores = count_objects(topology, mask, HWLOC_OBJ_CORE);
     if (out->cores == 0) /* some virtual machines show no cores */

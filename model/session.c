@@ -205,7 +205,7 @@ ll_status ll_placement_bytes(ll_node_bytes out[LL_MAX_NODES + 1], const ll_confi
                                           .matmul = model->matmul,
                                           .options = &model->options,
                                           .home = &model->home};
-        ll_weights_count(&model->weights, &source);
+        ll_weights_lay_out(&model->weights, &source);
         for (size_t i = 0; i <= placement->nodes; i++)
             out[i] = (ll_node_bytes){ll_arena_zone_bytes(&model->weights.arena, i),
                                      ll_arena_zone_bytes(&s->arena, i)};

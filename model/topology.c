@@ -1,4 +1,5 @@
 #include "topology.h"
+#include "cpu_mask.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -47,8 +48,7 @@ static ll_status describe(hwloc_topology_t hwloc, const char *description, ll_er
 
 /* ---- nodes ---- */
 
-/* The CPUs that the calling thread may run on; a described topology has no masks, so all of it counts. */
-static void find_mask(hwloc_topology_t hwloc, hwloc_cpuset_t mask) {
+void ll_find_mask(hwloc_topology_t hwloc, hwloc_cpuset_t mask) {
     hwloc_const_cpuset_t all = hwloc_topology_get_topology_cpuset(hwloc);
     if (!hwloc_topology_is_thissystem(hwloc) ||
         hwloc_get_cpubind(hwloc, mask, HWLOC_CPUBIND_THREAD | HWLOC_CPUBIND_STRICT) != 0)
@@ -222,7 +222,7 @@ static uint64_t memory_of_nodes(void) {
 
 static ll_status read_all(ll_topology *t, hwloc_topology_t hwloc, hwloc_cpuset_t mask, const char *from,
                           ll_error *error) {
-    find_mask(hwloc, mask);
+    ll_find_mask(hwloc, mask);
     t->slow_left_out = keep_fastest(hwloc, mask);
     t->is_this = hwloc_topology_is_thissystem(hwloc) != 0;
     if (!list_nodes(t, hwloc))

@@ -146,8 +146,7 @@ static void lay_out_shared(const ll_weights_source *source, ll_weights *w) {
     w->embedding = ll_arena_take(&w->arena, ll_product_or_max(c->vocab, w->embedding_row));
 }
 
-/* Lays everything out in the arena: called once to count, once to place. */
-static void lay_out(const ll_weights_source *source, ll_weights *w) {
+void ll_weights_lay_out(ll_weights *w, const ll_weights_source *source) {
     const size_t resident = resident_layers(source);
     memset(w->layer, 0, sizeof w->layer);
     for (size_t i = 0; i < nodes_of(source); i++)
@@ -157,15 +156,11 @@ static void lay_out(const ll_weights_source *source, ll_weights *w) {
         w->layer[i] = w->layer[i % resident];
 }
 
-void ll_weights_count(ll_weights *out, const ll_weights_source *source) {
-    lay_out(source, out);
-}
-
 uint64_t ll_weights_bytes(const ll_weights_source *source) {
     ll_weights *counted = calloc(1, sizeof *counted);
     if (!counted)
         return UINT64_MAX;
-    ll_weights_count(counted, source);
+    ll_weights_lay_out(counted, source);
     const uint64_t bytes = counted->arena.used;
     free(counted);
     return bytes;
@@ -340,10 +335,10 @@ static ll_status prepare_matmuls(const ll_weights_source *source, const ll_weigh
 ll_status ll_weights_load(ll_weights *out, const ll_weights_source *source) {
     memset(out, 0, sizeof *out);
     LL_TRY(check_groups(source));
-    lay_out(source, out);
+    ll_weights_lay_out(out, source);
     LL_TRY(prepare_matmuls(source, out));
     LL_TRY(ll_arena_map(&out->arena, "weights", source->home, source->error));
-    lay_out(source, out);
+    ll_weights_lay_out(out, source);
     const ll_status status = fill(source, out);
     if (status != LL_OK)
         ll_weights_unload(out);

@@ -62,8 +62,8 @@ size_t ll_head_group(size_t k);
 /* Bytes of one packed matrix. */
 size_t ll_packed_bytes(const ll_kernels *kernels, ll_matmul *matmul, ll_weights_kind weights, size_t n,
                        size_t k, size_t group);
-/* What lies where in the arena, without memory for it. */
-void ll_weights_count(ll_weights *out, const ll_weights_source *source);
+/* Lays everything out in the arena: called once to count, once to place. */
+void ll_weights_lay_out(ll_weights *weights, const ll_weights_source *source);
 /* Bytes of all of one model's weights as they are kept, in the arena. UINT64_MAX: no memory to find out. */
 uint64_t ll_weights_bytes(const ll_weights_source *source);
 

@@ -215,7 +215,7 @@ static int run(int argc, char **argv, const arguments *a) {
     if (status != LL_OK) {
         if (*error.text)
             fprintf(stderr, "bench: %s\n", error.text);
-        return (int)(status);
+        return (int)status;
     }
     const ll_gbench_reporter reporter = {take, &out};
     const size_t ran = ll_gbench_run_all(&reporter);
