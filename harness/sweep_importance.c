@@ -19,13 +19,17 @@ double ll_sweep_importance_work(const ll_sweep *sweep) {
     return (double)sweep->protocol->samples * document_work(sweep);
 }
 
-static void fill_key(ll_row *row, const ll_sweep *sweep, int kind, size_t layer) {
+/* What the keys of all rows have in common. */
+static void fill_key(ll_row *row, const ll_sweep *sweep) {
     ll_row_begin(row, &ll_importance_schema);
     ll_row_text(row, "model_sha256", sweep->model_sha256);
     ll_row_weights(row, sweep->importance_weights, sweep->options->group);
     ll_row_text(row, "data_sha256", sweep->plan.data_sha256);
     ll_row_int(row, "samples", sweep->plan.samples);
     ll_row_int(row, "length", sweep->plan.length);
+}
+
+static void fill_module(ll_row *row, int kind, size_t layer) {
     ll_row_text(row, "kind", ll_drop_kind_name((ll_drop_kind)kind));
     ll_row_int(row, "layer", layer);
 }
@@ -33,9 +37,10 @@ static void fill_key(ll_row *row, const ll_sweep *sweep, int kind, size_t layer)
 /* Takes importance from the rows; false when one is missing. */
 static bool read_rows(ll_sweep *sweep, const ll_csv *csv) {
     ll_row row;
+    fill_key(&row, sweep);
     for (int kind = 0; kind < LL_MODULE_KINDS; kind++)
         for (size_t layer = 0; layer < sweep->config.layers; layer++) {
-            fill_key(&row, sweep, kind, layer);
+            fill_module(&row, kind, layer);
             const size_t at = ll_csv_find(csv, &row);
             if (at == SIZE_MAX || !isfinite(ll_csv_number(csv, at, "importance")))
                 return false;
@@ -47,15 +52,17 @@ static bool read_rows(ll_sweep *sweep, const ll_csv *csv) {
 
 static ll_status append_rows(ll_sweep *sweep, ll_csv *csv, const ll_model *model) {
     ll_row row;
+    fill_key(&row, sweep);
+    ll_row_int(&row, "tokens", sweep->plan.tokens);
+    ll_row_text(&row, "data_file", ll_file_name(sweep->options->calib));
+    ll_run_info_fill(&row, model, sweep->model_name,
+                     sweep->options->seed); /* once: the system is asked for every page */
     for (int kind = 0; kind < LL_MODULE_KINDS; kind++)
         for (size_t layer = 0; layer < sweep->config.layers; layer++) {
-            fill_key(&row, sweep, kind, layer);
+            fill_module(&row, kind, layer);
             if (ll_csv_find(csv, &row) != SIZE_MAX)
                 continue;
             ll_row_real(&row, "importance", sweep->plan.importance[kind][layer], 10);
-            ll_row_int(&row, "tokens", sweep->plan.tokens);
-            ll_row_text(&row, "data_file", ll_file_name(sweep->options->calib));
-            ll_run_info_fill(&row, model, sweep->model_name, sweep->options->seed);
             LL_TRY(ll_csv_append(csv, &row, sweep->error));
             sweep->computed++;
         }
