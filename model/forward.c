@@ -18,8 +18,9 @@ typedef struct {
     const ll_observer *observer;
     size_t rows;
     size_t first; /* the chunk's row 0 among the tokens of the call */
-    size_t pos0;  /* of row 0, and each row comes one later; */
-    bool batched; /* or: row r is the next token of sequence r */
+    const ll_run *runs;
+    size_t run_count;
+    bool steps; /* every run is one row */
     ll_member *member;
     size_t r0, r1; /* this thread's rows of what is done row by row */
     bool wide, alone;
@@ -71,79 +72,85 @@ static void norm(const pass *p, const float *x, const float *weight, ll_act *act
     wait_unless_alone(p);
 }
 
-/* What a node holds of the cache of a row's sequence. */
-static const ll_kv *cache_of(const pass *p, size_t layer, size_t row, size_t node) {
+/* What a node holds of the cache of a run's sequence. */
+static const ll_kv *cache_of(const pass *p, size_t layer, const ll_run *run, size_t node) {
     const ll_session *s = p->s;
-    return &s->kv[(layer * s->batch + (p->batched ? row : s->sequence)) * p->member->nodes + node];
+    return &s->kv[(layer * s->batch + run->sequence) * p->member->nodes + node];
 }
 
-static size_t position_of(const pass *p, size_t row) {
-    return p->batched ? p->s->depth[row] : p->pos0 + row;
-}
-
-/* Rows [r, r + rows), which one cache serves, for the KV heads [h0, h1) of those that the node holds. */
-static void attend_rows(const pass *p, size_t layer, size_t r, size_t rows, size_t h0, size_t h1) {
+/* rows rows of a run from its row at on, for the KV heads [h0, h1) of those that the node holds. */
+static void attend_rows(const pass *p, size_t layer, const ll_run *run, size_t at, size_t rows, size_t h0,
+                        size_t h1) {
     ll_session *s = p->s;
+    const size_t r = run->row + at;
     const ll_config *c = &s->model->config;
-    const ll_kv *cache = cache_of(p, layer, r, p->member->node);
+    const ll_kv *cache = cache_of(p, layer, run, p->member->node);
     const size_t q = c->heads * c->head_dim, ldq = q + 2 * c->kv_heads * c->head_dim,
                  queries = c->heads / c->kv_heads;
     const size_t first = s->head_begin[p->member->node] * queries * c->head_dim;
     p->kernels->attention(s->heads_out + r * q + first, q, s->qkv + r * ldq + first, ldq, cache,
-                          position_of(p, r), rows, cache->kv_heads * queries, h0, h1,
+                          run->position + at, rows, cache->kv_heads * queries, h0, h1,
                           1.0f / sqrtf((float)c->head_dim), c->window, s->scratch[p->member->number]);
 }
 
-/* A batch: threads share all heads of all sequences. Few rows: they share the KV heads. Many: blocks of rows in turn, since
- * later rows see more positions. Heads are always those that the node holds. */
-static void attend(const pass *p, size_t layer) {
+/* Few rows, or steps of a batch: threads share all heads of all runs. */
+static void attend_by_heads(const pass *p, size_t layer, size_t heads) {
     const ll_member *m = p->member;
-    const size_t heads = p->s->head_begin[m->node + 1] - p->s->head_begin[m->node];
     size_t at, end;
-    if (heads > 0 && p->batched) {
-        ll_share(p->rows * heads, m->place, m->places, 1, &at, &end);
-        while (at < end) {
-            const size_t row = at / heads, first = at % heads;
-            const size_t count = heads - first < end - at ? heads - first : end - at;
-            attend_rows(p, layer, row, 1, first, first + count);
-            at += count;
-        }
-    } else if (heads > 0 && p->wide) {
-        ll_share(heads, m->place, m->places, 1, &at, &end);
-        attend_rows(p, layer, 0, p->rows, at, end);
-    } else if (heads > 0) {
-        for (size_t r = m->place * LL_ROW_BLOCK; r < p->rows; r += m->places * LL_ROW_BLOCK)
-            attend_rows(p, layer, r, p->rows - r < LL_ROW_BLOCK ? p->rows - r : LL_ROW_BLOCK, 0, heads);
+    ll_share(p->run_count * heads, m->place, m->places, 1, &at, &end);
+    while (at < end) {
+        const ll_run *run = &p->runs[at / heads];
+        const size_t first = at % heads, count = heads - first < end - at ? heads - first : end - at;
+        attend_rows(p, layer, run, 0, run->rows, first, first + count);
+        at += count;
     }
+}
+
+/* Many rows: blocks of them in turn, since later rows see more positions. */
+static void attend_by_blocks(const pass *p, size_t layer, size_t heads) {
+    size_t block = 0;
+    for (const ll_run *run = p->runs; run < p->runs + p->run_count; run++)
+        for (size_t at = 0; at < run->rows; at += LL_ROW_BLOCK, block++)
+            if (block % p->member->places == p->member->place)
+                attend_rows(p, layer, run, at, run->rows - at < LL_ROW_BLOCK ? run->rows - at : LL_ROW_BLOCK,
+                            0, heads);
+}
+
+/* Heads are always those that the node holds. */
+static void attend(const pass *p, size_t layer) {
+    const size_t node = p->member->node, heads = p->s->head_begin[node + 1] - p->s->head_begin[node];
+    if (heads > 0 && (p->steps || p->wide))
+        attend_by_heads(p, layer, heads);
+    else if (heads > 0)
+        attend_by_blocks(p, layer, heads);
     wait_for_all(p);
 }
 
-/* Rows [r, r + rows) of K and V, which follow each other in one cache, to the nodes that hold their heads. */
-static void store(const pass *p, size_t layer, size_t r, size_t rows) {
-    const ll_session *s = p->s;
-    const ll_config *c = &s->model->config;
-    const size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, ldq = q + 2 * kv;
-    for (size_t node = 0; node < p->member->nodes; node++) {
-        const ll_kv *cache = cache_of(p, layer, r, node);
-        const float *k = s->qkv + r * ldq + q + s->head_begin[node] * c->head_dim;
-        if (cache->kv_heads)
-            p->kernels->kv_store(cache, position_of(p, r), rows, k, ldq, k + kv, ldq);
-    }
-}
-
-/* Rotates Q and K of this thread's rows and stores K and V: at once where they follow each other. */
-static void rotate_and_store(const pass *p, size_t layer) {
+/* Rotates Q and K of rows rows of a run from its row at on, and puts K and V into the caches of the nodes that hold their
+ * heads. */
+static void rotate_and_store_rows(const pass *p, size_t layer, const ll_run *run, size_t at, size_t rows) {
     const ll_session *s = p->s;
     const ll_config *c = &s->model->config;
     const size_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, ldq = q + 2 * kv,
-                 half = c->head_dim / 2;
-    const size_t step = p->batched ? 1 : p->r1 - p->r0;
-    for (size_t r = p->r0; r < p->r1; r += step) {
-        float *row = s->qkv + r * ldq;
-        const size_t pos = position_of(p, r);
-        p->kernels->rope_f32(row, ldq, step, c->heads + c->kv_heads, c->head_dim, s->rope_cos + pos * half,
-                             s->rope_sin + pos * half);
-        store(p, layer, r, step);
+                 half = c->head_dim / 2, position = run->position + at;
+    float *const row = s->qkv + (run->row + at) * ldq;
+    p->kernels->rope_f32(row, ldq, rows, c->heads + c->kv_heads, c->head_dim, s->rope_cos + position * half,
+                         s->rope_sin + position * half);
+    for (size_t node = 0; node < p->member->nodes; node++) {
+        const ll_kv *cache = cache_of(p, layer, run, node);
+        const float *k = row + q + s->head_begin[node] * c->head_dim;
+        if (cache->kv_heads)
+            p->kernels->kv_store(cache, position, rows, k, ldq, k + kv, ldq);
+    }
+}
+
+/* Of every run those rows that are this thread's. */
+static void rotate_and_store(const pass *p, size_t layer) {
+    for (const ll_run *run = p->runs; run < p->runs + p->run_count && run->row < p->r1; run++) {
+        const size_t first = run->row < p->r0 ? p->r0 : run->row,
+                     end = run->row + run->rows < p->r1 ? run->row + run->rows : p->r1;
+        if (first < end)
+            rotate_and_store_rows(p, layer, run, first - run->row, end - first);
     }
     wait_for_all(p);
 }
@@ -182,6 +189,18 @@ static void mlp_layer(const pass *p, size_t layer) {
         p->kernels->silu_mul_i8(&s->act_mlp, s->gate_up, 2 * c->mlp, p->r0, p->r1);
     wait_unless_alone(p);
     matmul(p, s->out, c->hidden, &s->act_mlp, &w->down, w->down_bias);
+}
+
+/* Of this thread's rows those that leave their residual stream. */
+static void output_rows(const pass *p, float *to) {
+    const size_t hidden = p->s->model->config.hidden;
+    for (const ll_run *run = p->runs; run < p->runs + p->run_count; run++) {
+        const size_t begin = run->row + run->silent, first = begin < p->r0 ? p->r0 : begin,
+                     end = run->row + run->rows < p->r1 ? run->row + run->rows : p->r1;
+        if (first < end)
+            memcpy(to + (run->output + first - begin) * hidden, p->s->x + first * hidden,
+                   (end - first) * hidden * sizeof(float));
+    }
 }
 
 static void copy_rows(const pass *p, float *to, const float *from) {
@@ -230,12 +249,7 @@ static void block(const pass *p, size_t layer) {
 }
 
 static pass begin_pass(ll_session *s, ll_member *m, size_t rows, atomic_size_t *bad_layer) {
-    pass p = {.s = s,
-              .kernels = &s->model->kernels,
-              .rows = rows,
-              .pos0 = s->depth[s->sequence],
-              .member = m,
-              .bad_layer = bad_layer};
+    pass p = {.s = s, .kernels = &s->model->kernels, .rows = rows, .member = m, .bad_layer = bad_layer};
     p.wide = rows < m->places * TALL_ROWS && m->threads > 1;
     p.alone = !p.wide && m->nodes == 1;
     ll_share(rows, m->thread, m->threads, 1, &p.r0, &p.r1);
@@ -254,8 +268,9 @@ static void embed(const pass *p, const int32_t *ids) {
 typedef struct {
     const int32_t *ids; /* [rows] */
     size_t first, rows; /* first: of the call's tokens */
-    bool batched;       /* one of each sequence; or all of the selected one */
-    float *residual;    /* [rows][hidden], NULL: not asked for */
+    size_t runs;        /* of the session's runs, which hold them */
+    size_t outputs;     /* rows of residual */
+    float *residual;    /* [outputs][hidden], NULL: not asked for */
     const ll_observer *observer;
 } tokens;
 
@@ -272,18 +287,20 @@ static void run_layers(void *context, ll_member *m) {
     pass p = begin_pass(all->s, m, t->rows, &all->bad_layer);
     p.first = t->first;
     p.observer = t->observer;
-    p.batched = t->batched;
+    p.runs = all->s->runs;
+    p.run_count = t->runs;
+    p.steps = t->runs == t->rows;
     embed(&p, t->ids);
     wait_for_all(&p);
     for (size_t layer = 0; layer < all->s->model->config.layers; layer++)
         block(&p, layer);
     if (t->residual)
-        copy_rows(&p, t->residual, all->s->x);
+        output_rows(&p, t->residual);
 }
 
 static ll_status run(ll_session *s, const tokens *t, ll_error *error) {
     const ll_model *model = s->model;
-    const bool step = t->batched || t->rows == 1;
+    const bool step = t->runs == t->rows;
     passing all = {.s = s, .tokens = t, .bad_layer = model->config.layers};
     ll_team_run(model->team, step ? model->placement.options.decode_threads : 0, run_layers, &all);
     LL_TRY(ll_session_check_matmuls(s, error));
@@ -313,33 +330,97 @@ static ll_status check_room(const ll_session *s, size_t sequence, size_t count, 
                    s->depth[sequence], s->capacity, s->model->config.context);
 }
 
-ll_status ll_session_forward(ll_session *session, const int32_t *ids, size_t count, float *residual,
-                             const ll_observer *observer, ll_error *error) {
-    const size_t hidden = session->model->config.hidden;
-    LL_TRY(check_room(session, session->sequence, count, error));
-    LL_TRY(check_ids(session, ids, count, error));
-    for (size_t done = 0; done < count;) {
-        const tokens some = {.ids = ids + done,
-                             .first = done,
-                             .rows = count - done < session->chunk ? count - done : session->chunk,
-                             .residual = residual ? residual + done * hidden : NULL,
-                             .observer = observer};
-        LL_TRY(run(session, &some, error));
-        session->depth[session->sequence] += some.rows;
+/* The call's segments, while they are taken chunk by chunk. */
+typedef struct {
+    const ll_segment *segments;
+    size_t count, at; /* at: the first that is not taken whole */
+    size_t taken;     /* of its tokens */
+} queue;
+
+/* Tokens [taken, taken + rows) of a segment, as the chunk's next run. */
+static void add_run(ll_session *s, tokens *some, const ll_segment *segment, size_t taken, size_t rows) {
+    const size_t silent = segment->count - segment->outputs;
+    const size_t still = silent < taken ? 0 : silent - taken < rows ? silent - taken : rows;
+    s->runs[some->runs++] = (ll_run){.row = some->rows,
+                                     .rows = rows,
+                                     .sequence = segment->sequence,
+                                     .position = s->depth[segment->sequence],
+                                     .silent = still,
+                                     .output = some->outputs};
+    some->rows += rows;
+    some->outputs += rows - still;
+}
+
+/* Fills the session's runs with the next chunk. */
+static tokens take_chunk(ll_session *s, queue *q) {
+    tokens some = {0};
+    while (q->at < q->count && some.rows < s->chunk) {
+        const ll_segment *segment = &q->segments[q->at];
+        const size_t left = segment->count - q->taken, room = s->chunk - some.rows,
+                     rows = left < room ? left : room;
+        if (rows)
+            add_run(s, &some, segment, q->taken, rows);
+        q->taken += rows;
+        if (q->taken == segment->count) {
+            q->at++;
+            q->taken = 0;
+        }
+    }
+    return some;
+}
+
+static ll_status check_segments(const ll_session *s, const int32_t *ids, const ll_segment *segments,
+                                size_t count, ll_error *error) {
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (segments[i].sequence >= s->batch || (i && segments[i].sequence <= segments[i - 1].sequence))
+            return ll_fail(error, LL_BAD_USAGE,
+                           "segment %zu is of sequence %zu: expected ascending numbers below %zu", i,
+                           segments[i].sequence, s->batch);
+        if (segments[i].outputs > segments[i].count)
+            return ll_fail(error, LL_BAD_USAGE, "segment %zu has %zu tokens: no %zu outputs", i,
+                           segments[i].count, segments[i].outputs);
+        LL_TRY(check_room(s, segments[i].sequence, segments[i].count, error));
+        total += segments[i].count;
+    }
+    return check_ids(s, ids, total, error);
+}
+
+static ll_status forward(ll_session *s, const int32_t *ids, const ll_segment *segments, size_t count,
+                         float *residual, const ll_observer *observer, ll_error *error) {
+    const size_t hidden = s->model->config.hidden;
+    queue q = {.segments = segments, .count = count};
+    size_t done = 0, outputs = 0;
+    LL_TRY(check_segments(s, ids, segments, count, error));
+    for (tokens some = take_chunk(s, &q); some.rows; some = take_chunk(s, &q)) {
+        some.ids = ids + done;
+        some.first = done;
+        some.residual = residual ? residual + outputs * hidden : NULL;
+        some.observer = observer;
+        LL_TRY(run(s, &some, error));
+        for (size_t i = 0; i < some.runs; i++)
+            s->depth[s->runs[i].sequence] += s->runs[i].rows;
         done += some.rows;
+        outputs += some.outputs;
     }
     return LL_OK;
 }
 
+ll_status ll_session_forward(ll_session *session, const int32_t *ids, size_t count, float *residual,
+                             const ll_observer *observer, ll_error *error) {
+    const ll_segment all = {session->sequence, count, count};
+    return forward(session, ids, &all, 1, residual, observer, error);
+}
+
+ll_status ll_session_forward_segments(ll_session *session, const int32_t *ids, const ll_segment *segments,
+                                      size_t count, float *residual, ll_error *error) {
+    return forward(session, ids, segments, count, residual, NULL, error);
+}
+
 ll_status ll_session_decode(ll_session *session, const int32_t *ids, float *residual, ll_error *error) {
     for (size_t i = 0; i < session->batch; i++)
-        LL_TRY(check_room(session, i, 1, error));
-    LL_TRY(check_ids(session, ids, session->batch, error));
-    const tokens some = {.ids = ids, .rows = session->batch, .batched = true, .residual = residual};
-    LL_TRY(run(session, &some, error));
-    for (size_t i = 0; i < session->batch; i++)
-        session->depth[i]++;
-    return LL_OK;
+        session->steps[i] = (ll_segment){i, 1, 1};
+    return forward(session, ids, session->steps, session->batch, residual, NULL, error);
 }
 
 /* Logits of a chunk of rows. */

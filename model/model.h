@@ -155,6 +155,11 @@ void ll_session_destroy(ll_session *session); /* NULL is fine */
 /* The sequence (0 at first) that reset, depth, forward and skip_to are about. */
 void ll_session_select(ll_session *session, size_t sequence);
 void ll_session_reset(ll_session *session); /* back to position 0 */
+/* Back to a position that it has passed: what came later is as if it had never been. LL_BAD_USAGE: it has not come so far. */
+ll_status ll_session_rewind(ll_session *session, size_t positions, ll_error *error);
+/* Sequence to becomes the first positions positions of sequence from: copies its cache, computes nothing. LL_BAD_USAGE: no such
+ * sequence, or from has not come so far. */
+ll_status ll_session_fork(ll_session *session, size_t from, size_t to, size_t positions, ll_error *error);
 size_t ll_session_depth(const ll_session *session);
 uint64_t ll_session_kv_bytes(const ll_session *session); /* as allocated, of all sequences */
 /* Passes from now on leave these modules out. LL_BAD_USAGE: mask keeps an attention layer without a cache here. */
@@ -174,8 +179,17 @@ typedef struct {
  * beyond capacity, a residual stream that is not finite (names the layer). */
 ll_status ll_session_forward(ll_session *session, const int32_t *ids, size_t count, float *residual,
                              const ll_observer *observer, ll_error *error);
+/* Tokens of one sequence, in a pass with others; the last outputs of them give their residual stream. */
+typedef struct {
+    size_t sequence, count, outputs;
+} ll_segment;
+/* Runs segments, of sequences in ascending order and whatever their depths, in passes of LL_CHUNK rows that read the weights once
+ * for all of them. ids are the segments' one after the other; so are the outputs in residual, [outputs of all][hidden] (may be
+ * NULL). The same bits as from forward, which see for what is refused. */
+ll_status ll_session_forward_segments(ll_session *session, const int32_t *ids, const ll_segment *segments,
+                                      size_t count, float *residual, ll_error *error);
 /* One token for each sequence, whatever their depths, with one read of the weights: ids[batch], residual [batch][hidden]
- * (may be NULL). A sequence's result is the same bits as from forward. */
+ * (may be NULL). The same bits as from forward. */
 ll_status ll_session_decode(ll_session *session, const int32_t *ids, float *residual, ll_error *error);
 /* Logits [rows][vocab] of rows rows of residual stream: final norm and head. Refuses logits that are not
  * finite. */

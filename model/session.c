@@ -159,12 +159,17 @@ static ll_status begin(ll_session **out, const ll_model *model, const ll_mask *m
     const size_t layers = model->config.layers, threads = model->placement.threads;
     ll_session *s = calloc(1, sizeof *s);
     if (s) {
+        s->chunk = capacity < LL_CHUNK ? capacity : LL_CHUNK;
+        s->chunk = s->chunk < batch ? batch : s->chunk;
+        s->chunk = s->chunk < LL_LOGITS_SETS ? LL_LOGITS_SETS : s->chunk;
+        s->runs = calloc(s->chunk, sizeof *s->runs);
+        s->steps = calloc(batch, sizeof *s->steps);
         s->depth = calloc(batch, sizeof *s->depth);
         s->kv = calloc(layers * batch * model->placement.nodes, sizeof *s->kv);
         s->logits = calloc(threads, sizeof *s->logits);
         s->scratch = calloc(threads, sizeof *s->scratch);
     }
-    if (!s || !s->depth || !s->kv || !s->logits || !s->scratch) {
+    if (!s || !s->runs || !s->steps || !s->depth || !s->kv || !s->logits || !s->scratch) {
         ll_session_destroy(s);
         return ll_fail(error, LL_NO_RESOURCE, "no memory for a session");
     }
@@ -173,9 +178,6 @@ static ll_status begin(ll_session **out, const ll_model *model, const ll_mask *m
     ll_mask_add(&s->mask, &model->config.dropped);
     s->batch = batch;
     s->capacity = (capacity + LL_KV_BLOCK - 1) / LL_KV_BLOCK * LL_KV_BLOCK;
-    s->chunk = capacity < LL_CHUNK ? capacity : LL_CHUNK;
-    s->chunk = s->chunk < batch ? batch : s->chunk;
-    s->chunk = s->chunk < LL_LOGITS_SETS ? LL_LOGITS_SETS : s->chunk;
     lay_out(s);
     *out = s;
     return LL_OK;
@@ -289,6 +291,8 @@ void ll_session_destroy(ll_session *s) {
     if (!s)
         return;
     ll_arena_unmap(&s->arena);
+    free(s->runs);
+    free(s->steps);
     free(s->depth);
     free(s->kv);
     free(s->logits);
@@ -306,6 +310,15 @@ void ll_session_reset(ll_session *session) {
 
 void ll_session_skip_to(ll_session *session, size_t positions) {
     session->depth[session->sequence] = positions < session->capacity ? positions : session->capacity;
+}
+
+ll_status ll_session_rewind(ll_session *session, size_t positions, ll_error *error) {
+    size_t *const depth = &session->depth[session->sequence];
+    if (positions > *depth)
+        return ll_fail(error, LL_BAD_USAGE, "sequence %zu cannot be rewound to position %zu: it is at %zu",
+                       session->sequence, positions, *depth);
+    *depth = positions;
+    return LL_OK;
 }
 
 size_t ll_session_depth(const ll_session *session) {

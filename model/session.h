@@ -26,14 +26,25 @@ enum {
         128, /* of a tile of logits, all sets together: with LL_LOGITS_IDS columns it stays in the L2 */
 };
 
+/* Rows of a pass that follow each other in one sequence. */
+typedef struct {
+    size_t row, rows; /* of the pass */
+    size_t sequence;
+    size_t position; /* of the first row */
+    size_t silent;   /* its first rows, which leave no residual stream */
+    size_t output;   /* where that of the others begins, in rows of the chunk's */
+} ll_run;
+
 struct ll_session {
     const ll_model *model;
     ll_mask mask;
     size_t capacity;
-    size_t batch;    /* sequences */
-    size_t sequence; /* the selected one */
-    size_t *depth;   /* [batch] */
-    size_t chunk;    /* rows of the buffers below */
+    size_t batch;      /* sequences */
+    size_t sequence;   /* the selected one */
+    size_t *depth;     /* [batch] */
+    ll_segment *steps; /* [batch]: a token of each */
+    size_t chunk;      /* rows of the buffers below */
+    ll_run *runs;      /* [chunk], of the present pass */
     size_t head_begin[LL_MAX_NODES +
                       1]; /* node i holds the KV heads [head_begin[i], head_begin[i + 1]) of every cache */
     ll_kv *kv;            /* [layers][batch][nodes], of kept attention layers; the others hold nothing */
