@@ -68,7 +68,7 @@ LIBS   := $(PKG_LIBS) -lm -fopenmp
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 KERNELS := $(wildcard kernels/*.c $(ISAS:%=kernels/%/*.c))
 MODEL   := $(wildcard model/*.c)
-HARNESS := $(filter-out harness/main.c harness/bench/bench_main.c,$(wildcard harness/*.c harness/bench/*.c))
+HARNESS := $(filter-out harness/main.c harness/bench/bench_main.c,$(wildcard harness/*.c harness/eval/*.c harness/bench/*.c))
 TESTS   := $(wildcard tests/test_*.c)
 CHECKS  := $(filter-out tests/check.c tests/check_selftest.c,$(wildcard tests/check_*.c))
 SUPPORT := $(filter-out tests/test_%.c tests/check.c tests/check_%.c,$(wildcard tests/*.c)) $(wildcard tests/fuzz/fuzz*.c)
@@ -144,13 +144,13 @@ deps: ## Installs the packages that are missing (root or sudo; else prints the c
 
 install: ## Program, data, kernel library and header below $(DESTDIR)$(PREFIX)
 	@$(MAKE) all SHARE=$(PREFIX)/share/layerlab PAPER=$(PREFIX)/share/layerlab/paper
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib/pkgconfig share/layerlab/data share/layerlab/plots share/layerlab/paper)
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib/pkgconfig share/layerlab/plots share/layerlab/paper)
 	install -m 755 $(BUILD)/layerlab $(DESTDIR)$(PREFIX)/bin
 	install -m 644 kernels/kernels.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 $(LIBKERNELS) $(BUILD)/libllkernels.so.0 $(DESTDIR)$(PREFIX)/lib
 	ln -sf libllkernels.so.0 $(DESTDIR)$(PREFIX)/lib/libllkernels.so
 	install -m 644 $(BUILD)/libllkernels.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
-	install -m 644 $(wildcard harness/data/*) $(DESTDIR)$(PREFIX)/share/layerlab/data
+	cd harness && find data tasks -type f -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/layerlab/{} \;
 	install -m 644 $(wildcard harness/plots/*) $(DESTDIR)$(PREFIX)/share/layerlab/plots
 	install -m 644 $(wildcard results/paper/*) $(DESTDIR)$(PREFIX)/share/layerlab/paper
 
@@ -179,6 +179,7 @@ define BUILD_INFO
 #define LL_COMMIT "$(COMMIT)"
 #define LL_COMPILER_FLAGS "$(strip $(CFLAGS) -ffp-contract=off $(if $(SANITIZE),-fsanitize=$(SANITIZE)))"
 #define LL_DATA_DIR "$(SHARE)/data"
+#define LL_TASKS_DIR "$(SHARE)/tasks"
 #define LL_PLOTS_DIR "$(SHARE)/plots"
 #define LL_PAPER_DIR "$(PAPER)"
 endef
@@ -186,7 +187,7 @@ export BUILD_INFO
 $(BUILD)/build_info.h: FORCE
 	@mkdir -p $(@D)
 	@echo "$$BUILD_INFO" | cmp -s - $@ || echo "$$BUILD_INFO" > $@
-ASKING := $(call object,$(shell grep -lE 'LL_(COMMIT|COMPILER_FLAGS|DATA_DIR|PLOTS_DIR|PAPER_DIR)' $(HARNESS)))
+ASKING := $(call object,$(shell grep -lE 'LL_(COMMIT|COMPILER_FLAGS|DATA_DIR|TASKS_DIR|PLOTS_DIR|PAPER_DIR)' $(HARNESS)))
 $(ASKING): $(BUILD)/build_info.h
 $(ASKING): INCLUDES += -include $(BUILD)/build_info.h
 

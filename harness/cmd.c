@@ -282,7 +282,9 @@ static ll_status synthesize(const ll_options *options, const ll_model_options *w
 /* Modules that no pass of this command runs need not be there: without a full model to compare with, those that are
  * dropped. */
 static bool runs_full_model(const ll_options *options) {
-    return !(options->which == LL_COMMAND_GENERATE || (options->which == LL_COMMAND_QUALITY && !options->kl));
+    return !(options->which == LL_COMMAND_GENERATE ||
+             (options->which == LL_COMMAND_QUALITY && !options->kl) ||
+             (options->which == LL_COMMAND_EVAL && !options->paired));
 }
 
 static ll_status read_weights(const ll_options *options, ll_model_options *wanted, ll_model **model,

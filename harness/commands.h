@@ -9,6 +9,8 @@ ll_status ll_cmd_generate(const ll_options *options, ll_error *error);
 ll_status ll_cmd_importance(const ll_options *options, ll_error *error);
 ll_status ll_cmd_plan(const ll_options *options, ll_error *error);
 ll_status ll_cmd_quality(const ll_options *options, ll_error *error);
+ll_status ll_cmd_eval(const ll_options *options, ll_error *error);
+ll_status ll_cmd_tasks(const ll_options *options, ll_error *error);
 ll_status ll_cmd_speed(const ll_options *options, ll_error *error);
 ll_status ll_cmd_sweep(const ll_options *options, ll_error *error);
 ll_status ll_cmd_report(const ll_options *options, ll_error *error);

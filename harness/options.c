@@ -1,50 +1,15 @@
+#include "nearest.h"
 #include "options_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Number of edits (insert, delete, replace, swap of neighbours counted as two) between two short names. */
-static size_t edit_distance(const char *a, const char *b) {
-    enum { LONGEST = 32 };
-    size_t row[LONGEST + 1];
-    const size_t width = strlen(b);
-    if (width > LONGEST)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= width; j++)
-        row[j] = j;
-    for (size_t i = 0; a[i]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < width; j++) {
-            const size_t replaced = diagonal + (a[i] != b[j]);
-            const size_t shifted = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
-            diagonal = row[j + 1];
-            row[j + 1] = replaced < shifted ? replaced : shifted;
-        }
-    }
-    return row[width];
-}
-
-/* Keeps candidate in *best when it is nearer to name; *nearest starts as the distance beyond which no advice
- * helps. */
-static void keep_nearest(const char *name, const char *candidate, size_t *nearest, const char **best) {
-    const size_t distance = edit_distance(name, candidate);
-    if (distance < *nearest) {
-        *nearest = distance;
-        *best = candidate;
-    }
-}
-
-static size_t patience(const char *name) {
-    return strlen(name) / 2 + 1;
-}
-
 static ll_status fail_unknown_command(const char *name, ll_error *error) {
-    size_t nearest = patience(name);
+    size_t nearest = ll_nearest_patience(name);
     const char *best = NULL;
     for (int c = 0; c < LL_COMMAND_COUNT; c++)
-        keep_nearest(name, ll_command_spec_at((ll_command)c)->name, &nearest, &best);
+        ll_nearest_keep(name, ll_command_spec_at((ll_command)c)->name, &nearest, &best);
     if (best)
         return ll_fail(error, LL_BAD_USAGE, "no command is called \"%s\"; did you mean %s?", name, best);
     return ll_fail(error, LL_BAD_USAGE, "no command is called \"%s\"; layerlab --help lists them", name);
@@ -54,12 +19,12 @@ static ll_status fail_unknown_command(const char *name, ll_error *error) {
 static ll_status fail_unknown_option(const char *name, ll_command command, ll_error *error) {
     const char *own = ll_command_spec_at(command)->name;
     char others[128] = "";
-    size_t nearest = patience(name);
+    size_t nearest = ll_nearest_patience(name);
     const char *best = NULL;
     for (size_t i = 0; ll_option_spec_at(i); i++) {
         const ll_option_spec *option = ll_option_spec_at(i);
         if (ll_option_taken_by(option, command))
-            keep_nearest(name, option->name, &nearest, &best);
+            ll_nearest_keep(name, option->name, &nearest, &best);
         for (int c = 0; strcmp(name, option->name) == 0 && c < LL_COMMAND_COUNT; c++) {
             const size_t used = strlen(others);
             if (ll_option_taken_by(option, (ll_command)c))
@@ -173,6 +138,12 @@ static ll_status check_together(const ll_options *options, ll_error *error) {
         return ll_fail(error, LL_BAD_USAGE,
                        "--matmul %s is for int8 weights, these are f32; add --weights int8",
                        ll_matmul_kind_name(options->matmul));
+    if (options->subset && !options->limit)
+        return ll_fail(error, LL_BAD_USAGE, "--subset needs --limit N: how many questions are drawn");
+    if (options->paired && !options->drop)
+        return ll_fail(
+            error, LL_BAD_USAGE,
+            "--paired compares a dropped model with the full one: add --drop, for example --drop attn:20-22");
     if (options->ids && options->json)
         return ll_fail(error, LL_BAD_USAGE, "--ids and --json are two forms of output; give one");
     return LL_OK;

@@ -10,6 +10,8 @@ typedef enum {
     LL_COMMAND_IMPORTANCE,
     LL_COMMAND_PLAN,
     LL_COMMAND_QUALITY,
+    LL_COMMAND_EVAL,
+    LL_COMMAND_TASKS,
     LL_COMMAND_SPEED,
     LL_COMMAND_SWEEP,
     LL_COMMAND_REPORT,
@@ -18,7 +20,8 @@ typedef enum {
 } ll_command;
 
 #define LL_BATCH_MAX SIZE_MAX
-#define LL_DECODE_PROBE SIZE_MAX /* --decode-threads: to be found out */
+#define LL_SHOTS_OF_TASK SIZE_MAX /* --num-fewshot: as each task says */
+#define LL_DECODE_PROBE SIZE_MAX  /* --decode-threads: to be found out */
 enum {
     LL_MAX_COUNTS = 64,
     LL_MAX_FOLDERS = 32,      /* that one report compares */
@@ -65,6 +68,14 @@ typedef struct {
     /* speed */
     size_t prompt, generate, repetitions; /* 0: the command's default */
     bool exact;
+    /* eval */
+    const char *tasks;       /* names; NULL: the paper's */
+    size_t shots, limit;     /* limit 0: all questions */
+    bool subset;             /* the limit's questions are drawn */
+    bool cut_long;           /* prompts beyond the context lose their beginning */
+    bool paired;             /* the full model is asked too */
+    const char *log_samples; /* file; NULL: none */
+    const char *answers;     /* folder; NULL: none are kept */
     /* generate */
     const char *prompt_text;
     double temperature;

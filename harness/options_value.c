@@ -126,6 +126,22 @@ static ll_status read_huge(const ll_option_spec *option, const char *text, bool 
     return ll_fail(error, LL_BAD_USAGE, "%s takes on or off, found \"%s\"", option->name, text);
 }
 
+static ll_status read_cut(const ll_option_spec *option, const char *text, bool *out, ll_error *error) {
+    *out = strcmp(text, "cut") == 0;
+    if (*out || strcmp(text, "refuse") == 0)
+        return LL_OK;
+    return ll_fail(error, LL_BAD_USAGE, "%s takes refuse or cut, found \"%s\"", option->name, text);
+}
+
+/* The one word that stands for a number. */
+static bool read_word(const ll_option_spec *option, const char *text, size_t *out) {
+    const bool batch = option->kind == LL_VALUE_BATCH, decode = option->kind == LL_VALUE_DECODE;
+    if (strcmp(text, batch ? "max" : decode ? "probe" : "task") != 0)
+        return false;
+    *out = batch ? LL_BATCH_MAX : decode ? LL_DECODE_PROBE : LL_SHOTS_OF_TASK;
+    return true;
+}
+
 static ll_status read_nodes(const ll_option_spec *option, const char *text, ll_placement_options *out,
                             ll_error *error) {
     for (const char *item = text;; item++) {
@@ -204,12 +220,13 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         return read_bind(option, text, field, error);
     case LL_VALUE_NODES:
         return read_nodes(option, text, field, error);
+    case LL_VALUE_CUT:
+        return read_cut(option, text, field, error);
     case LL_VALUE_DECODE:
     case LL_VALUE_BATCH:
-        if (strcmp(text, option->kind == LL_VALUE_BATCH ? "max" : "probe") == 0) {
-            *(size_t *)field = option->kind == LL_VALUE_BATCH ? LL_BATCH_MAX : LL_DECODE_PROBE;
+    case LL_VALUE_SHOTS:
+        if (read_word(option, text, field))
             return LL_OK;
-        }
         LL_TRY(read_integer(option, text, strlen(text), &integer, error));
         *(size_t *)field = (size_t)integer;
         return LL_OK;

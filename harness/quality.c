@@ -1,5 +1,5 @@
 #include "quality.h"
-#include "sampler.h"
+#include "head.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -28,33 +28,20 @@ static double standard_error(const moments *m, size_t n) {
     return sqrt(variance > 0 ? variance / (double)n : 0);
 }
 
-/* What a block of the vocabulary says of a position; blocks are joined in their order, so that the sums have the same
- * bits at any thread count. */
-typedef struct {
-    double lse; /* log of the sum of e^logit */
-    float top;  /* the highest logit, and its id */
-    uint32_t top_id;
-} part;
-
 /* Everything one run needs, so that each step takes one argument. */
 typedef struct {
     const ll_model *model;
     const ll_windows *windows;
     const ll_baseline *baseline;
     ll_session *session;
-    size_t blocks;               /* of the vocabulary */
-    float *residual;             /* [bos + window][hidden] */
-    part *parts[LL_LOGITS_SETS]; /* [blocks][ROWS]: of the dropped model, of the full one */
+    size_t blocks;                       /* of the vocabulary */
+    float *residual;                     /* [bos + window][hidden] */
+    ll_head_part *parts[LL_LOGITS_SETS]; /* [blocks][ROWS]: of the dropped model, of the full one */
     double *gap;            /* [blocks][ROWS]: mean of full - dropped logit under the block's own softmax */
     float next_logit[ROWS]; /* the dropped model's, of what follows */
     const int32_t *next;    /* [ROWS] what follows */
     moments nll, kl, same;
 } run;
-
-static part part_of(const ll_kernels *kernels, const float *logits, size_t id, size_t ids) {
-    const size_t top = ll_argmax(logits, ids);
-    return (part){kernels->logsumexp_f32(logits, ids), logits[top], (uint32_t)(id + top)};
-}
 
 static double mean_gap(const ll_kernels *kernels, const float *full, const float *dropped, size_t ids) {
     float p[LL_LOGITS_IDS];
@@ -75,33 +62,15 @@ static void score_tile(void *context, const ll_logits_tile *tile) {
         const size_t row = tile->row + i, at = tile->id / LL_LOGITS_IDS * ROWS + row;
         const float *dropped = tile->logits[0] + i * LL_LOGITS_IDS;
         const size_t next = (size_t)r->next[row];
-        r->parts[0][at] = part_of(kernels, dropped, tile->id, tile->ids);
+        r->parts[0][at] = ll_head_part_of(kernels, dropped, tile->id, tile->ids);
         if (next >= tile->id && next - tile->id < tile->ids)
             r->next_logit[row] = dropped[next - tile->id];
         if (!r->baseline)
             continue;
         const float *full = tile->logits[1] + i * LL_LOGITS_IDS;
-        r->parts[1][at] = part_of(kernels, full, tile->id, tile->ids);
+        r->parts[1][at] = ll_head_part_of(kernels, full, tile->id, tile->ids);
         r->gap[at] = mean_gap(kernels, full, dropped, tile->ids);
     }
-}
-
-/* All blocks of a position: a log of a sum of exponentials, and the first of the highest. */
-static part join(const run *r, size_t set, size_t row) {
-    const part *parts = r->parts[set] + row;
-    part all = parts[0];
-    for (size_t b = 1; b < r->blocks; b++) {
-        const part *one = &parts[b * ROWS];
-        if (one->top > all.top) {
-            all.top = one->top;
-            all.top_id = one->top_id;
-        }
-    }
-    double sum = 0;
-    for (size_t b = 0; b < r->blocks; b++)
-        sum += exp(parts[b * ROWS].lse - (double)all.top);
-    all.lse = (double)all.top + log(sum);
-    return all;
 }
 
 /* KL(full || dropped) = sum p (full - dropped) - lse(full) + lse(dropped), p the full model's. */
@@ -113,11 +82,11 @@ static double divergence(const run *r, size_t row, double full_lse, double dropp
 }
 
 static void score_position(run *r, size_t row) {
-    const part dropped = join(r, 0, row);
+    const ll_head_part dropped = ll_head_join(r->parts[0] + row, r->blocks, ROWS);
     add(&r->nll, dropped.lse - (double)r->next_logit[row]);
     if (!r->baseline)
         return;
-    const part full = join(r, 1, row);
+    const ll_head_part full = ll_head_join(r->parts[1] + row, r->blocks, ROWS);
     add(&r->kl, divergence(r, row, full.lse, dropped.lse));
     add(&r->same, full.top_id == dropped.top_id);
 }
