@@ -1,3 +1,4 @@
+#include "checkpoint.h"
 #include "cmd.h"
 #include "eval/exam.h"
 #include "run_info.h"
@@ -248,17 +249,32 @@ static void print_text(const job *j) {
                 computed, (double)asked / (double)computed, (double)computed / seconds);
 }
 
+/* The questions, by the checkpoint's headers alone: what is wrong with them is told before minutes of loading. */
+static ll_status make_exam(job *j, ll_error *error) {
+    ll_checkpoint *checkpoint;
+    ll_tokenizer *tokenizer = NULL;
+    LL_TRY(ll_cmd_locate(j->options, j->path, error));
+    LL_TRY(ll_checkpoint_open(&checkpoint, j->path, error));
+    ll_status status = ll_checkpoint_tokenizer(&tokenizer, checkpoint, error);
+    if (status == LL_OK)
+        status =
+            ll_exam_make(&j->exam, j->options, tokenizer, ll_checkpoint_config(checkpoint)->context, error);
+    ll_tokenizer_destroy(tokenizer);
+    ll_checkpoint_close(checkpoint);
+    return status;
+}
+
 static ll_status run(job *j, ll_error *error) {
     const ll_options *o = j->options;
     if (o->log_samples)
         LL_TRY(ll_cmd_check_output(o->log_samples, error));
+    LL_TRY(make_exam(j, error));
     LL_TRY(ll_cmd_load(o, o->weights, &j->model, j->path, error));
     const ll_config *config = ll_model_config(j->model);
     LL_TRY(ll_cmd_mask(o, config, &j->mask, error));
     ll_mask_format(&j->mask, config->layers, j->drop[ASKED]);
     snprintf(j->drop[FULL], LL_MASK_TEXT, "none");
     j->sides = o->paired ? SIDES : 1;
-    LL_TRY(ll_exam_make(&j->exam, o, ll_model_tokenizer(j->model), config->context, error));
     if (o->answers)
         LL_TRY(ll_cmd_sha256(j->path, o->quiet, j->sha256, error));
     LL_TRY(make_room(j, error));

@@ -83,6 +83,7 @@ typedef struct {
     bool ids;
     /* sweep */
     bool full, quick;
+    bool no_speed;                /* no timings */
     size_t counts[LL_MAX_COUNTS]; /* numbers of dropped modules */
     size_t count_total;           /* of counts; 0: the protocol's default */
 } ll_options;

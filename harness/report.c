@@ -10,6 +10,8 @@ static const char *const plot_captions[LL_REPORT_PLOTS] = {
     "Perplexity against the number of modules dropped",
     "Speedup of the whole generation against the number of modules dropped, measured and predicted",
     "Importance of every module by layer",
+    "Average accuracy of the tasks against the number of modules dropped, with guessing",
+    "Accuracy of every task against the number of modules dropped, with guessing",
 };
 
 static void print_caption_quality(FILE *stream) {
@@ -62,6 +64,8 @@ static bool print_report(FILE *stream, const ll_report_data *data, const bool dr
             return false;
         print_caption(stream, data);
     }
+    if (data->task_count && !ll_report_print_tasks(stream, data))
+        return false;
     for (int i = 0; i < LL_REPORT_PLOTS; i++)
         if (drawn[i])
             fprintf(stream, "\n![%s](%s.png)\n", plot_captions[i], ll_report_plot_names[i]);
@@ -104,6 +108,8 @@ static ll_status write_all(const ll_report_data *data, const char *out, FILE *ta
     LL_TRY(ll_folder_make(out, error));
     if (table && data->count && !ll_report_print_table(table, data))
         return ll_fail(error, LL_NO_RESOURCE, "report: no memory for the table");
+    if (table && data->task_count && !ll_report_print_tasks(table, data))
+        return ll_fail(error, LL_NO_RESOURCE, "report: no memory for the tasks' table");
     bool drawn[LL_REPORT_PLOTS] = {false};
     /* The table is worth having without the plots, so their failure waits. */
     const ll_status plotted = ll_report_plot(data, out, drawn, error);

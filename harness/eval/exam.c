@@ -123,8 +123,9 @@ static ll_status make_set(ll_exam *exam, size_t i, const ll_options *options, co
 ll_status ll_exam_make(ll_exam *out, const ll_options *options, const ll_tokenizer *tokenizer, size_t context,
                        ll_error *error) {
     *out = (ll_exam){0};
+    const bool standard = !options->tasks || strcmp(options->tasks, "paper") == 0;
     ll_status status =
-        options->tasks ? find_named(out, options->tasks, error) : find_standard(out, options->quiet, error);
+        standard ? find_standard(out, options->quiet, error) : find_named(out, options->tasks, error);
     for (size_t i = 0; i < out->count && status == LL_OK; i++)
         status = make_set(out, i, options, tokenizer, context, error);
     if (status != LL_OK)
