@@ -1,6 +1,7 @@
 /* Files of records: what of them is read, and what is refused. */
 #include "eval/dataset.h"
 #include "test.h"
+#include "toy_task.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,18 +12,6 @@ static ll_error error;
 static const char *file(const char *name) {
     snprintf(path, sizeof path, "%s/%s", ll_test_folder(), name);
     return path;
-}
-
-/* JSON with ' for ". */
-static json_t *parse(const char *text) {
-    char copy[1024];
-    snprintf(copy, sizeof copy, "%s", text);
-    for (char *c = copy; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
-    json_t *value = json_loads(copy, JSON_DECODE_ANY, NULL);
-    if (!value)
-        ll_test_fail(__FILE__, __LINE__, "%s is no JSON", text);
-    return value;
 }
 
 /* "LINE{record} LINE{record}", with ' for ". */
@@ -94,7 +83,7 @@ static void test_jsonl(void) {
 }
 
 static void test_csv(void) {
-    json_t *columns = parse("['q', 'A']");
+    json_t *columns = ll_toy_json("['q', 'A']");
     const ll_dataset_form named = {.columns = columns};
     READS("a.csv", "q,A\n1,\n,2\n", &plain, "2{'q':'1','A':''} 3{'q':'','A':'2'}");
     READS("a.csv", "q,A\n1,\n,2\n", &named, "1{'q':'q','A':'A'} 2{'q':'1','A':''} 3{'q':'','A':'2'}");

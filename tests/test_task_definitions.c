@@ -1,6 +1,7 @@
 /* The definitions of tasks: what is read, what is refused, and those that come with the program. */
 #include "eval/task_list.h"
 #include "test.h"
+#include "toy_task.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,18 +13,6 @@ static ll_error error;
 static const char *file(const char *name) {
     snprintf(path, sizeof path, "%s/%s", ll_test_folder(), name);
     return path;
-}
-
-/* JSON with ' for ". */
-static json_t *parse(const char *text) {
-    char copy[1024];
-    snprintf(copy, sizeof copy, "%s", text);
-    for (char *c = copy; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
-    json_t *value = json_loads(copy, JSON_DECODE_ANY, NULL);
-    if (!value)
-        ll_test_fail(__FILE__, __LINE__, "%s is no JSON", text);
-    return value;
 }
 
 typedef enum { CHOICES, CONTEXTS, GENERATE, KINDS } kind;
@@ -40,9 +29,9 @@ static const char *const sound[KINDS] = {
 
 /* The definition with a key set to value (JSON; NULL: without it), in path. */
 static void write_changed(kind base, const char *key, const char *value) {
-    json_t *root = parse(sound[base]);
+    json_t *root = ll_toy_json(sound[base]);
     if (value)
-        json_object_set_new(root, key, parse(value));
+        json_object_set_new(root, key, ll_toy_json(value));
     else
         json_object_del(root, key);
     char *text = json_dumps(root, 0);
@@ -302,7 +291,7 @@ static const char *located(const ll_task *task, const char *name, const json_t *
 static void test_locate(void) {
     char data[300], folder[400];
     ll_task task;
-    json_t *files = parse("['s/{subject}_x.csv','{subject}.csv','plain.csv']");
+    json_t *files = ll_toy_json("['s/{subject}_x.csv','{subject}.csv','plain.csv']");
     snprintf(data, sizeof data, "%s/data", ll_test_folder());
     REQUIRE(ll_task_find(&task, "boolq", &error) == LL_OK);
     unsetenv("LAYERLAB_DATA");

@@ -2,23 +2,12 @@
 #include "eval/python_random.h"
 #include "eval/regex.h"
 #include "test.h"
+#include "toy_task.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static ll_error error;
-
-/* JSON with ' for ". */
-static json_t *parse(const char *text) {
-    char copy[1024];
-    snprintf(copy, sizeof copy, "%s", text);
-    for (char *c = copy; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
-    json_t *value = json_loads(copy, JSON_DECODE_ANY, NULL);
-    if (!value)
-        ll_test_fail(__FILE__, __LINE__, "%s is no JSON", text);
-    return value;
-}
 
 /* ---- templates ---- */
 
@@ -52,7 +41,7 @@ static void test_template(void) {
         {"{{name}}}}", "A_b c}}"},
         {"\u00e9{{words[0]}}\u20ac", "\u00e9one\u20ac"},
     };
-    json_t *document = parse(record);
+    json_t *document = ll_toy_json(record);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ll_string out = {0};
         error.text[0] = 0;
@@ -93,7 +82,7 @@ static void test_template_refused(void) {
         {"a!{{gap|after:!}}", "the text has no \"!\""},
         {"{{gap|after:}}", "the text has no \"\""},
     };
-    json_t *document = parse(record);
+    json_t *document = ll_toy_json(record);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ll_string out = {0};
         error.text[0] = 0;
@@ -107,7 +96,7 @@ static void test_template_refused(void) {
 
 /* list: JSON with ' for "; expected: texts joined by '|', or the sentence where it is refused. */
 static void check_list(const char *list, const char *expected, ll_status wanted) {
-    json_t *document = parse(record), *json = parse(list);
+    json_t *document = ll_toy_json(record), *json = ll_toy_json(list);
     ll_string *out;
     size_t count = 77;
     char joined[256] = "";
