@@ -79,19 +79,26 @@ ll_tokenizer *ll_toy_tokenizer(const char *name, const char *config) {
     return tokenizer;
 }
 
-void ll_toy_ask(ll_toy_asked *out, const char *definition, const char *tokenizer,
-                const ll_question_options *options) {
+void ll_toy_ask_by(ll_toy_asked *out, const char *definition, const ll_tokenizer *tokenizer,
+                   const ll_question_options *options) {
     static const ll_question_options all = {.shots = SIZE_MAX, .context = 1000};
     ll_progress progress;
     ll_progress_begin(&progress, "test", 1, true);
-    *out = (ll_toy_asked){.tokenizer = ll_toy_tokenizer(tokenizer, NULL), .status = LL_BAD_USAGE};
-    if (out->tokenizer && ll_toy_task(&out->task, definition))
-        out->status = ll_questions_make(&out->set, &out->task, out->tokenizer, options ? options : &all,
-                                        &progress, &out->error);
+    *out = (ll_toy_asked){.status = LL_BAD_USAGE};
+    if (tokenizer && ll_toy_task(&out->task, definition))
+        out->status = ll_questions_make(&out->set, &out->task, tokenizer, options ? options : &all, &progress,
+                                        &out->error);
+}
+
+void ll_toy_ask(ll_toy_asked *out, const char *definition, const char *tokenizer,
+                const ll_question_options *options) {
+    ll_tokenizer *own = ll_toy_tokenizer(tokenizer, NULL);
+    ll_toy_ask_by(out, definition, own, options);
+    out->own = own;
 }
 
 void ll_toy_asked_free(ll_toy_asked *asked) {
     ll_questions_free(&asked->set);
     ll_task_free(&asked->task);
-    ll_tokenizer_destroy(asked->tokenizer);
+    ll_tokenizer_destroy(asked->own);
 }

@@ -21,7 +21,7 @@ ll_tokenizer *ll_toy_tokenizer(const char *name, const char *config);
 
 typedef struct {
     ll_task task;
-    ll_tokenizer *tokenizer;
+    ll_tokenizer *own;   /* that goes with it */
     ll_question_set set; /* empty where it was refused */
     ll_status status;
     ll_error error;
@@ -30,5 +30,8 @@ typedef struct {
  * the task says, a context of 1000. The set says of its task where out is: it must not be moved. */
 void ll_toy_ask(ll_toy_asked *out, const char *definition, const char *tokenizer,
                 const ll_question_options *options);
+/* The same with a tokenizer of the caller's. */
+void ll_toy_ask_by(ll_toy_asked *out, const char *definition, const ll_tokenizer *tokenizer,
+                   const ll_question_options *options);
 void ll_toy_asked_free(ll_toy_asked *asked);
 #endif
