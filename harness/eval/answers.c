@@ -87,7 +87,7 @@ static bool read_choices(ll_said *said, const json_t *line, size_t requests) {
 static bool read_text(ll_said *said, const json_t *line) {
     const char *text = json_string_value(json_object_get(line, "text"));
     const json_t *tokens = json_object_get(line, "tokens");
-    char *copy = text && json_is_integer(tokens) ? strdup(text) : NULL;
+    char *copy = text && json_is_integer(tokens) && json_integer_value(tokens) >= 0 ? strdup(text) : NULL;
     *said = (ll_said){.text = copy, .tokens = (size_t)json_integer_value(tokens)};
     return copy;
 }

@@ -78,8 +78,8 @@ static ll_status parse(ll_dataset *out, const char *path, char *data, size_t len
 
 static ll_status add_labels(ll_dataset *out, const char *path, const char *data, size_t length,
                             ll_error *error) {
-    size_t record = 0, size;
-    for (size_t at = 0, next; at < length; at = next) {
+    size_t record = 0, line = 1, size;
+    for (size_t at = 0, next; at < length; at = next, line++) {
         next = next_line(data, length, at, &size);
         while (size && strchr(" \t\r", data[at + size - 1]))
             size--;
@@ -87,7 +87,7 @@ static ll_status add_labels(ll_dataset *out, const char *path, const char *data,
             continue;
         json_t *label = json_stringn(data + at, size);
         if (record < out->count && (!label || json_object_set_new(out->records[record], "label", label) != 0))
-            return ll_fail(error, LL_BAD_INPUT, "%s: line %zu is not UTF-8", path, record + 1);
+            return ll_fail(error, LL_BAD_INPUT, "%s: line %zu is not UTF-8", path, line);
         if (record >= out->count)
             json_decref(label);
         record++;
@@ -98,22 +98,22 @@ static ll_status add_labels(ll_dataset *out, const char *path, const char *data,
     return LL_OK;
 }
 
-/* A number and a text of the same digits are the same id. */
-static bool id_text(const json_t *record, const char *field, char *out, size_t capacity) {
+/* A number and a text of the same digits are the same id. Empty: there is none. */
+static const char *id_text(const json_t *record, const char *field, char digits[24]) {
     const json_t *id = json_object_get(record, field);
-    if (json_is_integer(id))
-        snprintf(out, capacity, "%lld", (long long)json_integer_value(id));
-    else
-        snprintf(out, capacity, "%s", json_is_string(id) ? json_string_value(id) : "");
-    return *out;
+    if (json_is_string(id))
+        return json_string_value(id);
+    snprintf(digits, 24, "%lld", (long long)json_integer_value(id));
+    return json_is_integer(id) ? digits : "";
 }
 
 static ll_status check_ids(const ll_dataset *d, const char *path, const char *field, ll_error *error) {
     json_t *seen = json_object();
     ll_status status = LL_OK;
     for (size_t i = 0; i < d->count && status == LL_OK; i++) {
-        char id[256];
-        if (!id_text(d->records[i], field, id, sizeof id))
+        char digits[24];
+        const char *id = id_text(d->records[i], field, digits);
+        if (!*id)
             continue;
         const json_t *before = json_object_get(seen, id);
         if (before)

@@ -106,6 +106,16 @@ static ll_status read_header(reader *r, json_t **columns) {
     return LL_OK;
 }
 
+/* Of two cells a record would keep the last. */
+static ll_status check_names(const reader *r, const json_t *names) {
+    for (size_t i = 0; i < json_array_size(names) && i < MAX_COLUMNS; i++)
+        for (size_t k = 0; k < i; k++)
+            if (json_equal(json_array_get(names, i), json_array_get(names, k)))
+                return ll_fail(r->error, LL_BAD_INPUT, "%s: two columns are called \"%.60s\"", r->path,
+                               json_string_value(json_array_get(names, i)));
+    return LL_OK;
+}
+
 ll_status ll_dataset_parse_csv(ll_dataset *out, const char *path, char *data, size_t length, char separator,
                                const json_t *columns, ll_error *error) {
     reader r = {
@@ -113,7 +123,7 @@ ll_status ll_dataset_parse_csv(ll_dataset *out, const char *path, char *data, si
     json_t *names = columns ? json_incref((json_t *)columns) : NULL;
     if (!columns)
         LL_TRY(read_header(&r, &names));
-    ll_status status = LL_OK;
+    ll_status status = check_names(&r, names);
     while (status == LL_OK && r.at < r.length) {
         const size_t line = r.line;
         status = read_record(&r, line);

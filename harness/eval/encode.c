@@ -37,17 +37,18 @@ static ll_status encode_alone(const ll_tokenizer *tokenizer, const char *text, s
 ll_status ll_encode_pair(const ll_tokenizer *tokenizer, const char *text, size_t context_bytes,
                          size_t continuation_bytes, ll_ids *ids, size_t *context, size_t *continuation,
                          ll_error *error) {
-    const size_t at = ids->count, whole = context_bytes + continuation_bytes;
-    if (context_bytes == 0) {
+    const size_t at = ids->count, whole = context_bytes + continuation_bytes,
+                 stripped = continuation_bytes ? ll_text_end(text, context_bytes) : context_bytes;
+    if (stripped)
+        LL_TRY(encode(tokenizer, text, stripped, true, ids, error));
+    *context = ids->count - at;
+    *continuation = 0;
+    if (*context == 0) { /* nothing is left of it, or nothing that has a token */
         LL_TRY(encode_alone(tokenizer, text, whole, ids, error));
         *context = 1;
         *continuation = ids->count - at - 1;
         return LL_OK;
     }
-    const size_t stripped = continuation_bytes ? ll_text_end(text, context_bytes) : context_bytes;
-    LL_TRY(encode(tokenizer, text, stripped, true, ids, error));
-    *context = ids->count - at;
-    *continuation = 0;
     if (!continuation_bytes)
         return LL_OK;
     LL_TRY(encode(tokenizer, text, whole, true, ids, error));

@@ -213,6 +213,7 @@ static ll_status open_shots(making *m, const char *subject) {
     if (!ll_task_locate(task, task->shots_from, subject, path, &sample))
         return ll_task_fail_missing(task, task->shots_from, subject, m->error);
     LL_TRY(ll_shots_open(&m->shots, path, m->error));
+    LL_TRY(name_subject(m, &m->shots.pool, subject));
     m->set->sample |= sample;
     return ll_string_append(&m->hashes, m->shots.pool.sha256, strlen(m->shots.pool.sha256), m->error);
 }

@@ -19,8 +19,8 @@ ll_status ll_regex_compile(ll_regex **out, const char *pattern, ll_error *error)
     *out = calloc(1, sizeof **out);
     if (!*out)
         return ll_fail(error, LL_NO_RESOURCE, "no memory for a regular expression");
-    (*out)->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP, &code,
-                                 &offset, NULL);
+    (*out)->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
+                                 PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code, &offset, NULL);
     if ((*out)->code) {
         (*out)->match = pcre2_match_data_create_from_pattern((*out)->code, NULL);
         (*out)->limits = pcre2_match_context_create(NULL);
@@ -48,43 +48,61 @@ void ll_regex_free(ll_regex *regex) {
     free(regex);
 }
 
-/* The next match from *at on: its begin and end, and *at behind it. False: none; *status says where that is a failure. */
-static bool next_match(const ll_regex *regex, const ll_string *text, size_t *at, size_t *begin, size_t *end,
-                       ll_status *status, ll_error *error) {
-    if (*at > text->length)
-        return false;
-    const int rc = pcre2_match(regex->code, (PCRE2_SPTR)(text->data ? text->data : ""), text->length, *at, 0,
-                               regex->match, regex->limits);
+/* A walk over the matches of a text. */
+typedef struct {
+    const ll_regex *regex;
+    const ll_string *text;
+    size_t begin, end; /* of the last match; the search goes on behind it */
+    bool any, empty;   /* there was one, and it was empty */
+    ll_status status;
+} walk;
+
+/* A pattern that remembers more than the fast matcher has room for is matched by the other one. */
+static int match_from(const walk *w, uint32_t options) {
+    const ll_string *text = w->text;
+    const PCRE2_SPTR data = (PCRE2_SPTR)(text->data ? text->data : "");
+    const int rc =
+        pcre2_match(w->regex->code, data, text->length, w->end, options, w->regex->match, w->regex->limits);
+    return rc != PCRE2_ERROR_JIT_STACKLIMIT
+               ? rc
+               : pcre2_match(w->regex->code, data, text->length, w->end, options | PCRE2_NO_JIT,
+                             w->regex->match, w->regex->limits);
+}
+
+/* As in Python, what follows an empty match may begin where that was, and then is not empty. The text is known to be UTF-8 from the
+ * first search on: to look again at every match would take the square of its length. False: no more; w->status says where that is a
+ * failure. */
+static bool next_match(walk *w, ll_error *error) {
+    const int rc = match_from(w, (w->any ? PCRE2_NO_UTF_CHECK : 0) | (w->empty ? PCRE2_NOTEMPTY_ATSTART : 0));
     if (rc == PCRE2_ERROR_NOMATCH)
         return false;
     if (rc < 0) {
         PCRE2_UCHAR why[128] = "";
         pcre2_get_error_message(rc, why, sizeof why);
-        *status = ll_fail(error, LL_BAD_INPUT, "a regular expression fails on \"%.60s\": %s", text->data,
-                          (char *)why);
+        w->status = ll_fail(error, LL_BAD_INPUT, "a regular expression fails on \"%.60s\": %s", w->text->data,
+                            (char *)why);
         return false;
     }
-    const PCRE2_SIZE *const offsets = pcre2_get_ovector_pointer(regex->match);
-    *begin = offsets[0];
-    *end = offsets[1];
-    *at = *end;
-    if (*end == *begin) /* an empty match: on by a character */
-        do
-            ++*at;
-        while (*at < text->length && ((unsigned char)text->data[*at] & 0xC0) == 0x80);
+    const PCRE2_SIZE *const offsets = pcre2_get_ovector_pointer(w->regex->match);
+    w->begin = offsets[0];
+    w->end = offsets[1];
+    w->any = true;
+    w->empty = w->begin == w->end;
     return true;
 }
 
 ll_status ll_regex_replace(const ll_regex *regex, ll_string *text, const char *with, ll_error *error) {
     ll_string out = {0};
-    size_t at = 0, begin, end, kept = 0;
+    walk w = {.regex = regex, .text = text};
+    size_t kept = 0;
     ll_status status = ll_string_append(&out, "", 0, error);
-    while (status == LL_OK && next_match(regex, text, &at, &begin, &end, &status, error)) {
-        status = ll_string_append(&out, text->data + kept, begin - kept, error);
+    while (status == LL_OK && next_match(&w, error)) {
+        status = ll_string_append(&out, text->data + kept, w.begin - kept, error);
         if (status == LL_OK)
             status = ll_string_append(&out, with, strlen(with), error);
-        kept = end;
+        kept = w.end;
     }
+    status = status == LL_OK ? w.status : status;
     if (status == LL_OK)
         status = ll_string_append(&out, text->data ? text->data + kept : "", text->length - kept, error);
     if (status != LL_OK) {
@@ -113,15 +131,12 @@ static void choose_group(const ll_regex *regex, size_t *begin, size_t *end) {
 
 ll_status ll_regex_find(const ll_regex *regex, const ll_string *text, bool last, ll_string *out, bool *found,
                         ll_error *error) {
-    size_t at = 0, begin, end, from = 0, to = 0;
-    ll_status status = LL_OK;
-    bool any = false;
-    while ((last || !any) && next_match(regex, text, &at, &begin, &end, &status, error)) {
+    walk w = {.regex = regex, .text = text};
+    size_t from = 0, to = 0;
+    while ((last || !w.any) && next_match(&w, error))
         choose_group(regex, &from, &to);
-        any = true;
-    }
-    *found = any && to > from;
-    if (status == LL_OK && *found)
-        status = ll_string_append(out, text->data + from, to - from, error);
-    return status;
+    *found = w.any && to > from;
+    if (w.status == LL_OK && *found)
+        w.status = ll_string_append(out, text->data + from, to - from, error);
+    return w.status;
 }

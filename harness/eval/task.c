@@ -1,5 +1,6 @@
 #include "eval/task.h"
 #include "documents.h"
+#include "eval/score.h"
 #include "eval/task_list.h"
 #include "nearest.h"
 
@@ -45,6 +46,14 @@ static bool all_texts(const json_t *list) {
         if (!json_is_string(json_array_get(list, i)))
             return false;
     return json_array_size(list) > 0;
+}
+
+/* It is a folder's name too, and the beginning of a file's. */
+static ll_status read_name(const reading *r) {
+    const char **name = &r->task->name;
+    LL_TRY(need_text(r, "task", name));
+    return **name != '.' && !strchr(*name, '/') ? LL_OK
+                                                : bad_kind(r, "task", "a name without / and no . before it");
 }
 
 /* A list of texts; path: a text will do, which names a list of the document. */
@@ -97,10 +106,25 @@ static ll_status read_filter(const reading *r, const json_t *value, ll_answer_fi
     return compile(r, "filters", json_object_get(value, "pattern"), &out->pattern);
 }
 
+/* A metric is found by its name. */
+static ll_status check_metrics(const reading *r) {
+    const ll_task *t = r->task;
+    bool sound = t->filter_count <= LL_MAX_METRICS;
+    for (size_t i = 0; sound && i < t->filter_count; i++)
+        for (size_t k = 0; k < i; k++)
+            sound = sound && strcmp(t->filters[i].metric, t->filters[k].metric) != 0;
+    return sound ? LL_OK : bad_kind(r, "filters", "metrics of different names, 8 at most");
+}
+
 static ll_status read_filters(const reading *r) {
     ll_task *t = r->task;
-    const json_t *filters = json_object_get(t->root, "filters"), *ignore;
+    const json_t *filters = json_object_get(t->root, "filters"), *ignore,
+                 *ignore_case = json_object_get(t->root, "ignore_case");
     LL_TRY(read_list(r, "ignore", false, &ignore));
+    if (filters && !json_is_array(filters))
+        return bad_kind(r, "filters", "a list of objects");
+    if (ignore_case && !json_is_boolean(ignore_case))
+        return bad_kind(r, "ignore_case", "true or false");
     t->filters = calloc(json_array_size(filters) + 1, sizeof *t->filters);
     t->ignore = calloc(json_array_size(ignore) + 1, sizeof *t->ignore);
     if (!t->filters || !t->ignore)
@@ -109,8 +133,20 @@ static ll_status read_filters(const reading *r) {
         LL_TRY(read_filter(r, json_array_get(filters, t->filter_count), &t->filters[t->filter_count]));
     for (; t->ignore_count < json_array_size(ignore); t->ignore_count++)
         LL_TRY(compile(r, "ignore", json_array_get(ignore, t->ignore_count), &t->ignore[t->ignore_count]));
-    t->ignore_case = json_is_true(json_object_get(t->root, "ignore_case"));
-    return LL_OK;
+    t->ignore_case = json_is_true(ignore_case);
+    return check_metrics(r);
+}
+
+/* The answers to a subject's questions are found by its name. */
+static ll_status check_subjects(const reading *r) {
+    json_t *seen = json_object();
+    bool sound = true;
+    for (size_t i = 0; i < r->task->subject_count; i++) {
+        const char *name = r->task->subjects[i].name;
+        sound = sound && !json_object_get(seen, name) && json_object_set_new(seen, name, json_true()) == 0;
+    }
+    json_decref(seen);
+    return sound ? LL_OK : bad_kind(r, "subjects", "each subject once");
 }
 
 /* {"group": ["subject", ...], ...} */
@@ -133,7 +169,7 @@ static ll_status read_subjects(const reading *r) {
         for (size_t i = 0; i < json_array_size(list); i++)
             t->subjects[t->subject_count++] = (ll_subject){group, json_string_value(json_array_get(list, i))};
     }
-    return LL_OK;
+    return check_subjects(r);
 }
 
 static ll_status read_order(const reading *r, const char *name) {
@@ -167,6 +203,9 @@ static ll_status read_shots(const reading *r) {
 static ll_status read_generation(const reading *r) {
     ll_task *t = r->task;
     LL_TRY(read_list(r, "until", false, &t->until));
+    for (size_t i = 0; i < json_array_size(t->until); i++)
+        if (!json_string_length(json_array_get(t->until, i)))
+            return bad_kind(r, "until", "texts that are not empty");
     LL_TRY(read_size(r, "max_gen_toks", &t->max_tokens));
     LL_TRY(read_filters(r));
     if (t->until) {
@@ -204,7 +243,7 @@ static ll_status read_metric(const reading *r) {
     const json_t *chance = json_object_get(t->root, "chance");
     LL_TRY(need_text(r, "metric", &t->metric));
     t->chance = json_is_number(chance) ? json_number_value(chance) : t->kind == LL_TASK_GENERATE ? 0 : NAN;
-    if (chance && !(t->chance >= 0 && t->chance <= 1))
+    if (chance && !(json_is_number(chance) && t->chance >= 0 && t->chance <= 1))
         return bad_kind(r, "chance", "a number from 0 to 1");
     bool known = false;
     for (size_t i = 0; i < t->filter_count; i++)
@@ -270,7 +309,7 @@ static ll_status check_keys(const reading *r) {
 static ll_status read_task(const reading *r) {
     ll_task *t = r->task;
     LL_TRY(check_keys(r));
-    LL_TRY(need_text(r, "task", &t->name));
+    LL_TRY(read_name(r));
     LL_TRY(read_text(r, "title", t->name, &t->title));
     LL_TRY(read_text(r, "paper_column", NULL, &t->paper_column));
     LL_TRY(read_text(r, "about", "", &t->about));

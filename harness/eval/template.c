@@ -65,6 +65,19 @@ static const json_t *follow(const json_t *value, const char *path, const char *e
     return value;
 }
 
+/* The shortest text that reads as the same number, which is how JSON files mostly have it. */
+static ll_status append_real(const json_t *value, ll_string *out, ll_error *error) {
+    char text[64];
+    size_t length = 0;
+    for (size_t digits = 1; digits <= 17; digits++) {
+        length = json_dumpb(value, text, sizeof text - 1, JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
+        text[length < sizeof text ? length : 0] = 0;
+        if (strtod(text, NULL) == json_real_value(value))
+            break;
+    }
+    return ll_string_append(out, text, strlen(text), error);
+}
+
 static ll_status append_value(const json_t *value, const char *path, size_t length, ll_string *out,
                               ll_error *error) {
     char number[32];
@@ -74,6 +87,8 @@ static ll_status append_value(const json_t *value, const char *path, size_t leng
         snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value));
         return ll_string_append(out, number, strlen(number), error);
     }
+    if (json_is_real(value))
+        return append_real(value, out, error);
     if (json_is_boolean(value))
         return ll_string_append(out, json_is_true(value) ? "true" : "false", json_is_true(value) ? 4 : 5,
                                 error);
