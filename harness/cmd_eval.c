@@ -160,7 +160,7 @@ static json_t *task_json(const job *j, size_t i) {
     const ll_question_set *set = &j->exam.sets[i];
     const ll_score_sheet *sheet = &j->sheets[ASKED][i];
     const ll_answers *a = &j->answers[ASKED][i];
-    json_t *out = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:s}", "metric",
+    json_t *out = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:s}", "metric",
                             sheet->metric[sheet->main], "num_fewshot", (json_int_t)set->shots, "questions",
                             (json_int_t)set->count, "available", (json_int_t)set->available, "prompts_cut",
                             (json_int_t)set->cut, "tokens_asked", (json_int_t)set->asked, "sample",
