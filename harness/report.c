@@ -14,15 +14,16 @@ static const char *const plot_captions[LL_REPORT_PLOTS] = {
     "Accuracy of every task against the number of modules dropped, with guessing",
 };
 
-static void print_caption_quality(FILE *stream) {
-    fputs(" **perplexity** ± standard error. **KL** divergence from the full model, nats a token. **top-1** "
-          "share of tokens "
-          "for which the most likely next token is the full model's. **gamma** = increase of perplexity in "
-          "percent / speedup "
-          "gained in percent, so lower is better (the paper's gamma takes points of task accuracy; "
-          "perplexity is the only "
-          "quality here); NA where nothing was gained. Bold: the lowest perplexity at that number dropped.",
-          stream);
+static void print_caption_quality(FILE *stream, bool tasks) {
+    fprintf(
+        stream,
+        " **perplexity** ± standard error. **KL** divergence from the full model, nats a token. **top-1** "
+        "share of tokens for which the most likely next token is the full model's. **gamma** = increase of "
+        "perplexity in percent / speedup gained in percent, so lower is better (the paper's gamma takes "
+        "points "
+        "of task accuracy%s); NA where nothing was gained. Bold: the lowest perplexity at that number "
+        "dropped.",
+        tasks ? ": below" : "; perplexity is the only quality here");
 }
 
 static void print_caption(FILE *stream, const ll_report_data *data) {
@@ -46,7 +47,7 @@ static void print_caption(FILE *stream, const ll_report_data *data) {
         "that the paper published, measured on GPUs. **KV-cache** as allocated (share of the full model's).",
         stream);
     if (data->quality.csv)
-        print_caption_quality(stream);
+        print_caption_quality(stream, data->task_count > 0);
     fputc('\n', stream);
 }
 
