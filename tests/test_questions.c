@@ -112,6 +112,10 @@ static void test_choices(void) {
     }
     CHECK(a.set.ids.count == all && a.set.asked == all && a.set.longest == longest);
     ll_toy_asked_free(&a);
+    ask(&a, TOY(",'doc_to_choice':['x','y','z'],'targets':['1','0','0'],'chance':0.25"));
+    REQUIRE(a.status == LL_OK);
+    CHECK(a.set.questions[0].gold == 1 && a.set.chance == 0.25); /* the first of equal keys */
+    ll_toy_asked_free(&a);
 }
 
 /* Several contexts, and a generation. */

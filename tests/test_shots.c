@@ -72,6 +72,23 @@ static void test_shots(void) {
     ll_toy_asked_free(&a);
 }
 
+/* Of several contexts an example has the right one. */
+static void test_contexts(void) {
+    ll_toy_data("q.jsonl", "{'k':1,'q':'a'}\n");
+    ll_toy_data("s.jsonl", "{'k':0,'q':'b'}\n{'k':1,'q':'c'}\n");
+    ll_toy_asked a;
+    ll_toy_ask(
+        &a,
+        "{'task':'toy','questions':['q.jsonl'],'shots_from':['s.jsonl'],'shots':'first','num_fewshot':2,"
+        "'doc_to_text':['N{{q}}','Y{{q}}'],'doc_to_choice':'is','doc_to_target':'{{k}}','targets':['0','1'],"
+        "'target_delimiter':'-','fewshot_delimiter':';','metric':'acc'}",
+        "llama2", NULL);
+    REQUIRE(a.status == LL_OK && a.set.request_count == 2);
+    CHECK_MSG(strcmp(a.set.requests[0].text, "Nb-is;Yc-is;Na-is") == 0, "%s", a.set.requests[0].text);
+    CHECK_MSG(strcmp(a.set.requests[1].text, "Nb-is;Yc-is;Ya-is") == 0, "%s", a.set.requests[1].text);
+    ll_toy_asked_free(&a);
+}
+
 /* What was drawn for a question moves the next one's; every file of a task with subjects goes on with the same generator. */
 static void test_subjects(void) {
     ll_toy_data("b_q.jsonl", LETTERS);
@@ -161,6 +178,7 @@ static void test_hash(void) {
 int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
     ll_test_run("shots/examples", test_shots);
+    ll_test_run("shots/contexts", test_contexts);
     ll_test_run("shots/subjects", test_subjects);
     ll_test_run("shots/limit", test_limit);
     ll_test_run("shots/hash", test_hash);

@@ -39,6 +39,7 @@ static void test_template(void) {
         {"{{gap|before:a}}", ""},
         {"a_{{name|after:_}}", "a_b c"}, /* what stood before is not searched */
         {"{{name}}}}", "A_b c}}"},
+        {"}} {{name}}", "}} A_b c"},
         {"\u00e9{{words[0]}}\u20ac", "\u00e9one\u20ac"},
     };
     json_t *document = ll_toy_json(record);
