@@ -143,7 +143,7 @@ static ll_status check_together(const ll_options *options, ll_error *error) {
                        "--tasks asks a model, and random weights say nothing: leave one out");
     if (options->no_speed && options->synthetic)
         return ll_fail(error, LL_BAD_USAGE, "--no-speed leaves nothing of synthetic weights: leave one out");
-    if (options->subset && !options->limit)
+    if (options->subset && (!options->limit || options->limit == LL_LIMIT_ALL))
         return ll_fail(error, LL_BAD_USAGE, "--subset needs --limit N: how many questions are drawn");
     if (options->paired && !options->drop)
         return ll_fail(

@@ -87,9 +87,8 @@ static void put_accuracy(blocks *b, const ll_report_data *data, const char *kind
 static void put_task(blocks *b, const ll_report_data *data, const char *kind, size_t task,
                      const ll_report_entry *entry) {
     const ll_report_row row = ll_report_task_row(data, entry, task);
-    const double value = ll_report_number(&row, "value"), full = ll_report_number(&row, "stderr"),
-                 paired = ll_report_number(&row, "difference_stderr"),
-                 error = isfinite(paired) ? paired : full;
+    const double value = ll_report_number(&row, "value"),
+                 paired = ll_report_number(&row, "difference_stderr"), error = isfinite(paired) ? paired : 0;
     if (!isfinite(value))
         return;
     put_kind(b, kind);

@@ -26,6 +26,7 @@ typedef struct {
     char title[32];        /* of its definition; its name where there is none */
     char paper_column[32]; /* in the paper's tables, which it then has a part in the average as; "" else */
     double chance;
+    ll_report_row questions; /* a row of those that are shown: same definition, data, examples */
 } ll_report_task;
 enum { LL_REPORT_TASKS = 24 };
 

@@ -8,7 +8,7 @@
 
 /* ---- which tasks ---- */
 
-enum { SETTING = 6 }; /* columns before "task": model, weights, group, kv, limit, too_long */
+enum { SETTING = 7 }; /* columns before "task": model, weights, group, kv, isa, limit, too_long */
 
 static bool same(const ll_report_row *a, const ll_report_row *b, size_t columns) {
     for (size_t i = 0; i < columns; i++) {
@@ -56,11 +56,41 @@ static size_t find_task(const ll_report_data *data, const char *name) {
     return SIZE_MAX;
 }
 
+/* The same questions: of one definition, on the same data, with as many examples. */
+static bool same_questions(const ll_report_row *a, const ll_report_row *b) {
+    static const char *const columns[] = {"task", "task_sha256", "data_sha256", "num_fewshot"};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        if (strcmp(ll_report_text(a, columns[i]), ll_report_text(b, columns[i])) != 0)
+            return false;
+    return same(a, b, SETTING);
+}
+
+/* Of several sets of questions of a task the one with most rows, of several the last. */
+static void choose_questions(ll_report_data *data, ll_report_task *task) {
+    size_t most = 0;
+    for (size_t i = ll_csv_rows(data->tasks_csv); i-- > 0;) {
+        const ll_report_row row = row_at(data, i);
+        size_t count = 0;
+        if (strcmp(ll_report_text(&row, "task"), task->name) != 0 || !same(&data->answered, &row, SETTING))
+            continue;
+        for (size_t j = 0; j < ll_csv_rows(data->tasks_csv); j++) {
+            const ll_report_row other = row_at(data, j);
+            count += same_questions(&row, &other);
+        }
+        if (count > most) {
+            most = count;
+            task->questions = row;
+        }
+    }
+    task->chance = ll_report_number(&task->questions, "chance");
+}
+
 /* A report of rows whose definition is gone is a report all the same. */
 static void add_task(ll_report_data *data, const ll_report_row *row) {
     ll_report_task *task = &data->tasks[data->task_count++];
     ll_task definition;
-    *task = (ll_report_task){.name = ll_report_text(row, "task"), .chance = ll_report_number(row, "chance")};
+    *task = (ll_report_task){.name = ll_report_text(row, "task")};
+    choose_questions(data, task);
     snprintf(task->title, sizeof task->title, "%s", task->name);
     if (ll_task_find(&definition, task->name, NULL) != LL_OK)
         return;
@@ -94,10 +124,9 @@ ll_status ll_report_find_tasks(ll_report_data *data, ll_error *error) {
 ll_report_row ll_report_task_row(const ll_report_data *data, const ll_report_entry *entry, size_t task) {
     for (size_t i = data->tasks_csv ? ll_csv_rows(data->tasks_csv) : 0; i-- > 0;) {
         const ll_report_row row = row_at(data, i);
-        if (strcmp(ll_report_text(&row, "task"), data->tasks[task].name) == 0 &&
+        if (same_questions(&data->tasks[task].questions, &row) &&
             strcmp(ll_report_text(&row, "kind"), entry->kind) == 0 &&
             (size_t)ll_report_number(&row, "dropped") == entry->dropped &&
-            same(&data->answered, &row, SETTING) &&
             (!entry->quality.csv ||
              strcmp(ll_report_text(&entry->quality, "drop"), ll_report_text(&row, "drop")) == 0))
             return row;
@@ -264,6 +293,24 @@ static void fill_paper_line(table *t, const ll_report_data *data, const ll_csv *
     t->count++;
 }
 
+/* "112 of 14042", or an integer column of the tasks' rows. */
+static void fill_questions_line(table *t, const ll_report_data *data, const char *name, const char *column) {
+    size_t c = 0;
+    snprintf(cell(t, c++), CELL, "%s", name);
+    snprintf(cell(t, c++), CELL, "NA");
+    for (size_t i = 0; i < data->task_count; i++) {
+        const ll_report_row *row = &data->tasks[i].questions;
+        const char *whole = ll_report_text(row, "whole");
+        snprintf(cell(t, c), CELL, "%.20s", ll_report_text(row, column));
+        if (strcmp(column, "questions") == 0 && strcmp(whole, "NA") != 0)
+            snprintf(cell(t, c), CELL, "%.20s of %.20s", ll_report_text(row, column), whole);
+        c++;
+    }
+    while (c < t->columns)
+        snprintf(cell(t, c++), CELL, "NA");
+    t->count++;
+}
+
 static void fill_heads(table *t, const ll_report_data *data, bool scores) {
     size_t c = 0;
     snprintf(cell(t, c++), CELL, "kind");
@@ -284,7 +331,7 @@ static bool print_scores(FILE *stream, const ll_report_data *data) {
     if (ll_paper_open_tasks(&paper, NULL) != LL_OK)
         paper = NULL;
     const size_t published = paper ? ll_csv_rows(paper) : 0;
-    table t = {.lines = calloc(data->count + published + 2, sizeof *t.lines)};
+    table t = {.lines = calloc(data->count + published + 4, sizeof *t.lines)};
     bool good = t.lines != NULL;
     if (good) {
         fill_heads(&t, data, true);
@@ -292,6 +339,8 @@ static bool print_scores(FILE *stream, const ll_report_data *data) {
             if (answered(data, &data->entries[i]))
                 fill_score_line(&t, data, &data->entries[i]);
         fill_chance_line(&t, data);
+        fill_questions_line(&t, data, "examples", "num_fewshot");
+        fill_questions_line(&t, data, "questions", "questions");
         for (size_t i = 0; i < published; i++)
             fill_paper_line(&t, data, paper, i);
         good = print_table(stream, &t);
@@ -338,7 +387,7 @@ static bool print_differences(FILE *stream, const ll_report_data *data) {
     return good;
 }
 
-/* A task on which the full model is no better than guessing cannot show that a drop costs anything. */
+/* A task on which the full model is no better than guessing can hardly show that a drop costs anything. */
 static void print_telling(FILE *stream, const ll_report_data *data) {
     const ll_report_entry *full = ll_report_full(data);
     for (int above = 1; full && above >= 0; above--) {
@@ -355,7 +404,7 @@ static void print_telling(FILE *stream, const ll_report_data *data) {
             fprintf(stream, "%s (%.1f ± %.1f, guessing %.1f)", data->tasks[i].title, 100 * value, 100 * error,
                     100 * data->tasks[i].chance);
         }
-        fputs(!named ? "" : above ? "." : ": there a drop cannot be seen to cost anything.", stream);
+        fputs(!named ? "" : above ? "." : ": there a drop can hardly be seen to cost anything.", stream);
     }
     fputs("\n", stream);
 }

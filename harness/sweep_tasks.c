@@ -54,12 +54,14 @@ static void fill_key(ll_row *row, const stage *s, size_t i, const ll_sweep_task 
     const ll_sweep *sweep = s->sweep;
     const ll_question_set *set = &sweep->exam.sets[i];
     const ll_model_options wanted = ll_cmd_model_options(sweep->options, sweep->options->weights);
-    char limit[LL_LIMIT_TEXT];
+    char limit[LL_LIMIT_TEXT], isa[LL_CSV_CELL];
     ll_exam_limit_text(sweep->options, limit);
     ll_row_begin(row, &ll_tasks_schema);
     ll_row_text(row, "model_sha256", sweep->model_sha256);
     ll_row_weights(row, sweep->options->weights, sweep->options->group);
     ll_row_text(row, "kv", ll_kv_name(ll_kv_type_of(&wanted)));
+    ll_isa_text(&sweep->kernels, isa, sizeof isa);
+    ll_row_text(row, "isa", isa);
     ll_row_text(row, "limit", limit);
     ll_row_text(row, "too_long", sweep->options->cut_long ? "cut" : "refuse");
     ll_row_text(row, "task", set->task->name);
@@ -73,7 +75,7 @@ static void fill_key(ll_row *row, const stage *s, size_t i, const ll_sweep_task 
 
 /* Rows of the same task on other data, or of another definition, would stand in one table with the new ones. */
 static ll_status check_row(const stage *s, size_t r, const ll_row *row) {
-    static const char *const same[] = {"model_sha256", "weights",  "group", "kv",
+    static const char *const same[] = {"model_sha256", "weights",  "group", "kv",         "isa",
                                        "limit",        "too_long", "task",  "num_fewshot"};
     static const char *const refused[] = {"task_sha256", "data_sha256"};
     const ll_csv *csv = s->sweep->scores;
@@ -133,7 +135,8 @@ static void fill_score(ll_row *row, const ll_question_set *set, const ll_score_s
     ll_row_real(row, "chance", set->chance, 6);
     ll_row_int(row, "questions", set->count);
     ll_row_int(row, "available", set->available);
-    ll_row_int(row, "tokens_asked", set->asked);
+    if (set->task->whole)
+        ll_row_int(row, "whole", set->task->whole);
     ll_row_int(row, "prompts_cut", set->cut);
 }
 
@@ -147,7 +150,11 @@ static void fill_pair(ll_row *row, const ll_score_sheet *full, const ll_score_sh
     ll_row_real(row, "p_value", p.p, 6);
 }
 
-static void fill_use(ll_row *row, const ll_scorer_use *use) {
+/* Nothing, where some answers were there already. */
+static void fill_use(ll_row *row, const ll_question_set *set, const ll_scorer_use *use) {
+    if (use->questions < set->count)
+        return;
+    ll_row_int(row, "tokens_asked", use->asked);
     ll_row_int(row, "tokens_computed", use->computed);
     ll_row_real(row, "seconds", use->seconds, 4);
 }
@@ -163,11 +170,11 @@ static ll_status measure(stage *s, size_t i, const ll_sweep_task *task, ll_row *
         LL_TRY(ask(s, i, task, &own, &use));
         fill_score(row, set, &own);
         fill_pair(row, &s->full[i], &own);
-        fill_use(row, &use);
+        fill_use(row, set, &use);
         ll_score_sheet_free(&own);
     } else {
         fill_score(row, set, &s->full[i]);
-        fill_use(row, &s->full_use[i]);
+        fill_use(row, set, &s->full_use[i]);
     }
     ll_run_info_fill(row, sweep->model, sweep->model_name, sweep->options->seed);
     return LL_OK;

@@ -50,7 +50,7 @@ static bool read_golden(subject *s) {
 static ll_status make_set(subject *s, const ll_model *asked, size_t limit) {
     ll_progress progress;
     const ll_question_options options = {
-        .shots = SIZE_MAX, .limit = limit, .context = ll_model_config(asked)->context};
+        .shots = SIZE_MAX, .limit = limit, .context = ll_model_config(asked)->context, .keep_text = true};
     ll_progress_begin(&progress, s->name, 1, true);
     LL_TRY(ll_task_find(&s->task, s->name, &error));
     return ll_questions_make(&s->set, &s->task, ll_model_tokenizer(asked), &options, &progress, &error);

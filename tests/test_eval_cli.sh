@@ -59,7 +59,7 @@ ask 1 "valid-labels.lst" --tasks piqa
 rm "$folder/data/piqa/valid.jsonl"
 
 # ---- asked --------------------------------------------------------------------------------------------------------------------------------
-run 0 "rte: --limit 9 is more than there are" "$LAYERLAB" eval "$model" --tasks rte --limit 9
+run 0 "rte: the limit of 9 questions is more than there are" "$LAYERLAB" eval "$model" --tasks rte --limit 9
 ask 0 "" --tasks rte,openbookqa --limit 3 --log-samples "$folder/log" --json --out "$folder/scores"
 check "a line a question" 5 "$(wc -l <"$folder/log")"
 check "the log's verdicts are the score" True \

@@ -72,11 +72,14 @@ static void test_eval(void) {
                      all = accepted(
                          "eval m --tasks piqa,boolq --num-fewshot 3 --limit 7 --subset --too-long cut "
                          "--batch 4 --paired --drop attn:1 --log-samples l --answers a");
-    CHECK(plain.tasks == NULL && plain.shots == LL_SHOTS_OF_TASK && plain.limit == 0 && plain.batch == 0);
+    CHECK(plain.tasks == NULL && plain.shots == LL_SHOTS_OF_TASK && plain.limit == LL_LIMIT_ALL &&
+          plain.batch == 0);
     CHECK(!plain.subset && !plain.cut_long && !plain.paired && !plain.log_samples && !plain.answers);
     CHECK(strcmp(all.tasks, "piqa,boolq") == 0 && all.shots == 3 && all.limit == 7 && all.batch == 4);
     CHECK(all.subset && all.cut_long && all.paired && all.log_samples && all.answers);
     CHECK(accepted("eval m --num-fewshot 0").shots == 0);
+    CHECK(accepted("sweep m --tasks piqa").limit == 0 &&
+          accepted("sweep m --tasks piqa --limit all").limit == LL_LIMIT_ALL);
     refused("eval m --subset", "--subset needs --limit");
     refused("eval m --paired", "add --drop");
     refused("eval m --too-long no", "refuse or cut");

@@ -41,6 +41,9 @@ static void add_task(const char *task, const char *limit, const char *kind, uint
     ll_row_text(&row, "task", task);
     ll_row_text(&row, "limit", limit);
     ll_row_text(&row, "task_sha256", task);
+    ll_row_int(&row, "num_fewshot", 5);
+    ll_row_int(&row, "questions", 100);
+    ll_row_int(&row, "whole", 1172);
     ll_row_real(&row, "value", value, 9);
     ll_row_real(&row, "stderr", deviation, 9);
     ll_row_real(&row, "chance", strcmp(task, "arc_challenge") == 0 ? 0.25 : 0.5, 9);

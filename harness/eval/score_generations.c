@@ -82,6 +82,7 @@ static ll_status clean(const ll_string *text, size_t bytes, ll_string *out, ll_e
 
 static ll_status finish(const generating *g, lane *l) {
     const ll_scorer_options *o = g->s->options;
+    g->s->generated += l->count - l->context;
     ll_string answer = {0};
     ll_status status = clean(&l->text, find_stop(task_of(g), &l->text), &answer, g->s->error);
     const ll_said said = {.text = answer.data, .tokens = l->count - l->context};
