@@ -55,8 +55,7 @@ static ll_status ask_task(job *j, size_t side, size_t i, ll_progress *progress, 
     snprintf(what, sizeof what, "%.40s%s", j->exam.tasks[i].name, side == FULL ? ", full model" : "");
     ll_progress_label(progress, what);
     const ll_status status =
-        ll_answers_ask(a, j->model, side == FULL ? &full : &j->mask,
-                       j->options->batch == LL_BATCH_MAX ? 0 : j->options->batch, progress, error);
+        ll_answers_ask(a, j->model, side == FULL ? &full : &j->mask, j->options->batch, progress, error);
     if (status != LL_OK)
         return ll_fail_in(error, status, "%s", j->exam.tasks[i].name);
     return ll_score_sheet_make(&j->sheets[side][i], a->set, a, error);

@@ -193,7 +193,7 @@ static const ll_option_spec options[] = {
      "--limit: draw them by --seed, so that they stand for all"},
     {"--too-long", "refuse|cut", LL_VALUE_CUT, FIELD(cut_long), EVAL | SWEEP, "refuse", 0, 0,
      "prompts beyond the model's context; cut: they lose their beginning, and are counted"},
-    {"--batch", "N|max", LL_VALUE_BATCH, FIELD(batch), EVAL, NULL, 1, 4096,
+    {"--batch", "N", LL_VALUE_SIZE, FIELD(batch), EVAL, NULL, 1, LL_MAX_BATCH,
      "questions at once (default: what fills a pass and fits in memory); the scores do not depend on it"},
     {"--paired", NULL, LL_VALUE_FLAG, FIELD(paired), EVAL, NULL, 0, 0,
      "ask the full model too: difference, its paired standard error, McNemar's p"},

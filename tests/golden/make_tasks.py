@@ -22,6 +22,7 @@ from gguf import GGUFReader
 from lm_eval.evaluator import simple_evaluate
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
+from tokenizers import decoders
 from transformers import PreTrainedTokenizerFast
 
 import reference
@@ -167,6 +168,7 @@ class RecordingLM(HFLM):
 def load(path):
     reader = GGUFReader(path)
     tokenizer = reference.ReferenceTokenizer(reader)
+    tokenizer.tokenizer.decoder = decoders.ByteLevel()  # what is generated must read as text, for stop strings and filters
     bos, eos = (reference.number(reader, f"tokenizer.ggml.{kind}_token_id") for kind in ("bos", "eos"))
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer.tokenizer,
@@ -176,6 +178,7 @@ def load(path):
     )
     assert not reference.number(reader, "tokenizer.ggml.add_bos_token")
     assert fast.encode("Hello there") == tokenizer.encode("Hello there")
+    assert fast.decode(fast.encode("Hello, there:\n#### 5")) == "Hello, there:\n#### 5"
     assert len(fast) == len(tokenizer.tokens) and (fast.bos_token_id, fast.eos_token_id) == (bos, eos)
     model = reference.load_model(reader)
     model.generation_config.bos_token_id, model.generation_config.eos_token_id = bos, eos
