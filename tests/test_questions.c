@@ -168,6 +168,8 @@ static void test_refused(void) {
         {"{'q':'1','k':''}", TOY(XY), "the right answer \"\" is none of the 2 keys"},
         {"{'q':'1','k':0,'o':[]}", TOY(",'doc_to_choice':'o[]','targets':['0']"),
          "line 1: there are no choices"},
+        {"{'q':'1','k':0,'o':['a','']}", TOY(",'doc_to_choice':'o[]','targets':['0','1']"),
+         "line 1: choice 2 is empty"},
         {"{'q':'1','k':0,'o':['a']}", TOY(",'doc_to_choice':'o[]','targets':['0','1']"),
          "line 1: 1 choices have 2 keys"},
         {"{'q':'1','k':0,'o':7}", TOY(",'doc_to_choice':'o[]','targets':['0']"),
@@ -238,6 +240,14 @@ static void test_missing(void) {
     ll_toy_asked_free(&a);
     snprintf(file, sizeof file, "%s/data/toy/q.csv", ll_test_folder());
     remove(file);
+    ll_toy_ask(
+        &a,
+        "{'task':'boolq','questions':['val.jsonl'],'doc_to_text':'Q','doc_to_target':'0','metric':'acc'" XY
+        "}",
+        "llama2", &(ll_question_options){.limit = 2, .context = 100});
+    CHECK_MSG(a.status == LL_OK && a.set.sample && a.set.count == 2 && a.set.available > 2, "%s",
+              a.error.text);
+    ll_toy_asked_free(&a);
 }
 
 /* ---- lengths ---- */
