@@ -6,7 +6,7 @@ cd "$(dirname "$0")" || exit 3
 
 usage() {
     cat <<'END'
-usage: ./run_all.sh [MODEL] [--quick | --full] [--synthetic] [--out DIR] [-- SWEEP OPTIONS]
+usage: ./run_all.sh [MODEL] [--quick | --full] [--tasks[=NAME,...]] [--synthetic] [--out DIR] [-- SWEEP OPTIONS]
 
 Drops attention layers, MLP layers and blocks out of MODEL and measures what that costs in quality and gains in speed.
 Prints the table, and where its CSV and plots lie. Run again, it does only what is missing.
@@ -16,6 +16,9 @@ Prints the table, and where its CSV and plots lie. Run again, it does only what 
   --quick      minutes: the default but for models of the paper's tables
   --full       hours: more texts, more plans
                (without either, a model of the paper's tables gets the paper's numbers of modules and 2,048 + 2,048 tokens)
+  --tasks      also the accuracy of tasks (ARC, BoolQ, ...) as lm-evaluation-harness scores it, in the form of the paper's table 1; without
+               names its eight, as far as their data is there: samples come with the program, $LAYERLAB_DATA is for the whole
+               (build/layerlab tasks)
   --synthetic  random weights of MODEL's true shape: speed and memory, no quality. What happens anyway for a listed model
                whose weights are neither here nor in any package
   --out DIR    where results go; default: out/MODEL/PROTOCOL
@@ -48,12 +51,23 @@ own_paths() {
         shift
     done
 }
-for name in LAYERLAB_MODELS LAYERLAB_CACHE; do
+for name in LAYERLAB_MODELS LAYERLAB_CACHE LAYERLAB_DATA; do
     [ -z "${!name:-}" ] || export "$name=$(absolute "${!name}")"
 done
 
+# Names of tasks; those that are files are the caller's.
+own_tasks() {
+    local name list=
+    for name in ${1//,/ }; do
+        [[ $name != *.json ]] || name=$(absolute "$name")
+        list=$list${list:+,}$name
+    done
+    echo "$list"
+}
+
 model=
 out=
+tasks=
 options=()
 while [ $# -gt 0 ]; do
     case "$1" in
@@ -62,6 +76,8 @@ while [ $# -gt 0 ]; do
         exit 0
         ;;
     --quick | --full | --synthetic) options+=("$1") ;;
+    --tasks) tasks=paper ;;
+    --tasks=?*) tasks=$(own_tasks "${1#--tasks=}") ;;
     --out)
         [ -n "${2:-}" ] || misuse "--out needs a folder"
         out=$2
@@ -102,8 +118,10 @@ fi
 if [ -n "$fetch" ] && ! said=$(tools/fetch_model.sh --check "$fetch" 2>&1); then
     echo "run_all.sh: SYNTHETIC weights: speed and memory of $model's true shape, no quality. For all of it: ${said#fetch_model: }"
     fetch=
+    tasks=
     options+=(--synthetic)
 fi
+[ -z "$tasks" ] || options+=(--tasks "$tasks")
 
 tools/deps.sh || exit
 # A newer compiler's new warnings are no reason to stop a newcomer.

@@ -1,3 +1,4 @@
+#include "checkpoint.h"
 #include "cmd.h"
 #include "eval/exam.h"
 #include "run_info.h"
@@ -61,21 +62,6 @@ static ll_status ask_task(job *j, size_t side, size_t i, ll_progress *progress, 
     return ll_score_sheet_make(&j->sheets[side][i], a->set, a, error);
 }
 
-static ll_status ask_all(job *j, ll_error *error) {
-    double tokens = 0;
-    ll_progress progress;
-    for (size_t side = 0; side < j->sides; side++)
-        for (size_t i = 0; i < j->exam.count; i++)
-            tokens += tokens_missing(&j->answers[side][i]);
-    ll_progress_begin(&progress, "questions", tokens, j->options->quiet);
-    ll_status status = LL_OK;
-    for (size_t i = 0; i < j->exam.count && status == LL_OK; i++)
-        for (size_t side = 0; side < j->sides && status == LL_OK; side++)
-            status = ask_task(j, side, i, &progress, error);
-    ll_progress_end(&progress);
-    return status;
-}
-
 /* ---- the log: a line a question ---- */
 
 static json_t *log_choices(const job *j, size_t i, const ll_question *q) {
@@ -97,7 +83,8 @@ static ll_status log_question(const job *j, size_t i, size_t n, ll_error *error)
     const ll_question_set *set = &j->exam.sets[i];
     const ll_score_sheet *sheet = &j->sheets[ASKED][i];
     const ll_question *q = &set->questions[n];
-    json_t *line = json_pack("{s:s, s:I}", "task", set->task->name, "doc", (json_int_t)q->document);
+    json_t *line = json_pack("{s:s, s:I, s:I}", "task", set->task->name, "doc", (json_int_t)q->document,
+                             "line", (json_int_t)q->line);
     if (set->subjects[q->subject].name)
         json_object_set_new(line, "subject", json_string(set->subjects[q->subject].name));
     if (set->task->kind == LL_TASK_GENERATE) {
@@ -117,18 +104,38 @@ static ll_status log_question(const job *j, size_t i, size_t n, ll_error *error)
     return written ? LL_OK : ll_fail(error, LL_NO_RESOURCE, "%s: cannot be written", j->options->log_samples);
 }
 
-static ll_status write_log(job *j, ll_error *error) {
+static ll_status open_log(job *j, ll_error *error) {
     if (!j->options->log_samples)
         return LL_OK;
     j->log = fopen(j->options->log_samples, "w");
-    if (!j->log)
-        return ll_fail(error, LL_BAD_INPUT, "%s: cannot be written", j->options->log_samples);
+    return j->log ? LL_OK : ll_fail(error, LL_BAD_INPUT, "%s: cannot be written", j->options->log_samples);
+}
+
+/* A task's lines as soon as it is done: what comes after it may be interrupted. */
+static ll_status log_task(const job *j, size_t i, ll_error *error) {
     ll_status status = LL_OK;
-    for (size_t i = 0; i < j->exam.count && status == LL_OK; i++)
-        for (size_t n = 0; n < j->exam.sets[i].count && status == LL_OK; n++)
-            status = log_question(j, i, n, error);
-    if (fclose(j->log) != 0 && status == LL_OK)
+    for (size_t n = 0; j->log && n < j->exam.sets[i].count && status == LL_OK; n++)
+        status = log_question(j, i, n, error);
+    if (j->log && fflush(j->log) != 0 && status == LL_OK)
         status = ll_fail(error, LL_NO_RESOURCE, "%s: cannot be written", j->options->log_samples);
+    return status;
+}
+
+static ll_status ask_all(job *j, ll_error *error) {
+    double tokens = 0;
+    ll_progress progress;
+    for (size_t side = 0; side < j->sides; side++)
+        for (size_t i = 0; i < j->exam.count; i++)
+            tokens += tokens_missing(&j->answers[side][i]);
+    ll_progress_begin(&progress, "questions", tokens, j->options->quiet);
+    ll_status status = LL_OK;
+    for (size_t i = 0; i < j->exam.count && status == LL_OK; i++) {
+        for (size_t side = 0; side < j->sides && status == LL_OK; side++)
+            status = ask_task(j, side, i, &progress, error);
+        if (status == LL_OK)
+            status = log_task(j, i, error);
+    }
+    ll_progress_end(&progress);
     return status;
 }
 
@@ -159,11 +166,14 @@ static json_t *task_json(const job *j, size_t i) {
     const ll_question_set *set = &j->exam.sets[i];
     const ll_score_sheet *sheet = &j->sheets[ASKED][i];
     const ll_answers *a = &j->answers[ASKED][i];
-    json_t *out = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:s}", "metric",
+    json_t *out = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:s}", "metric",
                             sheet->metric[sheet->main], "num_fewshot", (json_int_t)set->shots, "questions",
                             (json_int_t)set->count, "available", (json_int_t)set->available, "prompts_cut",
-                            (json_int_t)set->cut, "tokens_asked", (json_int_t)set->asked, "sample",
+                            (json_int_t)set->cut, "tokens_asked", (json_int_t)a->use.asked, "sample",
                             set->sample, "task_sha256", set->task->sha256, "data_sha256", set->data_sha256);
+    json_object_set_new(out, "whole", json_integer((json_int_t)set->task->whole));
+    json_object_set_new(out, "asked_now", json_integer((json_int_t)a->use.questions));
+    json_object_set_new(out, "batch", json_integer((json_int_t)a->use.batch));
     json_object_set_new(out, "tokens_computed", json_integer((json_int_t)a->use.computed));
     ll_cmd_put_real(out, "seconds", a->use.seconds);
     ll_cmd_put_real(out, "chance", set->chance);
@@ -205,42 +215,60 @@ static ll_status print_json(const job *j, ll_error *error) {
                              error);
 }
 
+/* "0.2900 +- 0.0456"; an error that is not defined is NA. */
+static void print_share(double value, double error, bool sign) {
+    printf(sign ? "%+.4f" : "%7.4f", value);
+    if (isfinite(error))
+        printf(" +- %.4f", error);
+    else
+        printf(" +- NA    ");
+}
+
 static void print_line(const job *j, size_t i) {
     const ll_question_set *set = &j->exam.sets[i];
     const ll_score_sheet *sheet = &j->sheets[ASKED][i];
     for (size_t n = 0; n < sheet->metrics; n++) {
         const size_t m = n == 0 ? sheet->main : n <= sheet->main ? n - 1 : n; /* the main one first */
         if (n == 0)
-            printf("%-14s %5zu %9zu  ", set->task->name, set->shots, set->count);
+            printf("%-16s %5zu %9zu  ", set->task->name, set->shots, set->count);
         else
-            printf("%-31s", "");
-        printf("%-9s %7.4f +- %.4f", sheet->metric[m], sheet->total[m].mean, sheet->total[m].stderr_mean);
+            printf("%-34s", "");
+        printf("%-9s ", sheet->metric[m]);
+        print_share(sheet->total[m].mean, sheet->total[m].stderr_mean, false);
         if (n == 0)
             printf("  %6.4f", set->chance);
         if (n == 0 && j->sides > 1) {
             const ll_paired p = pair_of(j, i);
-            printf("  %+.4f +- %.4f  %.3f", p.difference, p.stderr_difference, p.p);
+            printf("  ");
+            print_share(p.difference, p.stderr_difference, true);
+            printf("  %.3f", p.p);
         }
         printf("\n");
     }
-    for (size_t g = 0; g < sheet->group_count; g++)
-        printf("  %-12s %5s %9zu  %-9s %7.4f +- %.4f\n", sheet->groups[g].name, "", sheet->groups[g].count,
-               sheet->metric[sheet->main], sheet->groups[g].metric[sheet->main].mean,
-               sheet->groups[g].metric[sheet->main].stderr_mean);
+    for (size_t g = 0; g < sheet->group_count; g++) {
+        printf("  %-14s %5s %9zu  %-9s ", sheet->groups[g].name, "", sheet->groups[g].count,
+               sheet->metric[sheet->main]);
+        print_share(sheet->groups[g].metric[sheet->main].mean,
+                    sheet->groups[g].metric[sheet->main].stderr_mean, false);
+        printf("\n");
+    }
+    if (set->cut)
+        printf("  %zu of %zu prompts lost their beginning\n", set->cut, set->request_count);
 }
 
 static void print_text(const job *j) {
     size_t asked = 0, computed = 0;
     double seconds = 0;
-    printf("dropped        %s\n", j->drop[ASKED]);
-    printf("task           shots questions  metric      value    error  chance%s\n",
-           j->sides > 1 ? "  less than full: +- paired error, p" : "");
+    printf("dropped          %s\n", j->drop[ASKED]);
+    printf("task             shots questions  metric      value    error  chance%s\n",
+           j->sides > 1 ? "  from full, paired error, p" : "");
     for (size_t i = 0; i < j->exam.count; i++) {
         print_line(j, i);
         for (size_t side = 0; side < j->sides; side++) {
-            computed += j->answers[side][i].use.computed;
-            seconds += j->answers[side][i].use.seconds;
-            asked += j->answers[side][i].use.computed ? j->exam.sets[i].asked : 0;
+            const ll_scorer_use *use = &j->answers[side][i].use;
+            asked += use->asked;
+            computed += use->computed;
+            seconds += use->seconds;
         }
     }
     if (computed && !j->options->quiet)
@@ -248,23 +276,38 @@ static void print_text(const job *j) {
                 computed, (double)asked / (double)computed, (double)computed / seconds);
 }
 
+/* The questions, by the checkpoint's headers alone: what is wrong with them is told before minutes of loading. */
+static ll_status make_exam(job *j, ll_error *error) {
+    ll_checkpoint *checkpoint;
+    ll_tokenizer *tokenizer = NULL;
+    LL_TRY(ll_cmd_locate(j->options, j->path, error));
+    LL_TRY(ll_checkpoint_open(&checkpoint, j->path, error));
+    ll_status status = ll_checkpoint_tokenizer(&tokenizer, checkpoint, error);
+    if (status == LL_OK)
+        status =
+            ll_exam_make(&j->exam, j->options, tokenizer, ll_checkpoint_config(checkpoint)->context, error);
+    ll_tokenizer_destroy(tokenizer);
+    ll_checkpoint_close(checkpoint);
+    return status;
+}
+
 static ll_status run(job *j, ll_error *error) {
     const ll_options *o = j->options;
     if (o->log_samples)
         LL_TRY(ll_cmd_check_output(o->log_samples, error));
+    LL_TRY(make_exam(j, error));
     LL_TRY(ll_cmd_load(o, o->weights, &j->model, j->path, error));
     const ll_config *config = ll_model_config(j->model);
     LL_TRY(ll_cmd_mask(o, config, &j->mask, error));
     ll_mask_format(&j->mask, config->layers, j->drop[ASKED]);
     snprintf(j->drop[FULL], LL_MASK_TEXT, "none");
     j->sides = o->paired ? SIDES : 1;
-    LL_TRY(ll_exam_make(&j->exam, o, ll_model_tokenizer(j->model), config->context, error));
     if (o->answers)
         LL_TRY(ll_cmd_sha256(j->path, o->quiet, j->sha256, error));
     LL_TRY(make_room(j, error));
     LL_TRY(open_answers(j, error));
+    LL_TRY(open_log(j, error));
     LL_TRY(ask_all(j, error));
-    LL_TRY(write_log(j, error));
     if (o->json)
         return print_json(j, error);
     print_text(j);
@@ -287,6 +330,8 @@ ll_status ll_cmd_eval(const ll_options *options, ll_error *error) {
         free(j->answers[side]);
         free(j->sheets[side]);
     }
+    if (j->log)
+        fclose(j->log);
     ll_exam_free(&j->exam);
     ll_model_destroy(j->model);
     free(j);

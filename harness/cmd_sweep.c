@@ -23,9 +23,13 @@ static void say_where(const ll_options *options, const ll_protocol *protocol, co
     if (options->synthetic)
         printf("\nRows: %s/{speed,samples}.csv: synthetic weights have no quality\n", folder);
     else
-        printf("\nRows: %s/{importance,quality,speed,samples}.csv, plan: %s/plan.json\n", folder, folder);
-    printf("Table: %s/report.md, plots: %s/{%sspeedup}.{png,svg}\n", folder, folder,
-           options->synthetic ? "" : "quality,importance,");
+        printf("\nRows: %s/{importance,quality%s%s}.csv, plan: %s/plan.json\n", folder,
+               options->tasks ? ",tasks" : "", options->no_speed ? "" : ",speed,samples", folder);
+    printf("Table: %s/report.md, plots: %s/{%s%s%s}.{png,svg}\n", folder, folder,
+           options->synthetic ? "" : "quality,importance", options->tasks ? ",accuracy,tasks" : "",
+           options->no_speed    ? ""
+           : options->synthetic ? "speedup"
+                                : ",speedup");
     if (!computed)
         printf("Nothing was missing: every row was there already.\n");
     if (strcmp(protocol->name, "quick") == 0)

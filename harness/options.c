@@ -138,7 +138,12 @@ static ll_status check_together(const ll_options *options, ll_error *error) {
         return ll_fail(error, LL_BAD_USAGE,
                        "--matmul %s is for int8 weights, these are f32; add --weights int8",
                        ll_matmul_kind_name(options->matmul));
-    if (options->subset && !options->limit)
+    if (options->tasks && options->synthetic)
+        return ll_fail(error, LL_BAD_USAGE,
+                       "--tasks asks a model, and random weights say nothing: leave one out");
+    if (options->no_speed && options->synthetic)
+        return ll_fail(error, LL_BAD_USAGE, "--no-speed leaves nothing of synthetic weights: leave one out");
+    if (options->subset && (!options->limit || options->limit == LL_LIMIT_ALL))
         return ll_fail(error, LL_BAD_USAGE, "--subset needs --limit N: how many questions are drawn");
     if (options->paired && !options->drop)
         return ll_fail(

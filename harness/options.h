@@ -20,6 +20,7 @@ typedef enum {
 } ll_command;
 
 #define LL_BATCH_MAX SIZE_MAX
+#define LL_LIMIT_ALL SIZE_MAX     /* --limit: all questions */
 #define LL_SHOTS_OF_TASK SIZE_MAX /* --num-fewshot: as each task says */
 #define LL_DECODE_PROBE SIZE_MAX  /* --decode-threads: to be found out */
 enum {
@@ -70,7 +71,7 @@ typedef struct {
     bool exact;
     /* eval */
     const char *tasks;       /* names; NULL: the paper's */
-    size_t shots, limit;     /* limit 0: all questions */
+    size_t shots, limit;     /* limit 0: the command's default */
     bool subset;             /* the limit's questions are drawn */
     bool cut_long;           /* prompts beyond the context lose their beginning */
     bool paired;             /* the full model is asked too */
@@ -83,6 +84,7 @@ typedef struct {
     bool ids;
     /* sweep */
     bool full, quick;
+    bool no_speed;                /* no timings */
     size_t counts[LL_MAX_COUNTS]; /* numbers of dropped modules */
     size_t count_total;           /* of counts; 0: the protocol's default */
 } ll_options;

@@ -31,6 +31,7 @@ typedef enum {
     LL_VALUE_MATMUL,  /* ll_matmul_kind */
     LL_VALUE_KV,      /* bool: int8 */
     LL_VALUE_SHOTS,   /* size_t */
+    LL_VALUE_LIMIT,   /* size_t */
     LL_VALUE_CUT,     /* bool */
     LL_VALUE_HUGE,    /* bool: off */
     LL_VALUE_NUMA,    /* ll_numa */

@@ -133,12 +133,18 @@ static ll_status read_cut(const ll_option_spec *option, const char *text, bool *
     return ll_fail(error, LL_BAD_USAGE, "%s takes refuse or cut, found \"%s\"", option->name, text);
 }
 
-/* The one word that stands for a number. */
+/* The one word that stands for a number, the highest. */
 static bool read_word(const ll_option_spec *option, const char *text, size_t *out) {
-    const bool batch = option->kind == LL_VALUE_BATCH, decode = option->kind == LL_VALUE_DECODE;
-    if (strcmp(text, batch ? "max" : decode ? "probe" : "task") != 0)
+    static const char *const words[] = {[LL_VALUE_BATCH] = "max",
+                                        [LL_VALUE_DECODE] = "probe",
+                                        [LL_VALUE_SHOTS] = "task",
+                                        [LL_VALUE_LIMIT] = "all"};
+    _Static_assert(LL_BATCH_MAX == SIZE_MAX && LL_DECODE_PROBE == SIZE_MAX && LL_SHOTS_OF_TASK == SIZE_MAX &&
+                       LL_LIMIT_ALL == SIZE_MAX,
+                   "one value for all words");
+    if (strcmp(text, words[option->kind]) != 0)
         return false;
-    *out = batch ? LL_BATCH_MAX : decode ? LL_DECODE_PROBE : LL_SHOTS_OF_TASK;
+    *out = SIZE_MAX;
     return true;
 }
 
@@ -225,6 +231,7 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
     case LL_VALUE_DECODE:
     case LL_VALUE_BATCH:
     case LL_VALUE_SHOTS:
+    case LL_VALUE_LIMIT:
         if (read_word(option, text, field))
             return LL_OK;
         LL_TRY(read_integer(option, text, strlen(text), &integer, error));

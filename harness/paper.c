@@ -1,5 +1,4 @@
 #include "paper.h"
-#include "csv.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -73,6 +72,12 @@ double ll_paper_speedup(const ll_paper *paper, const char *model, const char *ki
             return row->speedup;
     }
     return (double)NAN;
+}
+
+ll_status ll_paper_open_tasks(ll_csv **out, ll_error *error) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s.csv", LL_PAPER_DIR, table1.name);
+    return ll_csv_read(out, path, &table1, error);
 }
 
 static int ascending(const void *a, const void *b) {

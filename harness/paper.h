@@ -1,6 +1,7 @@
 /* The speedups that the paper published: results/paper/, read as they are. */
 #ifndef LL_PAPER_H
 #define LL_PAPER_H
+#include "csv.h"
 #include "drop.h"
 
 typedef struct {
@@ -23,4 +24,6 @@ double ll_paper_speedup(const ll_paper *paper, const char *model, const char *ki
 /* The numbers of modules of kind that the paper drops out of model, ascending; returns how many, at most max. */
 size_t ll_paper_counts(const ll_paper *paper, const char *model, ll_drop_kind kind, size_t *counts,
                        size_t max);
+/* Table 1 as it is: accuracies of the eight tasks by their columns, avg, speedup, gamma, by model and method ("baseline", "attn-8"). */
+ll_status ll_paper_open_tasks(ll_csv **out, ll_error *error);
 #endif

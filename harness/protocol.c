@@ -18,6 +18,7 @@ static const ll_protocol quick = {
     .samples = 32,
     .length = 512,
     .max_windows = 8,
+    .limit = 10,
     .counts = EACH_KIND({4, 8, 12}, 3),
     .speed = {.prompt = 512, .generate = 512, .repetitions = 3},
 };
@@ -27,6 +28,7 @@ static const ll_protocol full = {
     .samples = 256,
     .length = 2048,
     .max_windows = 64,
+    .limit = 100,
     .counts = EACH_KIND({2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24}, 12),
     .speed = {.prompt = 2048, .generate = 2048, .repetitions = 5},
 };
@@ -46,6 +48,7 @@ static const ll_protocol paper_quick = {
     .samples = 8,
     .length = 256,
     .max_windows = 2,
+    .limit = 10,
     .counts = {[LL_ATTN] = {{8}, 1}, [LL_MLP] = {{8}, 1}, [LL_BLOCK] = {{8}, 1}},
     .speed = {.prompt = 512, .generate = 512, .repetitions = 2},
 };

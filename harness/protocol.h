@@ -13,6 +13,7 @@ typedef struct {
     const char *name;       /* "quick", "full", "paper" */
     size_t samples, length; /* calibration documents, tokens of one */
     size_t window, first_window, max_windows;
+    size_t limit;                    /* questions of a task, drawn; 0: all */
     ll_counts counts[LL_DROP_KINDS]; /* of each kind; the full model is always run */
     ll_speed_spec speed;
 } ll_protocol;

@@ -10,17 +10,20 @@ static const char *const plot_captions[LL_REPORT_PLOTS] = {
     "Perplexity against the number of modules dropped",
     "Speedup of the whole generation against the number of modules dropped, measured and predicted",
     "Importance of every module by layer",
+    "Average accuracy of the tasks against the number of modules dropped, with guessing",
+    "Accuracy of every task against the number of modules dropped, with guessing",
 };
 
-static void print_caption_quality(FILE *stream) {
-    fputs(" **perplexity** ± standard error. **KL** divergence from the full model, nats a token. **top-1** "
-          "share of tokens "
-          "for which the most likely next token is the full model's. **gamma** = increase of perplexity in "
-          "percent / speedup "
-          "gained in percent, so lower is better (the paper's gamma takes points of task accuracy; "
-          "perplexity is the only "
-          "quality here); NA where nothing was gained. Bold: the lowest perplexity at that number dropped.",
-          stream);
+static void print_caption_quality(FILE *stream, bool tasks) {
+    fprintf(
+        stream,
+        " **perplexity** ± standard error. **KL** divergence from the full model, nats a token. **top-1** "
+        "share of tokens for which the most likely next token is the full model's. **gamma** = increase of "
+        "perplexity in percent / speedup gained in percent, so lower is better (the paper's gamma takes "
+        "points "
+        "of task accuracy%s); NA where nothing was gained. Bold: the lowest perplexity at that number "
+        "dropped.",
+        tasks ? ": below" : "; perplexity is the only quality here");
 }
 
 static void print_caption(FILE *stream, const ll_report_data *data) {
@@ -44,7 +47,7 @@ static void print_caption(FILE *stream, const ll_report_data *data) {
         "that the paper published, measured on GPUs. **KV-cache** as allocated (share of the full model's).",
         stream);
     if (data->quality.csv)
-        print_caption_quality(stream);
+        print_caption_quality(stream, data->task_count > 0);
     fputc('\n', stream);
 }
 
@@ -62,6 +65,8 @@ static bool print_report(FILE *stream, const ll_report_data *data, const bool dr
             return false;
         print_caption(stream, data);
     }
+    if (data->task_count && !ll_report_print_tasks(stream, data))
+        return false;
     for (int i = 0; i < LL_REPORT_PLOTS; i++)
         if (drawn[i])
             fprintf(stream, "\n![%s](%s.png)\n", plot_captions[i], ll_report_plot_names[i]);
@@ -104,6 +109,8 @@ static ll_status write_all(const ll_report_data *data, const char *out, FILE *ta
     LL_TRY(ll_folder_make(out, error));
     if (table && data->count && !ll_report_print_table(table, data))
         return ll_fail(error, LL_NO_RESOURCE, "report: no memory for the table");
+    if (table && data->task_count && !ll_report_print_tasks(table, data))
+        return ll_fail(error, LL_NO_RESOURCE, "report: no memory for the tasks' table");
     bool drawn[LL_REPORT_PLOTS] = {false};
     /* The table is worth having without the plots, so their failure waits. */
     const ll_status plotted = ll_report_plot(data, out, drawn, error);

@@ -219,7 +219,9 @@ static ll_status load(ll_report_data *data, const char *folder, ll_error *error)
             error, LL_BAD_INPUT,
             "%s: no row in importance.csv, quality.csv or speed.csv there; expected the folder of a sweep",
             folder);
+    LL_TRY(read_csv(folder, &ll_tasks_schema, &data->tasks_csv, error));
     LL_TRY(choose_settings(data, error));
+    LL_TRY(ll_report_find_tasks(data, error));
     return ll_report_make_entries(data, error);
 }
 
@@ -236,6 +238,7 @@ void ll_report_free(ll_report_data *data) {
     ll_csv_close(data->importance_csv);
     ll_csv_close(data->quality_csv);
     ll_csv_close(data->speed_csv);
+    ll_csv_close(data->tasks_csv);
     free(data->entries);
     memset(data, 0, sizeof *data);
 }

@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const ll_report_plot_names[LL_REPORT_PLOTS] = {"quality", "speedup", "importance"};
+const char *const ll_report_plot_names[LL_REPORT_PLOTS] = {"quality", "speedup", "importance", "accuracy",
+                                                           "tasks"};
 
 /* ---- numbers for gnuplot: one block a kind, called by its name ---- */
 typedef struct {
     FILE *stream;
-    char kinds[64]; /* the blocks that hold a point, separated by spaces */
+    char kinds[2048]; /* the blocks that hold a point, separated by spaces */
     const char *open;
 } blocks;
 
@@ -69,6 +70,69 @@ static void put_speedup_blocks(blocks *b, const ll_report_data *data) {
     put_entries(b, data, put_speedup);
 }
 
+/* Accuracies are in percent. The last column is the error of the difference from the full model. */
+static void put_accuracy(blocks *b, const ll_report_data *data, const char *kind,
+                         const ll_report_entry *entry) {
+    const ll_report_average a = ll_report_average_of(data, entry);
+    if (!isfinite(a.value))
+        return;
+    const double error = isfinite(a.difference_error) ? a.difference_error : 0;
+    put_kind(b, kind);
+    fprintf(b->stream, "%zu", entry->dropped);
+    ll_plot_put_bar(b->stream, 100 * a.value, 100 * (a.value - error), 100 * (a.value + error));
+    putc('\n', b->stream);
+}
+
+/* A block for every task and kind, "arc_challenge/attn": dropped, value, value less and more its error. */
+static void put_task(blocks *b, const ll_report_data *data, const char *kind, size_t task,
+                     const ll_report_entry *entry) {
+    const ll_report_row row = ll_report_task_row(data, entry, task);
+    const double value = ll_report_number(&row, "value"),
+                 paired = ll_report_number(&row, "difference_stderr"), error = isfinite(paired) ? paired : 0;
+    if (!isfinite(value))
+        return;
+    put_kind(b, kind);
+    fprintf(b->stream, "%zu", entry->dropped);
+    ll_plot_put_bar(b->stream, 100 * value, 100 * (value - error), 100 * (value + error));
+    putc('\n', b->stream);
+}
+
+static void put_accuracy_blocks(blocks *b, const ll_report_data *data) {
+    const ll_report_entry *full = ll_report_full(data);
+    const char *kind = NULL;
+    for (size_t i = full ? 1 : 0; i < data->count; i++) {
+        const ll_report_entry *entry = &data->entries[i];
+        if (full && isfinite(ll_report_average_of(data, entry).value) &&
+            (!kind || strcmp(kind, entry->kind) != 0)) {
+            kind = entry->kind;
+            put_accuracy(b, data, kind, full);
+        }
+        put_accuracy(b, data, entry->kind, entry);
+    }
+}
+
+static void put_task_blocks(blocks *b, const ll_report_data *data) {
+    const ll_report_entry *full = ll_report_full(data);
+    for (size_t t = 0; t < data->task_count; t++) {
+        char name[64] = "";
+        const char *kind = NULL;
+        for (size_t i = full ? 1 : 0; i < data->count; i++) {
+            const ll_report_entry *entry = &data->entries[i];
+            if (!ll_report_task_row(data, entry, t).csv)
+                continue;
+            const bool first = !kind || strcmp(kind, entry->kind) != 0;
+            kind = entry->kind;
+            if (first) {
+                snprintf(name, sizeof name, "%.40s/%s", data->tasks[t].name, kind);
+                b->open = b->open ? "" : NULL; /* the name is written anew */
+            }
+            if (first && full)
+                put_task(b, data, name, t, full);
+            put_task(b, data, name, t, entry);
+        }
+    }
+}
+
 /* Rows may stand in any order: layers are sorted here. */
 static void put_importance_blocks(blocks *b, const ll_report_data *data) {
     const ll_report_row *setting = &data->importance;
@@ -122,6 +186,12 @@ static void describe_importance(const ll_report_data *data, char *out, size_t ca
     ll_plot_make_plain(out);
 }
 
+static void describe_tasks(const ll_report_data *data, char *out, size_t capacity) {
+    snprintf(out, capacity, "questions of a task: %s; bars: paired standard error",
+             ll_report_text(&data->answered, "limit"));
+    ll_plot_make_plain(out);
+}
+
 typedef struct {
     void (*put)(blocks *b, const ll_report_data *data);
     void (*describe)(const ll_report_data *data, char *out, size_t capacity);
@@ -130,7 +200,9 @@ typedef struct {
 
 static const plot_parts plots[LL_REPORT_PLOTS] = {{put_quality_blocks, describe_quality, true},
                                                   {put_speedup_blocks, describe_speedup, true},
-                                                  {put_importance_blocks, describe_importance, false}};
+                                                  {put_importance_blocks, describe_importance, false},
+                                                  {put_accuracy_blocks, describe_tasks, true},
+                                                  {put_task_blocks, describe_tasks, true}};
 
 static void make_subtitle(const ll_report_data *data, const plot_parts *parts, char out[SUBTITLE]) {
     char model[LL_CSV_CELL], weights[LL_CSV_CELL] = "", rest[SUBTITLE / 2];
@@ -141,6 +213,22 @@ static void make_subtitle(const ll_report_data *data, const plot_parts *parts, c
     ll_plot_make_plain(model);
     ll_plot_make_plain(weights);
     snprintf(out, SUBTITLE, "%.200s%s%.200s\n%s", model, weights[0] ? ", " : "", weights, rest);
+}
+
+/* "26.4 average" and of every task its chance in percent, name and title: "25 arc_challenge ARC-C 50 boolq BoolQ"; no title has a
+ * space. */
+static void put_chances(const ll_report_data *data, char *out, size_t capacity) {
+    double average = 0;
+    ll_report_averaged(data, &average);
+    int used = snprintf(out, capacity, "%.4g average average", 100 * average);
+    for (size_t i = 0; i < data->task_count && used > 0 && (size_t)used < capacity; i++) {
+        char title[sizeof data->tasks[i].title];
+        snprintf(title, sizeof title, "%s", data->tasks[i].title);
+        for (char *c = title; *c; c++)
+            *c = *c == ' ' ? '-' : *c;
+        used += snprintf(out + used, capacity - (size_t)used, " %.4g %.40s %s", 100 * data->tasks[i].chance,
+                         data->tasks[i].name, title);
+    }
 }
 
 /* Nothing is drawn, and that is no failure, when there is not one point. */
@@ -156,7 +244,9 @@ static ll_status draw(const ll_report_data *data, int plot, const char *out, boo
     else if (b.open) {
         make_subtitle(data, &plots[plot], subtitle);
         const char *name = ll_report_plot_names[plot];
-        status = ll_plot_draw(&(ll_plot){name, name, {subtitle, b.kinds}, text, length}, out, error);
+        char chance[1024];
+        put_chances(data, chance, sizeof chance);
+        status = ll_plot_draw(&(ll_plot){name, name, {subtitle, b.kinds, chance}, text, length}, out, error);
         *drawn = status == LL_OK;
     }
     free(text);

@@ -20,13 +20,32 @@ typedef struct {
     ll_report_row quality, speed;
 } ll_report_entry;
 
+/* A task that rows are of. */
 typedef struct {
-    ll_csv *importance_csv, *quality_csv, *speed_csv; /* NULL: not there */
+    const char *name;      /* of a row */
+    char title[32];        /* of its definition; its name where there is none */
+    char paper_column[32]; /* in the paper's tables, which it then has a part in the average as; "" else */
+    double chance;
+    ll_report_row questions; /* a row of those that are shown: same definition, data, examples */
+} ll_report_task;
+enum { LL_REPORT_TASKS = 24 };
+
+/* Over the tasks of the paper's tables. */
+typedef struct {
+    double value, error;                 /* share of right answers; NAN where a task has no row */
+    double difference, difference_error; /* from the full model, paired; NAN where there is none */
+} ll_report_average;
+
+typedef struct {
+    ll_csv *importance_csv, *quality_csv, *speed_csv, *tasks_csv; /* NULL: not there */
     /* What the report is about: of several settings in one file, the one with most rows. */
     ll_report_row importance, quality, speed;
     /* The full model first when it was measured, then kind by kind, dropped ascending. */
     ll_report_entry *entries;
     size_t count;
+    ll_report_row answered; /* the setting of the tasks' rows: all columns before "task" */
+    ll_report_task tasks[LL_REPORT_TASKS];
+    size_t task_count;
     size_t other_rows; /* rows of other settings, not shown */
     ll_paper paper;    /* published speedups; empty where they cannot be read */
 } ll_report_data;
@@ -72,7 +91,17 @@ bool ll_report_is_synthetic(const ll_report_data *data);
 /* "int8 in groups of 128" */
 void ll_report_weights(const ll_report_data *data, char *out, size_t capacity);
 
-enum { LL_REPORT_PLOTS = 3 };
+/* Finds the tasks of the setting, the largest one of these weights. */
+ll_status ll_report_find_tasks(ll_report_data *data, ll_error *error);
+/* The row of an entry's task; csv NULL: none. */
+ll_report_row ll_report_task_row(const ll_report_data *data, const ll_report_entry *entry, size_t task);
+ll_report_average ll_report_average_of(const ll_report_data *data, const ll_report_entry *entry);
+/* Tasks that have a part in the average; their mean chance. */
+size_t ll_report_averaged(const ll_report_data *data, double *chance);
+/* The section on tasks. False: no memory. */
+bool ll_report_print_tasks(FILE *stream, const ll_report_data *data);
+
+enum { LL_REPORT_PLOTS = 5 };
 extern const char *const ll_report_plot_names[LL_REPORT_PLOTS];
 /* Draws what there are numbers for into the folder out; drawn says which plots lie there now. */
 ll_status ll_report_plot(const ll_report_data *data, const char *out, bool drawn[LL_REPORT_PLOTS],

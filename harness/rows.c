@@ -15,6 +15,13 @@ SCHEMA(quality, "quality", 12, "model_sha256", "weights", "group", "kv", "data_s
        "first_window", "windows", "kind", "dropped", "drop", "perplexity", "perplexity_stderr", "kl",
        "kl_stderr", "top1", "top1_stderr", "tokens", "data_file", LL_RUN_COLUMNS);
 
+/* Another ISA rounds otherwise: a difference is between answers of one. */
+SCHEMA(tasks, "tasks", 14, "model_sha256", "weights", "group", "kv", "isa", "limit", "too_long", "task",
+       "task_sha256", "data_sha256", "num_fewshot", "kind", "dropped", "drop", "metric", "value", "stderr",
+       "macro", "chance", "questions", "available", "whole", "difference", "difference_stderr", "only_full",
+       "only_dropped", "p_value", "tokens_asked", "tokens_computed", "seconds", "prompts_cut", "commit",
+       "compiler", "cpu", "threads", "nodes", "placement", "model", "source", "seed", "date");
+
 /* A timing belongs to its CPU, ISA and thread count, which are keys here. */
 SCHEMA(speed, "speed", 16, "model_sha256", "weights", "group", "kv", "cpu", "isa", "threads", "resident",
        "batch", "prompt", "generate", "method", "repetitions", "kind", "dropped", "drop",

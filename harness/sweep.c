@@ -134,6 +134,8 @@ static ll_status read_header(ll_sweep *sweep, const ll_checkpoint *checkpoint) {
                                       p->max_windows, sweep->error);
     if (status != LL_OK)
         status = ll_fail_in(sweep->error, status, "%s", sweep->options->text);
+    if (status == LL_OK && sweep->options->tasks)
+        status = ll_exam_make(&sweep->exam, sweep->options, tokenizer, sweep->config.context, sweep->error);
     ll_tokenizer_destroy(tokenizer);
     return status;
 }
@@ -189,6 +191,10 @@ static ll_status open_all(ll_sweep *sweep) {
         LL_TRY(open_rows(sweep, &ll_importance_schema, &sweep->importance));
         LL_TRY(open_rows(sweep, &ll_quality_schema, &sweep->quality));
     }
+    if (sweep->exam.count)
+        LL_TRY(open_rows(sweep, &ll_tasks_schema, &sweep->scores));
+    if (sweep->options->no_speed)
+        return LL_OK;
     LL_TRY(open_rows(sweep, &ll_speed_schema, &sweep->speed));
     return open_rows(sweep, &ll_samples_schema, &sweep->samples);
 }
@@ -230,11 +236,12 @@ static ll_status find_pace(ll_sweep *sweep) {
 }
 
 static double total_work(const ll_sweep *sweep) {
-    const double rows = (double)ll_protocol_rows(sweep->protocol);
+    const double rows = (double)ll_protocol_rows(sweep->protocol),
+                 speed = sweep->options->no_speed ? 0 : rows * ll_sweep_speed_work(sweep);
     if (sweep->options->synthetic)
-        return rows * ll_sweep_speed_work(sweep);
-    return ll_sweep_importance_work(sweep) +
-           rows * (ll_sweep_quality_work(sweep) + ll_sweep_speed_work(sweep));
+        return speed;
+    return speed + ll_sweep_importance_work(sweep) +
+           rows * (ll_sweep_quality_work(sweep) + ll_sweep_tasks_work(sweep));
 }
 
 static void say_time(const ll_sweep *sweep) {
@@ -261,7 +268,8 @@ static ll_status run_stages(ll_sweep *sweep, ll_options *options, ll_protocol *p
     LL_TRY(make_tasks(sweep));
     if (real)
         LL_TRY(ll_sweep_quality(sweep));
-    return ll_sweep_speed(sweep);
+    LL_TRY(ll_sweep_tasks(sweep));
+    return sweep->options->no_speed ? LL_OK : ll_sweep_speed(sweep);
 }
 
 ll_status ll_sweep_run(const ll_options *options, const ll_protocol *protocol, const char *folder,
@@ -271,6 +279,10 @@ ll_status ll_sweep_run(const ll_options *options, const ll_protocol *protocol, c
         return ll_fail(error, LL_NO_RESOURCE, "no memory for a sweep");
     ll_options fitted = *options;
     ll_protocol fitting = *protocol;
+    if (!fitted.limit && fitting.limit) {
+        fitted.limit = fitting.limit;
+        fitted.subset = true;
+    }
     sweep->options = &fitted;
     sweep->protocol = &fitting;
     sweep->folder = folder;
@@ -283,9 +295,11 @@ ll_status ll_sweep_run(const ll_options *options, const ll_protocol *protocol, c
     ll_plan_free(&sweep->plan);
     ll_csv_close(sweep->importance);
     ll_csv_close(sweep->quality);
+    ll_csv_close(sweep->scores);
     ll_csv_close(sweep->speed);
     ll_csv_close(sweep->samples);
     ll_windows_free(&sweep->windows);
+    ll_exam_free(&sweep->exam);
     ll_documents_free(&sweep->calib);
     ll_documents_free(&sweep->text);
     free(sweep->tasks);

@@ -3,6 +3,7 @@
 #define LL_SWEEP_PRIVATE_H
 #include "csv.h"
 #include "documents.h"
+#include "eval/exam.h"
 #include "pace.h"
 #include "plan.h"
 #include "progress.h"
@@ -35,8 +36,9 @@ typedef struct {
     size_t asked_resident, asked_batch; /* by the user; 0, LL_BATCH_MAX: by memory */
     ll_pace pace, importance_pace;      /* with the sweep's weights, with those of importance */
     ll_documents calib, text;
-    ll_windows windows;                             /* of text */
-    ll_csv *importance, *quality, *speed, *samples; /* open, and so locked, for the whole sweep */
+    ll_windows windows;                                      /* of text */
+    ll_exam exam;                                            /* empty without --tasks */
+    ll_csv *importance, *quality, *scores, *speed, *samples; /* open, and so locked, for the whole sweep */
     ll_plan plan;
     ll_sweep_task *tasks;
     size_t task_count;
@@ -49,6 +51,7 @@ typedef struct {
 /* Work in seconds, roughly: only the time left depends on it. */
 double ll_sweep_importance_work(const ll_sweep *sweep);
 double ll_sweep_quality_work(const ll_sweep *sweep);
+double ll_sweep_tasks_work(const ll_sweep *sweep);
 double ll_sweep_speed_work(const ll_sweep *sweep);
 
 /* Fills in what fits: blocks with weights of their own, sequences. */
@@ -62,6 +65,7 @@ void ll_sweep_speed_setting(ll_row *row, const ll_sweep *sweep);
 /* Each stage appends the rows that are missing. */
 ll_status ll_sweep_importance(ll_sweep *sweep);
 ll_status ll_sweep_quality(ll_sweep *sweep);
+ll_status ll_sweep_tasks(ll_sweep *sweep);
 ll_status ll_sweep_speed(ll_sweep *sweep);
 
 /* The time it takes does not count into the progress. */

@@ -153,15 +153,20 @@ static ll_status fill_rope(ll_session *s, ll_error *error) {
     return LL_OK;
 }
 
+/* Rows of a pass: what can come in one call, LL_CHUNK at most, and never fewer than a step of all sequences has. */
+static size_t chunk_of(size_t batch, size_t capacity) {
+    size_t rows = capacity < LL_CHUNK / batch ? capacity * batch : LL_CHUNK;
+    rows = rows < batch ? batch : rows;
+    return rows < LL_LOGITS_SETS ? LL_LOGITS_SETS : rows;
+}
+
 /* Everything but the memory: what a session of this kind needs is counted in its arena. */
 static ll_status begin(ll_session **out, const ll_model *model, const ll_mask *mask, size_t batch,
                        size_t capacity, ll_error *error) {
     const size_t layers = model->config.layers, threads = model->placement.threads;
     ll_session *s = calloc(1, sizeof *s);
     if (s) {
-        s->chunk = capacity < LL_CHUNK ? capacity : LL_CHUNK;
-        s->chunk = s->chunk < batch ? batch : s->chunk;
-        s->chunk = s->chunk < LL_LOGITS_SETS ? LL_LOGITS_SETS : s->chunk;
+        s->chunk = chunk_of(batch, capacity);
         s->runs = calloc(s->chunk, sizeof *s->runs);
         s->steps = calloc(batch, sizeof *s->steps);
         s->depth = calloc(batch, sizeof *s->depth);

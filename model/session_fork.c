@@ -44,9 +44,11 @@ static void copy_sequence(void *context, ll_member *m) {
 
 ll_status ll_session_fork(ll_session *session, size_t from, size_t to, size_t positions, ll_error *error) {
     if (from >= session->batch || to >= session->batch || positions > session->depth[from])
-        return ll_fail(error, LL_BAD_USAGE,
-                       "%zu positions of sequence %zu cannot go to sequence %zu: there are %zu sequences",
-                       positions, from, to, session->batch);
+        return ll_fail(
+            error, LL_BAD_USAGE,
+            "%zu positions of sequence %zu cannot go to sequence %zu: expected sequences below %zu, and "
+            "positions that it has reached",
+            positions, from, to, session->batch);
     fork_of f = {session, from, to, positions};
     if (from != to && positions)
         ll_team_run(session->model->team, 0, copy_sequence, &f);

@@ -135,3 +135,7 @@ ll_status ll_tokenizer_encode(const ll_tokenizer *tokenizer, const char *text, s
     free(encoding.parts);
     return status;
 }
+
+bool ll_tokenizer_is_control(const ll_tokenizer *tokenizer, int32_t id) {
+    return id >= 0 && (size_t)id < ll_tokenizer_size(tokenizer) && tokenizer->types[id] == LL_TOKEN_CONTROL;
+}

@@ -39,4 +39,6 @@ ll_status ll_tokenizer_encode(const ll_tokenizer *tokenizer, const char *text, s
                               ll_error *error);
 /* The bytes of one token (inside the tokenizer); length 0 for an id without text or out of range. */
 ll_text ll_tokenizer_decode(const ll_tokenizer *tokenizer, int32_t id);
+/* Whether the token is one of control, which a text that was generated does not show. */
+bool ll_tokenizer_is_control(const ll_tokenizer *tokenizer, int32_t id);
 #endif

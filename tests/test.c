@@ -55,8 +55,11 @@ void ll_test_fail(const char *file, int line, const char *format, ...) {
     printf("\n");
 }
 
-/* No package brings an instruction set: "all" does not ask for one, only its own name does. */
-static bool is_isa(const char *name) {
+/* No package brings an instruction set, nor data that may not be given out: "all" does not ask for them, only their own name
+ * does. */
+static bool cannot_be_had(const char *name) {
+    if (strcmp(name, "data") == 0)
+        return true;
     for (size_t i = 0; ll_isa_name(i); i++)
         if (strcmp(ll_isa_name(i), name) == 0)
             return true;
@@ -68,7 +71,7 @@ static bool required(const char *lacks) {
     const size_t length = strlen(lacks);
     while (list && *list) {
         const size_t item = strcspn(list, ",");
-        if ((item == 3 && strncmp(list, "all", 3) == 0 && !is_isa(lacks)) ||
+        if ((item == 3 && strncmp(list, "all", 3) == 0 && !cannot_be_had(lacks)) ||
             (item == length && strncmp(list, lacks, item) == 0))
             return true;
         list += item + (list[item] == ',');

@@ -20,7 +20,7 @@ int ll_test_end(void); /* prints the closing line; the exit code */
 /* Marks the running test failed (it goes on); printf-like. */
 void ll_test_fail(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The running test is skipped: what it lacks ("model", an ISA's name, "python", ...) and why. If LL_REQUIRE
- * (a comma list in the environment) names it, or "all" and it is no ISA, that is a failure. The caller returns afterwards. */
+ * (a comma list in the environment) names it, or "all" and it can be had, that is a failure. The caller returns afterwards. */
 void ll_test_skip(const char *lacks, const char *why);
 bool ll_test_failed(void); /* the running test has failed already */
 

@@ -50,9 +50,9 @@ static ll_options accepted(const char *line) {
 }
 
 static void test_commands(void) {
-    static const char *const names[LL_COMMAND_COUNT] = {"info",   "tokenize", "generate", "importance",
-                                                        "plan",   "quality",  "speed",    "sweep",
-                                                        "report", "export"};
+    static const char *const names[LL_COMMAND_COUNT] = {"info",  "tokenize", "generate", "importance",
+                                                        "plan",  "quality",  "eval",     "tasks",
+                                                        "speed", "sweep",    "report",   "export"};
     for (int c = 0; c < LL_COMMAND_COUNT; c++) {
         char line[64];
         snprintf(line, sizeof line, "%s m%s", names[c], c == LL_COMMAND_GENERATE ? " --prompt x" : "");
@@ -65,6 +65,28 @@ static void test_commands(void) {
     refused("qualty m", "did you mean quality?");
     refused("zzzzzzzzzz", "layerlab --help lists them");
     refused("--json", "a command comes first");
+}
+
+static void test_eval(void) {
+    const ll_options plain = accepted("eval m"),
+                     all = accepted(
+                         "eval m --tasks piqa,boolq --num-fewshot 3 --limit 7 --subset --too-long cut "
+                         "--batch 4 --paired --drop attn:1 --log-samples l --answers a");
+    CHECK(plain.tasks == NULL && plain.shots == LL_SHOTS_OF_TASK && plain.limit == LL_LIMIT_ALL &&
+          plain.batch == 0);
+    CHECK(!plain.subset && !plain.cut_long && !plain.paired && !plain.log_samples && !plain.answers);
+    CHECK(strcmp(all.tasks, "piqa,boolq") == 0 && all.shots == 3 && all.limit == 7 && all.batch == 4);
+    CHECK(all.subset && all.cut_long && all.paired && all.log_samples && all.answers);
+    CHECK(accepted("eval m --num-fewshot 0").shots == 0);
+    CHECK(accepted("sweep m --tasks piqa").limit == 0 &&
+          accepted("sweep m --tasks piqa --limit all").limit == LL_LIMIT_ALL);
+    refused("eval m --subset", "--subset needs --limit");
+    refused("eval m --paired", "add --drop");
+    refused("eval m --too-long no", "refuse or cut");
+    refused("eval m --num-fewshot 1001", "--num-fewshot");
+    refused("sweep m --synthetic --tasks piqa", "random weights say nothing");
+    refused("sweep m --synthetic --no-speed", "leaves nothing");
+    CHECK(accepted("tasks").model == NULL);
 }
 
 static void test_positional(void) {
@@ -193,7 +215,8 @@ static void test_names(void) {
     refused("quality m --windw 8", "did you mean --window?");
     refused("quality m --qqqqqqqqqqqq", "quality --help lists them");
     refused("quality m -x", "has no option -x");
-    refused("plan m --drop attn:1", "plan takes no --drop (info, generate, quality, speed, export: yes)");
+    refused("plan m --drop attn:1",
+            "plan takes no --drop (info, generate, quality, eval, speed, export: yes)");
     refused("tokenize m --isa ref", "takes no --isa");
     refused("report d --seed 1", "takes no --seed");
 }
@@ -264,9 +287,10 @@ static void test_help(void) {
 }
 
 int main(int argc, char **argv) {
-    unsetenv("LL_ISA");
     ll_test_begin(argc, argv);
+    ll_test_run("options/eval", test_eval);
     ll_test_run("options/commands", test_commands);
+    ll_test_run("options/eval", test_eval);
     ll_test_run("options/positional", test_positional);
     ll_test_run("options/defaults", test_defaults);
     ll_test_run("options/values", test_values);

@@ -286,14 +286,16 @@ static void test_length(void) {
     check_length(choices, 7, true, "1 cut, longest 8, asked 16, 6+2: 620 85 688 267 291 355 329 267");
     check_length(choices, 6, true, "2 cut, longest 7, asked 14, 5+2: 85 688 267 291 355 329 267");
     check_length(choices, 2, true, "2 cut, longest 3, asked 6, 1+2: 355 329 267");
-    check_length(choices, 1, true, "the prompt has 9 tokens, the model's context 1 positions");
+    check_length(choices, 1, true,
+                 "context of 1 positions has no room for a prompt: there are 2 tokens to score");
     check_length(generated, 10, false, "0 cut, longest 10, asked 7, 7+0: 1 620 85 688 267 291 355");
-    check_length(generated, 9, false,
-                 "the prompt has 7 tokens beside what is generated, the model's context 9");
+    check_length(generated, 9, false, "the prompt has 7 tokens and 3 to generate, the model's context 9");
     check_length(generated, 9, true, "1 cut, longest 9, asked 6, 6+0: 620 85 688 267 291 355");
     check_length(generated, 4, true, "1 cut, longest 4, asked 1, 1+0: 355");
-    check_length(generated, 3, true, "the prompt has 7 tokens beside what is generated");
-    check_length(generated, 2, true, "the prompt has 7 tokens beside what is generated");
+    check_length(
+        generated, 3, true,
+        "context of 3 positions has no room for a prompt: there are 0 tokens to score and 3 to generate");
+    check_length(generated, 2, true, "context of 2 positions has no room for a prompt");
 }
 
 int main(int argc, char **argv) {

@@ -81,13 +81,14 @@ ll_tokenizer *ll_toy_tokenizer(const char *name, const char *config) {
 
 void ll_toy_ask_by(ll_toy_asked *out, const char *definition, const ll_tokenizer *tokenizer,
                    const ll_question_options *options) {
-    static const ll_question_options all = {.shots = SIZE_MAX, .context = 1000};
+    ll_question_options asked =
+        options ? *options : (ll_question_options){.shots = SIZE_MAX, .context = 1000};
     ll_progress progress;
+    asked.keep_text = true;
     ll_progress_begin(&progress, "test", 1, true);
     *out = (ll_toy_asked){.status = LL_BAD_USAGE};
     if (tokenizer && ll_toy_task(&out->task, definition))
-        out->status = ll_questions_make(&out->set, &out->task, tokenizer, options ? options : &all, &progress,
-                                        &out->error);
+        out->status = ll_questions_make(&out->set, &out->task, tokenizer, &asked, &progress, &out->error);
 }
 
 void ll_toy_ask(ll_toy_asked *out, const char *definition, const char *tokenizer,

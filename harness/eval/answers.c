@@ -9,10 +9,12 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+enum { FORMAT = 1 }; /* raised whenever the same question to the same model may be answered otherwise */
+
 /* The file's first line. */
 static json_t *header_of(const ll_answer_key *keys, size_t count) {
     json_t *header = json_object();
-    json_object_set_new(header, "layerlab_answers", json_integer(1));
+    json_object_set_new(header, "layerlab_answers", json_integer(FORMAT));
     for (size_t i = 0; i < count; i++)
         json_object_set_new(header, keys[i].name, json_string(keys[i].value));
     return header;
@@ -41,8 +43,11 @@ static ll_status name_file(ll_answers *a, const char *folder, const ll_answer_ke
 
 static ll_status check_header(const ll_answers *a, const json_t *header, const ll_answer_key *keys,
                               size_t count, ll_error *error) {
-    if (json_integer_value(json_object_get(header, "layerlab_answers")) != 1)
-        return ll_fail(error, LL_BAD_INPUT, "%s: line 1: expected {\"layerlab_answers\": 1, ...}", a->path);
+    if (json_integer_value(json_object_get(header, "layerlab_answers")) != FORMAT)
+        return ll_fail(error, LL_BAD_INPUT,
+                       "%s: line 1: expected {\"layerlab_answers\": %d, ...}; delete the file: another "
+                       "version of layerlab wrote it",
+                       a->path, FORMAT);
     for (size_t i = 0; i < count; i++) {
         const char *was = json_string_value(json_object_get(header, keys[i].name));
         if (!was || strcmp(was, keys[i].value) != 0)

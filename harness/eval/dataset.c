@@ -163,3 +163,11 @@ void ll_dataset_free(ll_dataset *d) {
     free(d->lines);
     *d = (ll_dataset){0};
 }
+
+const char *ll_dataset_beside(const char *path, const char *name, char out[LL_DATASET_PATH]) {
+    const char *slash = strrchr(path, '/');
+    if (!name)
+        return NULL;
+    snprintf(out, LL_DATASET_PATH, "%.*s%s", slash ? (int)(slash - path + 1) : 0, path, name);
+    return out;
+}

@@ -22,4 +22,7 @@ typedef struct {
  * another number of columns, an open quote, an id that was there before, labels of another number, no record at all. */
 ll_status ll_dataset_read(ll_dataset *out, const char *path, const ll_dataset_form *form, ll_error *error);
 void ll_dataset_free(ll_dataset *dataset);
+/* The path of file name in path's folder, in out; NULL for no name. */
+enum { LL_DATASET_PATH = 4096 };
+const char *ll_dataset_beside(const char *path, const char *name, char out[LL_DATASET_PATH]);
 #endif

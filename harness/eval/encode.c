@@ -49,13 +49,19 @@ ll_status ll_encode_pair(const ll_tokenizer *tokenizer, const char *text, size_t
         *continuation = ids->count - at - 1;
         return LL_OK;
     }
-    if (!continuation_bytes)
-        return LL_OK;
-    LL_TRY(encode(tokenizer, text, whole, true, ids, error));
-    const size_t all = ids->count - at - *context;
-    *continuation = all > *context ? all - *context : 0;
-    /* The context's own tokens, then what follows as many of the whole's. */
-    memmove(ids->data + at + *context, ids->data + at + 2 * *context, *continuation * sizeof *ids->data);
-    ids->count = at + *context + *continuation;
+    return continuation_bytes
+               ? ll_encode_continuation(tokenizer, text, whole, ids, *context, continuation, error)
+               : LL_OK;
+}
+
+ll_status ll_encode_continuation(const ll_tokenizer *tokenizer, const char *text, size_t bytes, ll_ids *ids,
+                                 size_t context, size_t *continuation, ll_error *error) {
+    const size_t at = ids->count;
+    LL_TRY(encode(tokenizer, text, bytes, true, ids, error));
+    const size_t all = ids->count - at;
+    *continuation = all > context ? all - context : 0;
+    /* The context's own tokens stay; behind them what follows as many of the whole's. */
+    memmove(ids->data + at, ids->data + at + context, *continuation * sizeof *ids->data);
+    ids->count = at + *continuation;
     return LL_OK;
 }

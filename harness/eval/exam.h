@@ -10,7 +10,7 @@ typedef struct {
     size_t count;
 } ll_exam;
 
-/* The tasks of --tasks (NULL: the paper's eight, of which those without data are left out and named on stderr), their questions for
+/* The tasks of --tasks (NULL, "paper": the paper's eight, of which those without data are left out and named on stderr), their questions for
  * this model. Says on stderr what of the data is a sample, which limit is beyond it, how many prompts were cut; unless quiet. */
 ll_status ll_exam_make(ll_exam *out, const ll_options *options, const ll_tokenizer *tokenizer, size_t context,
                        ll_error *error);

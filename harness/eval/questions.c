@@ -15,6 +15,7 @@ typedef struct {
     ll_shots shots;
     ll_string hashes; /* of the files so far */
     double chances;   /* sum over the questions */
+    ll_string last;   /* text of the request before, where it is not kept there */
     ll_progress *progress;
     ll_error *error;
 } making;
@@ -35,6 +36,13 @@ static ll_status grow(const making *m, void **items, size_t size, size_t count, 
     return LL_OK;
 }
 
+size_t ll_question_tokens(const ll_question_set *set, const ll_question *q) {
+    size_t tokens = 0;
+    for (size_t k = 0; k < q->requests; k++)
+        tokens += set->requests[q->first + k].context + set->requests[q->first + k].continuation;
+    return tokens;
+}
+
 const int32_t *ll_request_ids(const ll_question_set *set, const ll_request *request) {
     return set->ids.data + request->first;
 }
@@ -48,18 +56,30 @@ static size_t room_of(const making *m) {
     return context > task->max_tokens ? context - task->max_tokens : 0;
 }
 
+static ll_status fail_too_long(const making *m, const ll_request *r) {
+    const ll_task *task = m->set->task;
+    char generated[64] = "";
+    if (task->kind == LL_TASK_GENERATE)
+        snprintf(generated, sizeof generated, " and %zu to generate", task->max_tokens);
+    if (r->continuation >= room_of(m))
+        return ll_fail(
+            m->error, LL_BAD_INPUT,
+            "the model's context of %zu positions has no room for a prompt: there are %zu tokens to score%s",
+            m->options->context, r->continuation, generated);
+    return ll_fail(
+        m->error, LL_BAD_INPUT,
+        "the prompt has %zu tokens%s, the model's context %zu positions; fewer --num-fewshot, or --too-long "
+        "cut, which takes its beginning away",
+        r->context + r->continuation, generated, m->options->context);
+}
+
 /* What is too long loses its beginning, as in the harness, or is refused. */
 static ll_status fit(const making *m, ll_request *r) {
     const size_t length = r->context + r->continuation, room = room_of(m);
     if (length <= room)
         return LL_OK;
     if (!m->options->cut || r->continuation >= room)
-        return ll_fail(
-            m->error, LL_BAD_INPUT,
-            "the prompt has %zu tokens%s, the model's context %zu positions; fewer --num-fewshot, or "
-            "--too-long cut, which takes its beginning away",
-            length, m->set->task->kind == LL_TASK_GENERATE ? " beside what is generated" : "",
-            m->options->context);
+        return fail_too_long(m, r);
     ll_ids *ids = &m->set->ids;
     const size_t over = length - room;
     memmove(ids->data + r->first, ids->data + r->first + over, room * sizeof *ids->data);
@@ -69,21 +89,40 @@ static ll_status fit(const making *m, ll_request *r) {
     return LL_OK;
 }
 
+/* The context is encoded once for all choices: it is the request's before, as long as that is whole. */
+static ll_status encode(const making *m, ll_request *r, const ll_string *text) {
+    ll_question_set *set = m->set;
+    const ll_request *before = set->request_count > 1 ? r - 1 : NULL;
+    const size_t bytes = r->text_context;
+    const bool alike = before && bytes == before->text_context && bytes < text->length &&
+                       before->context > 1 && m->last.length > bytes &&
+                       memcmp(m->last.data, text->data, bytes) == 0 && !set->cut;
+    if (!alike)
+        return ll_encode_pair(m->tokenizer, text->data, bytes, text->length - bytes, &set->ids, &r->context,
+                              &r->continuation, m->error);
+    for (size_t i = 0; i < before->context; i++)
+        LL_TRY(ll_ids_append(&set->ids, set->ids.data[before->first + i], m->error));
+    r->context = before->context;
+    return ll_encode_continuation(m->tokenizer, text->data, text->length, &set->ids, r->context,
+                                  &r->continuation, m->error);
+}
+
 /* Takes over text, which is the context's up to context_bytes. */
-static ll_status add_request(const making *m, ll_string *text, size_t context_bytes,
-                             const ll_string *choice) {
+static ll_status add_request(making *m, ll_string *text, size_t context_bytes, const ll_string *choice) {
     ll_question_set *set = m->set;
     LL_TRY(
         grow(m, (void **)&set->requests, sizeof *set->requests, set->request_count, &set->request_capacity));
     ll_request *r = &set->requests[set->request_count++];
-    *r = (ll_request){.first = set->ids.count, .text = text->data, .text_context = context_bytes};
-    const size_t bytes = text->length;
-    *text = (ll_string){0};
+    *r = (ll_request){.first = set->ids.count, .text_context = context_bytes};
     for (size_t i = 0; choice && i < choice->length; i++)
         r->characters += ((unsigned char)choice->data[i] & 0xC0) != 0x80;
     r->bytes = choice ? choice->length : 0;
-    LL_TRY(ll_encode_pair(m->tokenizer, r->text, context_bytes, bytes - context_bytes, &set->ids, &r->context,
-                          &r->continuation, m->error));
+    LL_TRY(encode(m, r, text));
+    if (m->options->keep_text && !(r->text = strdup(text->data)))
+        return no_memory(m);
+    ll_string_free(&m->last);
+    m->last = *text;
+    *text = (ll_string){0};
     if (choice && r->continuation == 0)
         return ll_fail(m->error, LL_BAD_INPUT, "choice \"%.40s\" has no token of its own", choice->data);
     LL_TRY(fit(m, r));
@@ -94,7 +133,7 @@ static ll_status add_request(const making *m, ll_string *text, size_t context_by
 }
 
 /* before: description and examples; then the context, and of a choice the delimiter and the continuation. */
-static ll_status make_request(const making *m, const ll_string *before, const ll_string *context,
+static ll_status make_request(making *m, const ll_string *before, const ll_string *context,
                               const ll_string *continuation, const ll_string *choice) {
     const ll_task *task = m->set->task;
     ll_string text = {0};
@@ -214,24 +253,15 @@ static ll_status open_shots(making *m, const char *subject) {
         return ll_task_fail_missing(task, task->shots_from, subject, m->error);
     LL_TRY(ll_shots_open(&m->shots, path, m->error));
     LL_TRY(name_subject(m, &m->shots.pool, subject));
-    m->set->sample |= sample;
+    m->set->sample_shots |= sample;
     return ll_string_append(&m->hashes, m->shots.pool.sha256, strlen(m->shots.pool.sha256), m->error);
-}
-
-/* The path of PIQA's labels, beside the questions. */
-static const char *labels_beside(const ll_task *task, const char *path, char out[LL_TASK_PATH]) {
-    const char *slash = strrchr(path, '/');
-    if (!task->labels)
-        return NULL;
-    snprintf(out, LL_TASK_PATH, "%.*s%s", slash ? (int)(slash - path + 1) : 0, path, task->labels);
-    return out;
 }
 
 static ll_status read_subject(making *m, const char *path, ll_dataset *data) {
     char labels[LL_TASK_PATH];
     const ll_task *task = m->set->task;
     const ll_question_subject *subject = &m->set->subjects[m->set->subject_count - 1];
-    const ll_dataset_form form = {task->columns, labels_beside(task, path, labels), task->id};
+    const ll_dataset_form form = {task->columns, ll_dataset_beside(path, task->labels, labels), task->id};
     LL_TRY(ll_dataset_read(data, path, &form, m->error));
     LL_TRY(name_subject(m, data, subject->name));
     LL_TRY(ll_string_append(&m->hashes, data->sha256, strlen(data->sha256), m->error));
@@ -288,6 +318,7 @@ ll_status ll_questions_make(ll_question_set *out, const ll_task *task, const ll_
     const ll_status status = make_all(&m);
     ll_shots_close(&m.shots);
     ll_string_free(&m.hashes);
+    ll_string_free(&m.last);
     if (status != LL_OK)
         ll_questions_free(out);
     return status;

@@ -12,6 +12,7 @@ typedef struct {
     bool subset;    /* the limit's questions are drawn (seed), not the first */
     uint64_t seed;  /* of the subset */
     size_t context; /* positions of the model */
+    bool keep_text; /* of the requests, for a log */
     bool cut;       /* prompts beyond them lose their beginning, as the harness does; else they are refused */
 } ll_question_options;
 
@@ -21,7 +22,7 @@ typedef struct {
     size_t context, continuation; /* tokens; a generation has no continuation */
     size_t characters, bytes;     /* of the choice's text */
     size_t text_context;          /* bytes of text that are the context's */
-    char *text;                   /* context and continuation */
+    char *text;                   /* context and continuation; NULL: not kept */
 } ll_request;
 
 typedef struct {
@@ -50,7 +51,7 @@ typedef struct {
     size_t subject_count;
     char data_sha256[LL_SHA256_TEXT]; /* of all files */
     size_t available;                 /* questions in the files */
-    bool sample;                      /* some file is one of the program's samples */
+    bool sample, sample_shots;        /* questions, examples are the program's samples */
     size_t shots;                     /* that were used */
     size_t longest;                   /* tokens of the longest request, with what is generated */
     size_t cut;                       /* requests that lost their beginning */
@@ -63,6 +64,8 @@ typedef struct {
 ll_status ll_questions_make(ll_question_set *out, const ll_task *task, const ll_tokenizer *tokenizer,
                             const ll_question_options *options, ll_progress *progress, ll_error *error);
 void ll_questions_free(ll_question_set *set);
+/* Of all its requests, without what is generated. */
+size_t ll_question_tokens(const ll_question_set *set, const ll_question *question);
 const int32_t *ll_request_ids(const ll_question_set *set, const ll_request *request);
 
 /* Tokens of a context and of what follows it: white space at the context's end goes to the continuation, both are encoded together, and
@@ -71,4 +74,7 @@ const int32_t *ll_request_ids(const ll_question_set *set, const ll_request *requ
 ll_status ll_encode_pair(const ll_tokenizer *tokenizer, const char *text, size_t context_bytes,
                          size_t continuation_bytes, ll_ids *ids, size_t *context, size_t *continuation,
                          ll_error *error);
+/* The same where ids end with the context's tokens, context of them, already: appends the continuation's. bytes: of the whole text. */
+ll_status ll_encode_continuation(const ll_tokenizer *tokenizer, const char *text, size_t bytes, ll_ids *ids,
+                                 size_t context, size_t *continuation, ll_error *error);
 #endif

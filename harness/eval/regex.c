@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { STEPS = 1000000 }; /* of one match: a pattern that backtracks without end is told */
+
 struct ll_regex {
     pcre2_code *code;
     pcre2_match_data *match;
+    pcre2_match_context *limits;
 };
 
 ll_status ll_regex_compile(ll_regex **out, const char *pattern, ll_error *error) {
@@ -20,10 +23,13 @@ ll_status ll_regex_compile(ll_regex **out, const char *pattern, ll_error *error)
                                  PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code, &offset, NULL);
     if ((*out)->code) {
         (*out)->match = pcre2_match_data_create_from_pattern((*out)->code, NULL);
+        (*out)->limits = pcre2_match_context_create(NULL);
         (void)pcre2_jit_compile((*out)->code, PCRE2_JIT_COMPLETE);
     }
-    if ((*out)->match)
+    if ((*out)->match && (*out)->limits) {
+        pcre2_set_match_limit((*out)->limits, STEPS);
         return LL_OK;
+    }
     PCRE2_UCHAR why[128] = "no memory";
     if (!(*out)->code)
         pcre2_get_error_message(code, why, sizeof why);
@@ -36,6 +42,7 @@ ll_status ll_regex_compile(ll_regex **out, const char *pattern, ll_error *error)
 void ll_regex_free(ll_regex *regex) {
     if (!regex)
         return;
+    pcre2_match_context_free(regex->limits);
     pcre2_match_data_free(regex->match);
     pcre2_code_free(regex->code);
     free(regex);
@@ -54,10 +61,12 @@ typedef struct {
 static int match_from(const walk *w, uint32_t options) {
     const ll_string *text = w->text;
     const PCRE2_SPTR data = (PCRE2_SPTR)(text->data ? text->data : "");
-    const int rc = pcre2_match(w->regex->code, data, text->length, w->end, options, w->regex->match, NULL);
-    return rc != PCRE2_ERROR_JIT_STACKLIMIT ? rc
-                                            : pcre2_match(w->regex->code, data, text->length, w->end,
-                                                          options | PCRE2_NO_JIT, w->regex->match, NULL);
+    const int rc =
+        pcre2_match(w->regex->code, data, text->length, w->end, options, w->regex->match, w->regex->limits);
+    return rc != PCRE2_ERROR_JIT_STACKLIMIT
+               ? rc
+               : pcre2_match(w->regex->code, data, text->length, w->end, options | PCRE2_NO_JIT,
+                             w->regex->match, w->regex->limits);
 }
 
 /* As in Python, what follows an empty match may begin where that was, and then is not empty. The text is known to be UTF-8 from the

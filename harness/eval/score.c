@@ -51,6 +51,8 @@ ll_status ll_answer_take(const ll_answer_filter *filter, const char *text, ll_st
     ll_status status = ll_string_append(&whole, text, strlen(text), error);
     if (status == LL_OK)
         status = ll_regex_find(filter->pattern, &whole, filter->last, out, &found, error);
+    if (status == LL_OK && found)
+        ll_string_strip(out, 0);
     if (status == LL_OK && !found)
         status = ll_string_append(out, none, sizeof none - 1, error);
     ll_string_free(&whole);

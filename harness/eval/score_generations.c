@@ -11,8 +11,8 @@ typedef struct {
     size_t question; /* of the set */
     int32_t *ids;    /* [capacity] context, then what was generated */
     size_t context, count;
-    ll_string text; /* generated */
-    size_t stop;    /* bytes of text that are the answer, once it has stopped */
+    ll_string text; /* generated, without tokens of control */
+    ll_string all;  /* with them: they may be what it stops at */
     bool stopped;
 } lane;
 
@@ -34,38 +34,46 @@ static bool take_next(generating *g, lane *l) {
     const ll_request *r = &g->s->set->requests[g->s->set->questions[l->question].first];
     memcpy(l->ids, ll_request_ids(g->s->set, r), r->context * sizeof *l->ids);
     l->context = l->count = r->context;
-    l->text.length = 0;
+    l->text.length = l->all.length = 0;
     l->stopped = false;
     l->busy = true;
     return true;
 }
 
-/* The text ends in front of the first stop string that it holds; or at the end token, or when it is long enough. */
+/* Where the first stop string begins; the text's end where it holds none. */
+static size_t find_stop(const ll_task *task, const ll_string *text) {
+    size_t stop = text->length;
+    for (size_t i = 0; i < json_array_size(task->until); i++) {
+        const json_t *until = json_array_get(task->until, i);
+        const char *found =
+            memmem(text->data, text->length, json_string_value(until), json_string_length(until));
+        if (found && (size_t)(found - text->data) < stop)
+            stop = (size_t)(found - text->data);
+    }
+    return stop;
+}
+
+/* It stops at a stop string, at the end token, or when it is long enough. */
 static ll_status see_token(const generating *g, lane *l, int32_t id) {
     const ll_tokenizer *tokenizer = ll_model_tokenizer(g->s->lanes.model);
     const ll_text piece = ll_tokenizer_decode(tokenizer, id);
-    const bool end = id == ll_tokenizer_eos(tokenizer);
-    LL_TRY(ll_string_append(&l->text, end ? "" : piece.data, end ? 0 : piece.length, g->s->error));
+    const bool end = id == ll_tokenizer_eos(tokenizer),
+               shown = !end && !ll_tokenizer_is_control(tokenizer, id);
+    LL_TRY(ll_string_append(&l->text, piece.data, shown ? piece.length : 0, g->s->error));
+    LL_TRY(ll_string_append(&l->all, piece.data, end ? 0 : piece.length, g->s->error));
     l->ids[l->count++] = id;
-    l->stop = l->text.length;
-    for (size_t i = 0; i < json_array_size(task_of(g)->until); i++) {
-        const json_t *until = json_array_get(task_of(g)->until, i);
-        const char *found =
-            memmem(l->text.data, l->text.length, json_string_value(until), json_string_length(until));
-        if (found && (size_t)(found - l->text.data) < l->stop)
-            l->stop = (size_t)(found - l->text.data);
-    }
-    l->stopped = end || l->stop < l->text.length || l->count - l->context == task_of(g)->max_tokens;
+    l->stopped = end || find_stop(task_of(g), &l->all) < l->all.length ||
+                 l->count - l->context == task_of(g)->max_tokens;
     return LL_OK;
 }
 
 /* What is no UTF-8 becomes U+FFFD, as in the harness. */
-static ll_status clean(const lane *l, ll_string *out, ll_error *error) {
+static ll_status clean(const ll_string *text, size_t bytes, ll_string *out, ll_error *error) {
     ll_utf8 stream = {0};
-    char *room = malloc(LL_UTF8_ROOM(l->stop));
+    char *room = malloc(LL_UTF8_ROOM(bytes));
     if (!room)
-        return ll_fail(error, LL_NO_RESOURCE, "no memory for an answer of %zu bytes", l->stop);
-    size_t length = ll_utf8_feed(&stream, l->text.data, l->stop, room);
+        return ll_fail(error, LL_NO_RESOURCE, "no memory for an answer of %zu bytes", bytes);
+    size_t length = ll_utf8_feed(&stream, text->data, bytes, room);
     length += ll_utf8_flush(&stream, room + length);
     const ll_status status = ll_string_append(out, room, length, error);
     free(room);
@@ -74,8 +82,9 @@ static ll_status clean(const lane *l, ll_string *out, ll_error *error) {
 
 static ll_status finish(const generating *g, lane *l) {
     const ll_scorer_options *o = g->s->options;
+    g->s->generated += l->count - l->context;
     ll_string answer = {0};
-    ll_status status = clean(l, &answer, g->s->error);
+    ll_status status = clean(&l->text, find_stop(task_of(g), &l->text), &answer, g->s->error);
     const ll_said said = {.text = answer.data, .tokens = l->count - l->context};
     if (status == LL_OK)
         status = o->answered(o->context, l->question, &said, g->s->error);
@@ -135,8 +144,10 @@ ll_status ll_score_generations(ll_scorer *s) {
         g.lanes[i].ids = g.ids + i * (capacity + 1);
     for (size_t busy = 1; busy && status == LL_OK;)
         status = step(&g, &busy);
-    for (size_t i = 0; g.lanes && i < s->lanes.lanes; i++)
+    for (size_t i = 0; g.lanes && i < s->lanes.lanes; i++) {
         ll_string_free(&g.lanes[i].text);
+        ll_string_free(&g.lanes[i].all);
+    }
     free(g.lanes);
     free(g.ids);
     return status;

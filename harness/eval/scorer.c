@@ -80,6 +80,10 @@ ll_status ll_score(const ll_question_set *set, const size_t *list, size_t count,
     ll_status status = ll_lanes_create(&s.lanes, model, mask, use->batch, capacity, error);
     if (status == LL_OK)
         status = set->task->kind == LL_TASK_GENERATE ? ll_score_generations(&s) : ll_score_choices(&s);
+    use->questions = count;
+    use->asked = s.generated;
+    for (size_t i = 0; i < count; i++)
+        use->asked += ll_question_tokens(set, &set->questions[list[i]]);
     use->computed = s.lanes.computed;
     use->seconds = ll_seconds() - began;
     ll_lanes_destroy(&s.lanes);

@@ -19,8 +19,10 @@ typedef struct {
 } ll_scorer_options;
 
 typedef struct {
-    size_t computed; /* tokens that went through the layers */
-    size_t batch;    /* questions at once */
+    size_t questions; /* asked */
+    size_t asked;     /* tokens of all their requests, and those generated */
+    size_t computed;  /* of which went through the layers */
+    size_t batch;     /* questions at once */
     double seconds;
 } ll_scorer_use;
 

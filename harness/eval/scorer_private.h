@@ -19,6 +19,7 @@ typedef struct {
     ll_head_want *wants;
     size_t *want_request; /* of the batch's requests */
     size_t want_count, want_capacity;
+    size_t generated; /* tokens */
     ll_error *error;
 } ll_scorer;
 

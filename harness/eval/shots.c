@@ -6,16 +6,6 @@
 
 void ll_shots_begin(ll_shots *out, const ll_task *task, size_t count) {
     *out = (ll_shots){.task = task, .count = count};
-    ll_python_random_seed(&out->random, LL_SHOTS_SEED);
-}
-
-/* The labels of PIQA's kind lie beside the file. */
-static const char *beside(const char *path, const char *name, char out[4096]) {
-    const char *slash = strrchr(path, '/');
-    if (!name)
-        return NULL;
-    snprintf(out, 4096, "%.*s%s", slash ? (int)(slash - path + 1) : 0, path, name);
-    return out;
 }
 
 /* How many records of its class come before each. */
@@ -61,9 +51,11 @@ static ll_status draw_fixed(ll_shots *s, ll_error *error) {
 }
 
 ll_status ll_shots_open(ll_shots *s, const char *path, ll_error *error) {
-    char labels[4096];
+    char labels[LL_DATASET_PATH];
     ll_shots_close(s);
-    const ll_dataset_form form = {s->task->columns, beside(path, s->task->shots_labels, labels), s->task->id};
+    ll_python_random_seed(&s->random, LL_SHOTS_SEED); /* a subject is a task of its own there */
+    const ll_dataset_form form = {s->task->columns, ll_dataset_beside(path, s->task->shots_labels, labels),
+                                  s->task->id};
     snprintf(s->path, sizeof s->path, "%s", path);
     LL_TRY(ll_dataset_read(&s->pool, path, &form, error));
     const size_t spare = s->task->shot_order == LL_SHOTS_SPARE;

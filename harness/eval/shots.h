@@ -8,14 +8,14 @@
 /* The seed of lm-evaluation-harness (fewshot_random_seed). */
 enum { LL_SHOTS_SEED = 1234 };
 
-/* The examples of one task; what was drawn for one question moves the draws of the next. */
+/* The examples of one task; what was drawn for one question of a file moves the draws of the next. */
 typedef struct {
     const ll_task *task;
     size_t count; /* before each question */
     ll_python_random random;
     /* of one file */
     ll_dataset pool;
-    char path[4096];
+    char path[LL_DATASET_PATH];
     ll_string *text; /* [pool.count] of those that were needed */
     size_t *drawn, *room;
 } ll_shots;

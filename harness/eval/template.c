@@ -137,7 +137,7 @@ size_t ll_text_end(const char *text, size_t length) {
     return end;
 }
 
-static void strip(ll_string *s, size_t from) {
+void ll_string_strip(ll_string *s, size_t from) {
     size_t begin, end;
     find_ends(s->data + from, s->length - from, &begin, &end);
     memmove(s->data + from, s->data + from + begin, end - begin);
@@ -194,7 +194,7 @@ static ll_status filter(ll_string *s, size_t from, const char *name, size_t leng
     const size_t head = colon ? (size_t)(colon - name) : length;
     LL_TRY(ll_string_append(s, "", 0, error)); /* so that there is a text */
     if (is(name, length, "strip"))
-        strip(s, from);
+        ll_string_strip(s, from);
     else if (is(name, length, "capitalize"))
         return capitalize(s, from, error);
     else if (is(name, length, "words"))

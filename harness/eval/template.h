@@ -18,6 +18,8 @@ typedef struct {
 } ll_string;
 ll_status ll_string_append(ll_string *string, const char *text, size_t length, ll_error *error);
 void ll_string_free(ll_string *string);
+/* Takes white space off both ends of what comes from byte from on (Python's str.strip). */
+void ll_string_strip(ll_string *string, size_t from);
 /* Where the text ends without the white space at its end (what Python's str.rstrip takes away). */
 size_t ll_text_end(const char *text, size_t length);
 

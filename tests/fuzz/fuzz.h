@@ -19,7 +19,9 @@
     TARGET(tokenizer_model, 64, 64)                                                                          \
     TARGET(drop, 4, 4)                                                                                       \
     TARGET(plan, 16, 160)                                                                                    \
-    TARGET(csv, 16, 64)
+    TARGET(csv, 16, 64)                                                                                      \
+    TARGET(task, 192, 160)                                                                                   \
+    TARGET(task_csv, 16, 160)
 
 #define LL_FUZZ_DECLARE(name, kilobytes, times) void ll_fuzz_##name(const uint8_t *data, size_t length);
 LL_FUZZ_TARGETS(LL_FUZZ_DECLARE)
