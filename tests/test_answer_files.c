@@ -18,6 +18,7 @@ static void test_keys(void) {
     if (!ll_toy_begin(&a, LL_TOY_CHOICES, LL_TOY_FIVE))
         return;
     char *text = ll_toy_answered(&a.set, folder, 2, &answers);
+    REQUIRE(text);
     ll_answers_close(&answers);
     const ll_answer_key changed[] = {ll_toy_keys[0], ll_toy_keys[1], {"data", "d1", true}},
                         other[] = {ll_toy_keys[0], {"limit", "first 3", false}, ll_toy_keys[2]},
@@ -46,6 +47,7 @@ static void check_damaged(const ll_question_set *set, const char *path, const ch
     CHECK_CONTAINS(ll_toy_error.text, path);
     CHECK_CONTAINS(ll_toy_error.text, sentence);
     CHECK(!answers.said && answers.file == -1);
+    ll_answers_close(&answers);
     char *after = ll_test_read(path, NULL);
     CHECK(after && strcmp(after, text) == 0); /* nothing is taken away from a file that is refused */
     free(after);
@@ -71,6 +73,8 @@ static void test_damaged(void) {
         {LL_TOY_HEADER LL_TOY_SAID(0) "{\"doc\":1,\"ll\":[-1,-2],\"greedy\":[true,true]}\n",
          ": line 3: is no answer to its question; delete the file"},
         {LL_TOY_HEADER "{\"doc\":1,\"ll\":[-1,-2,-3],\"greedy\":[true,true]}\n", ": line 2: is no answer"},
+        {LL_TOY_HEADER "{\"doc\":1,\"ll\":[-1,-2,-3],\"greedy\":[true,true,true,true]}\n",
+         ": line 2: is no answer"},
         {LL_TOY_HEADER "{\"doc\":1,\"ll\":[-1,\"-2\",-3],\"greedy\":[true,true,true]}\n",
          ": line 2: is no answer"},
         {LL_TOY_HEADER "{\"doc\":1,\"ll\":[-1,-2,-3],\"greedy\":[true,1,true]}\n", ": line 2: is no answer"},
@@ -92,8 +96,8 @@ static void test_damaged(void) {
         check_damaged(&a.set, path, cases[i][0], cases[i][1]);
     static const char mixed[] = LL_TOY_HEADER LL_TOY_SAID(4) LL_TOY_SAID(1) LL_TOY_SAID(3) LL_TOY_SAID(0);
     ll_test_write(path, mixed, sizeof mixed - 1);
-    CHECK(ll_toy_open(&answers, &a.set, ll_toy_folder("damaged")) == LL_OK && answers.missing == 1 &&
-          !answers.there[2]);
+    REQUIRE(ll_toy_open(&answers, &a.set, ll_toy_folder("damaged")) == LL_OK && answers.missing == 1 &&
+            !answers.there[2]);
     CHECK(answers.said[13].ll == -2.5 && answers.said[0].greedy && !answers.said[1].greedy);
     ll_answers_close(&answers);
     ll_toy_asked_free(&a);

@@ -118,6 +118,41 @@ static void test_choices(void) {
     ll_toy_asked_free(&a);
 }
 
+/* However a request comes by its tokens, they are those of its own text; also where contexts are alike in part, and where some were cut. */
+static void check_tokens(const char *definition, const char *tokenizer, size_t context) {
+    const ll_question_options whole = {.context = context, .cut = true, .keep_text = true};
+    ll_toy_asked a;
+    ll_toy_ask(&a, definition, tokenizer, &whole);
+    CHECK_MSG(a.status == LL_OK, "%s", a.error.text);
+    for (size_t i = 0; i < a.set.request_count; i++) {
+        const ll_request *r = &a.set.requests[i];
+        ll_ids ids = {0};
+        size_t before, after;
+        REQUIRE(ll_encode_pair(a.own, r->text, r->text_context, strlen(r->text) - r->text_context, &ids,
+                               &before, &after, &error) == LL_OK);
+        const size_t length = r->context + r->continuation, cut = ids.count - length;
+        CHECK_MSG(after == r->continuation && before == r->context + cut &&
+                      memcmp(ids.data + cut, ll_request_ids(&a.set, r), length * sizeof *ids.data) == 0,
+                  "\"%s\" has other tokens", r->text);
+        CHECK(cut == 0 || length == context + 1);
+        ll_ids_free(&ids);
+    }
+    ll_toy_asked_free(&a);
+}
+
+static void test_tokens(void) {
+    static const char *const tokenizers[] = {"llama2", "llama3", "digits"};
+    ll_toy_data("q.jsonl", "{'q':'uestion one','k':0}\n{'q':'uestion one','k':0}\n{'q':'uestion on','k':1}\n"
+                           "{'q':'uestion two, longer than the others','k':1}\n{'q':'uestion two','k':0}\n");
+    for (size_t i = 0; i < 3; i++)
+        for (size_t context = 12; context < 60; context += 5) {
+            check_tokens(TOY(",'doc_to_choice':['y','yes, it is','e'],'targets':['0','1','2']"),
+                         tokenizers[i], context);
+            check_tokens(TOY(",'doc_to_choice':['sqz','two'],'targets':['0','1'],'target_delimiter':''"),
+                         tokenizers[i], context);
+        }
+}
+
 /* Several contexts, and a generation. */
 static void test_other_kinds(void) {
     ll_toy_data("q.jsonl", "{'s':'The _ won','a':'\u00e9t\u00e9','b':'hat','k':2}\n");
@@ -168,6 +203,8 @@ static void test_refused(void) {
         {"{'q':'1','k':''}", TOY(XY), "the right answer \"\" is none of the 2 keys"},
         {"{'q':'1','k':0,'o':[]}", TOY(",'doc_to_choice':'o[]','targets':['0']"),
          "line 1: there are no choices"},
+        {"{'q':'1','k':0,'o':['a','']}", TOY(",'doc_to_choice':'o[]','targets':['0','1']"),
+         "line 1: choice 2 is empty"},
         {"{'q':'1','k':0,'o':['a']}", TOY(",'doc_to_choice':'o[]','targets':['0','1']"),
          "line 1: 1 choices have 2 keys"},
         {"{'q':'1','k':0,'o':7}", TOY(",'doc_to_choice':'o[]','targets':['0']"),
@@ -238,6 +275,15 @@ static void test_missing(void) {
     ll_toy_asked_free(&a);
     snprintf(file, sizeof file, "%s/data/toy/q.csv", ll_test_folder());
     remove(file);
+    ll_toy_ask(
+        &a,
+        "{'task':'boolq','questions':['val.jsonl'],'doc_to_text':'Q','doc_to_target':'0','metric':'acc'" XY
+        "}",
+        "llama2", &(ll_question_options){.limit = 2, .context = 100});
+    CHECK_MSG(a.status == LL_OK && a.set.sample && a.set.count == 2 && a.set.available > 2, "%s",
+              a.error.text);
+    CHECK(!a.set.sample_shots);
+    ll_toy_asked_free(&a);
 }
 
 /* ---- lengths ---- */
@@ -293,6 +339,7 @@ int main(int argc, char **argv) {
     ll_test_run("questions/pairs", test_pairs);
     ll_test_run("questions/pairs without BOS", test_pairs_without_bos);
     ll_test_run("questions/choices", test_choices);
+    ll_test_run("questions/tokens", test_tokens);
     ll_test_run("questions/other kinds", test_other_kinds);
     ll_test_run("questions/rewrite", test_rewrite);
     ll_test_run("questions/refused", test_refused);

@@ -252,6 +252,7 @@ static void test_words(void) {
     check_answer(&a.task, a.task.filters, "\u00c9T\u00c9 \u0130", "\u00e9t\u00e9 i", "\u00c9T\u00c9 \u0130",
                  true);
     check_answer(&a.task, a.task.filters, "YES", "no", "YES", false);
+    check_answer(&a.task, a.task.filters, "\u00a0 yes \t", "yes", "yes", true); /* as RegexFilter strips */
     answers.said[0].text = strdup("an \u00e9T\u00c9");
     answers.said[1].text = strdup("b");
     REQUIRE(ll_score_sheet_make(&sheet, &a.set, &answers, &error) == LL_OK);

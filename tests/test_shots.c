@@ -89,6 +89,27 @@ static void test_contexts(void) {
     ll_toy_asked_free(&a);
 }
 
+/* Examples may be the program's where questions are the user's. */
+static void test_samples(void) {
+    char folder[300];
+    ll_error error;
+    snprintf(folder, sizeof folder, "%s/data/boolq", ll_test_folder());
+    CHECK(ll_folder_make(folder, &error) == LL_OK);
+    strcat(folder, "/q.csv");
+    ll_test_write(folder, "q,label\n1,x\n", 12);
+    for (size_t shots = 0; shots < 2; shots++) {
+        ll_toy_asked a;
+        ll_toy_ask(&a,
+                   "{'task':'boolq','questions':['q.csv'],'shots_from':['val.jsonl'],'doc_to_text':'Q','"
+                   "metric':'acc',"
+                   "'doc_to_target':'0'" XY "}",
+                   "llama2", &(ll_question_options){.shots = shots, .context = 100});
+        CHECK_MSG(a.status == LL_OK && !a.set.sample && a.set.sample_shots == (shots > 0), "%s",
+                  a.error.text);
+        ll_toy_asked_free(&a);
+    }
+}
+
 /* What was drawn for a question moves the next one's; every file of a task with subjects begins anew. */
 static void test_subjects(void) {
     ll_toy_data("b_q.jsonl", LETTERS);
@@ -179,6 +200,7 @@ int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
     ll_test_run("shots/examples", test_shots);
     ll_test_run("shots/contexts", test_contexts);
+    ll_test_run("shots/samples", test_samples);
     ll_test_run("shots/subjects", test_subjects);
     ll_test_run("shots/limit", test_limit);
     ll_test_run("shots/hash", test_hash);

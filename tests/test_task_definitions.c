@@ -100,80 +100,92 @@ static void test_kinds(void) {
     READS_TASK(CHOICES, "whole", "1073741824");
 }
 
+static const struct {
+    kind base;
+    const char *key, *value, *sentence;
+} refused[] = {
+    {CHOICES, "task", NULL, "\"task\" is missing; expected a text"},
+    {CHOICES, "task", "''", "\"task\" holds something else"},
+    {CHOICES, "task", "'../toy'", "\"task\" holds something else; expected a name without /"},
+    {CHOICES, "task", "'a/b'", "\"task\" holds something else"},
+    {CHOICES, "task", "'..'", "\"task\" holds something else"},
+    {CHOICES, "questions", NULL, "\"questions\" is missing"},
+    {CHOICES, "doc_to_text", NULL, "\"doc_to_text\" is missing; expected a text"},
+    {CHOICES, "doc_to_text", "7", "\"doc_to_text\" holds something else"},
+    {CHOICES, "doc_to_choice", NULL, "\"doc_to_choice\" is missing"},
+    {CHOICES, "doc_to_choice", "'words'", "expected a list of texts or a path with []"},
+    {CHOICES, "doc_to_choice", "[]", "\"doc_to_choice\" holds something else"},
+    {CHOICES, "doc_to_target", NULL, "\"doc_to_target\" is missing"},
+    {CHOICES, "doc_to_target", "1", "\"doc_to_target\" holds something else"},
+    {CHOICES, "targets", NULL, "\"targets\" is missing; expected it for this kind of task"},
+    {CHOICES, "targets", "'x'", "\"targets\" holds something else"},
+    {CONTEXTS, "doc_to_text", "['a',1]", "\"doc_to_text\" holds something else"},
+    {CONTEXTS, "doc_to_choice", "['a','b']", "\"doc_to_choice\" holds something else; expected a text"},
+    {CONTEXTS, "targets", NULL, "\"targets\" is missing"},
+    {GENERATE, "max_gen_toks", NULL, "\"max_gen_toks\" is missing; expected it for this kind of task"},
+    {GENERATE, "max_gen_toks", "0", "\"max_gen_toks\" holds something else"},
+    {GENERATE, "until", "['']", "\"until\" holds something else; expected texts that are not empty"},
+    {GENERATE, "filters", NULL, "\"filters\" is missing"},
+    {GENERATE, "filters", "'x'", "\"filters\" holds something else; expected a list of objects"},
+    {CHOICES, "filters", "{}", "\"filters\" holds something else; expected a list of objects"},
+    {GENERATE, "filters", "[{'metric':'m','pattern':'x'}]",
+     "expected objects with metric, pattern, and take"},
+    {GENERATE, "filters", "[{'metric':'m','pattern':'x','take':'any'}]", "\"filters\" holds something else"},
+    {GENERATE, "filters", "[{'pattern':'x','take':'last'}]", "\"filters\" holds something else"},
+    {GENERATE, "filters", "[{'metric':'m','pattern':7,'take':'last'}]", "expected regular expressions"},
+    {GENERATE, "filters", "[{'metric':'m','pattern':'(','take':'last'}]", "\"filters\": \"(\" is no regular"},
+    {GENERATE, "filters", "[7]", "\"filters\" holds something else"},
+    {GENERATE, "filters",
+     "[{'metric':'m','pattern':'x','take':'last'},{'metric':'m','pattern':'y','take':'last'}]",
+     "\"filters\" holds something else; expected metrics of different names, 8 at most"},
+    {GENERATE, "ignore", "['a','[']", "\"ignore\": \"[\" is no regular expression"},
+    {GENERATE, "ignore_case", "'no'", "\"ignore_case\" holds something else; expected true or false"},
+    {GENERATE, "metric", "'acc'", "\"metric\" holds something else; expected acc, acc_norm or acc_bytes"},
+    {GENERATE, "chance", "'x'", "\"chance\" holds something else; expected a number from 0 to 1"},
+    {CHOICES, "chance", "1.5", "\"chance\" holds something else"},
+    {CHOICES, "chance", "-0.1", "\"chance\" holds something else"},
+    {CHOICES, "chance", "null", "\"chance\" holds something else"},
+    {CHOICES, "metric", NULL, "\"metric\" is missing; expected a text"},
+    {CHOICES, "metric", "'accuracy'", "\"metric\" holds something else"},
+    {CHOICES, "rewrite", "'x'", "\"rewrite\" holds something else; expected pairs [pattern, text]"},
+    {CHOICES, "rewrite", "[['a']]", "\"rewrite\" holds something else"},
+    {CHOICES, "rewrite", "[['a','b','c']]", "\"rewrite\" holds something else"},
+    {CHOICES, "rewrite", "[['a','b'],['a',7]]", "\"rewrite\" holds something else"},
+    {CHOICES, "rewrite", "[['a','b'],[7,'a']]", "expected regular expressions"},
+    {CHOICES, "rewrite", "[['a','b'],['*','b']]", "\"rewrite\": \"*\" is no regular expression: "},
+    {CHOICES, "subjects", "['a']",
+     "\"subjects\" holds something else; expected lists of texts by their group"},
+    {CHOICES, "subjects", "{}", "\"subjects\" holds something else"},
+    {CHOICES, "subjects", "{'g':'a'}", "\"subjects\" holds something else"},
+    {CHOICES, "subjects", "{'g':['a'],'h':[1]}", "\"subjects\" holds something else"},
+    {CHOICES, "subjects", "{'g':['a','b'],'h':['a']}",
+     "\"subjects\" holds something else; expected each subject once"},
+    {CHOICES, "shots", "'random'", "expected sampled, spare, first or rounds"},
+    {CHOICES, "shots", "'rounds'", "\"rounds_of\" is missing; expected the field of the class"},
+    {CHOICES, "rounds_of", "'k'", "\"rounds_of\" holds something else; expected the field of the class"},
+    {CHOICES, "num_fewshot", "1", "\"shots_from\" is missing; expected file names where there are examples"},
+    {CHOICES, "num_fewshots", "1", "unknown key \"num_fewshots\"; did you mean \"num_fewshot\"?"},
+    {CHOICES, "lables", "'x'", "unknown key \"lables\"; did you mean \"labels\"?"},
+    {CHOICES, "a_key_that_is_like_no_other", "1", "unknown key \"a_key_that_is_like_no_other\""},
+};
+
 static void test_refused_keys(void) {
-    static const struct {
-        kind base;
-        const char *key, *value, *sentence;
-    } cases[] = {
-        {CHOICES, "task", NULL, "\"task\" is missing; expected a text"},
-        {CHOICES, "task", "''", "\"task\" holds something else"},
-        {CHOICES, "task", "'../toy'", "\"task\" holds something else; expected a name without /"},
-        {CHOICES, "task", "'..'", "\"task\" holds something else"},
-        {CHOICES, "questions", NULL, "\"questions\" is missing"},
-        {CHOICES, "doc_to_text", NULL, "\"doc_to_text\" is missing; expected a text"},
-        {CHOICES, "doc_to_text", "7", "\"doc_to_text\" holds something else"},
-        {CHOICES, "doc_to_choice", NULL, "\"doc_to_choice\" is missing"},
-        {CHOICES, "doc_to_choice", "'words'", "expected a list of texts or a path with []"},
-        {CHOICES, "doc_to_choice", "[]", "\"doc_to_choice\" holds something else"},
-        {CHOICES, "doc_to_target", NULL, "\"doc_to_target\" is missing"},
-        {CHOICES, "doc_to_target", "1", "\"doc_to_target\" holds something else"},
-        {CHOICES, "targets", NULL, "\"targets\" is missing; expected it for this kind of task"},
-        {CHOICES, "targets", "'x'", "\"targets\" holds something else"},
-        {CONTEXTS, "doc_to_text", "['a',1]", "\"doc_to_text\" holds something else"},
-        {CONTEXTS, "doc_to_choice", "['a','b']", "\"doc_to_choice\" holds something else; expected a text"},
-        {CONTEXTS, "targets", NULL, "\"targets\" is missing"},
-        {GENERATE, "max_gen_toks", NULL, "\"max_gen_toks\" is missing; expected it for this kind of task"},
-        {GENERATE, "max_gen_toks", "0", "\"max_gen_toks\" holds something else"},
-        {GENERATE, "until", "['']", "\"until\" holds something else; expected texts that are not empty"},
-        {GENERATE, "filters", NULL, "\"filters\" is missing"},
-        {GENERATE, "filters", "'x'", "\"filters\" holds something else; expected a list of objects"},
-        {CHOICES, "filters", "{}", "\"filters\" holds something else; expected a list of objects"},
-        {GENERATE, "filters", "[{'metric':'m','pattern':'x'}]",
-         "expected objects with metric, pattern, and take"},
-        {GENERATE, "filters", "[{'metric':'m','pattern':'x','take':'any'}]",
-         "\"filters\" holds something else"},
-        {GENERATE, "filters", "[{'pattern':'x','take':'last'}]", "\"filters\" holds something else"},
-        {GENERATE, "filters", "[{'metric':'m','pattern':7,'take':'last'}]", "expected regular expressions"},
-        {GENERATE, "filters", "[{'metric':'m','pattern':'(','take':'last'}]",
-         "\"filters\": \"(\" is no regular"},
-        {GENERATE, "filters", "[7]", "\"filters\" holds something else"},
-        {GENERATE, "filters",
-         "[{'metric':'m','pattern':'x','take':'last'},{'metric':'m','pattern':'y','take':'last'}]",
-         "\"filters\" holds something else; expected metrics of different names, 8 at most"},
-        {GENERATE, "ignore", "['a','[']", "\"ignore\": \"[\" is no regular expression"},
-        {GENERATE, "ignore_case", "'no'", "\"ignore_case\" holds something else; expected true or false"},
-        {GENERATE, "metric", "'acc'", "\"metric\" holds something else; expected acc, acc_norm or acc_bytes"},
-        {GENERATE, "chance", "'x'", "\"chance\" holds something else; expected a number from 0 to 1"},
-        {CHOICES, "chance", "1.5", "\"chance\" holds something else"},
-        {CHOICES, "chance", "-0.1", "\"chance\" holds something else"},
-        {CHOICES, "chance", "null", "\"chance\" holds something else"},
-        {CHOICES, "metric", NULL, "\"metric\" is missing; expected a text"},
-        {CHOICES, "metric", "'accuracy'", "\"metric\" holds something else"},
-        {CHOICES, "rewrite", "'x'", "\"rewrite\" holds something else; expected pairs [pattern, text]"},
-        {CHOICES, "rewrite", "[['a']]", "\"rewrite\" holds something else"},
-        {CHOICES, "rewrite", "[['a','b','c']]", "\"rewrite\" holds something else"},
-        {CHOICES, "rewrite", "[['a','b'],['a',7]]", "\"rewrite\" holds something else"},
-        {CHOICES, "rewrite", "[['a','b'],[7,'a']]", "expected regular expressions"},
-        {CHOICES, "rewrite", "[['a','b'],['*','b']]", "\"rewrite\": \"*\" is no regular expression: "},
-        {CHOICES, "subjects", "['a']",
-         "\"subjects\" holds something else; expected lists of texts by their group"},
-        {CHOICES, "subjects", "{}", "\"subjects\" holds something else"},
-        {CHOICES, "subjects", "{'g':'a'}", "\"subjects\" holds something else"},
-        {CHOICES, "subjects", "{'g':['a'],'h':[1]}", "\"subjects\" holds something else"},
-        {CHOICES, "subjects", "{'g':['a','b'],'h':['a']}",
-         "\"subjects\" holds something else; expected each subject once"},
-        {CHOICES, "shots", "'random'", "expected sampled, spare, first or rounds"},
-        {CHOICES, "shots", "'rounds'", "\"rounds_of\" is missing; expected the field of the class"},
-        {CHOICES, "rounds_of", "'k'", "\"rounds_of\" holds something else; expected the field of the class"},
-        {CHOICES, "num_fewshot", "1",
-         "\"shots_from\" is missing; expected file names where there are examples"},
-        {CHOICES, "num_fewshots", "1", "unknown key \"num_fewshots\"; did you mean \"num_fewshot\"?"},
-        {CHOICES, "lables", "'x'", "unknown key \"lables\"; did you mean \"labels\"?"},
-        {CHOICES, "a_key_that_is_like_no_other", "1", "unknown key \"a_key_that_is_like_no_other\""},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        check_definition(__LINE__, cases[i].base, cases[i].key, cases[i].value, cases[i].sentence);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        check_definition(__LINE__, refused[i].base, refused[i].key, refused[i].value, refused[i].sentence);
     CHECK(!strstr(error.text, "did you mean"));
+}
+
+/* As many metrics as a task may have, and one more. */
+static void test_metrics(void) {
+    for (size_t count = 8; count <= 9; count++) {
+        char filters[512] = "[";
+        for (size_t i = 0; i < count; i++)
+            snprintf(filters + strlen(filters), 48, "%s{'metric':'%.1s','pattern':'x','take':'last'}",
+                     i ? "," : "", &"mnopqrstu"[i]);
+        strcat(filters, "]");
+        check_definition(__LINE__, GENERATE, "filters", filters,
+                         count == 8 ? NULL : "expected metrics of different names, 8 at most");
+    }
 }
 
 /* What is not said, and what is. */
@@ -322,6 +334,7 @@ int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
     ll_test_run("task definition/kinds of value", test_kinds);
     ll_test_run("task definition/refused", test_refused_keys);
+    ll_test_run("task definition/metrics", test_metrics);
     ll_test_run("task definition/standards", test_standards);
     ll_test_run("task definition/hostile", test_hostile);
     ll_test_run("task definition/built in", test_built_in);

@@ -95,6 +95,21 @@ static void test_template_refused(void) {
     json_decref(document);
 }
 
+/* Names of fields as long as there is room for, and longer. */
+static void test_long_names(void) {
+    for (size_t length = 127; length <= 129; length++) {
+        char name[130] = "", template[140];
+        memset(name, 'n', length);
+        json_t *document = json_pack("{s:s}", name, "value");
+        ll_string out = {0};
+        snprintf(template, sizeof template, "{{%s}}", name);
+        const ll_status status = ll_template_render(template, document, &out, &error);
+        CHECK(status == (length < 128 ? LL_OK : LL_BAD_INPUT));
+        ll_string_free(&out);
+        json_decref(document);
+    }
+}
+
 /* list: JSON with ' for "; expected: texts joined by '|', or the sentence where it is refused. */
 static void check_list(const char *list, const char *expected, ll_status wanted) {
     json_t *document = ll_toy_json(record), *json = ll_toy_json(list);
@@ -219,6 +234,7 @@ static void test_regex_limits(void) {
     CHECK_CONTAINS(error.text,
                    "\"a(b\" is no regular expression: missing closing parenthesis (at character 3)");
     CHECK(ll_regex_compile(&regex, "\xff", &error) == LL_BAD_INPUT);
+    CHECK(ll_regex_compile(&regex, "a\\C", &error) == LL_BAD_INPUT); /* half a character */
     ll_regex_free(NULL);
     /* Ways without end to match: a sentence, in the time of some seconds. */
     REQUIRE(ll_regex_compile(&regex, "(a+)+$", &error) == LL_OK);
@@ -320,6 +336,7 @@ int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
     ll_test_run("task text/template", test_template);
     ll_test_run("task text/template refused", test_template_refused);
+    ll_test_run("task text/long names", test_long_names);
     ll_test_run("task text/template list", test_template_list);
     ll_test_run("task text/re.sub", test_replace);
     ll_test_run("task text/re.findall", test_find);

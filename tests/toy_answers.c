@@ -75,6 +75,9 @@ char *ll_toy_answered(const ll_question_set *set, const char *folder, size_t bat
         return NULL;
     }
     ll_answers_close(&first);
-    CHECK_MSG(ll_toy_open(out, set, folder) == LL_OK && out->missing == 0, "%s", ll_toy_error.text);
+    if (ll_toy_open(out, set, folder) != LL_OK || out->missing != 0) {
+        ll_test_fail(__FILE__, __LINE__, "%s", ll_toy_error.text);
+        return NULL;
+    }
     return ll_test_read(ll_toy_answer_file(folder), NULL);
 }
