@@ -63,6 +63,7 @@ static void check_refuses(int line, const char *name, const char *text, size_t l
     check_refuses(__LINE__, name, text, sizeof(text) - 1, form, sentence)
 
 static void test_jsonl(void) {
+    READS("mark.jsonl", "\xEF\xBB\xBF{\"a\":1}\n", &plain, "1{'a':1}");
     READS("a.jsonl", "{\"a\": 1}\n{\"a\": [true, null, \"\\u00e9\"]}", &plain,
           "1{'a':1} 2{'a':[true,null,'\\u00E9']}");
     READS("a.jsonl", "\r\n{\"a\": 1}\r\n \t\n\n{\"b\":\"x\"}\r\n\n", &plain, "2{'a':1} 5{'b':'x'}");
@@ -83,6 +84,10 @@ static void test_jsonl(void) {
 }
 
 static void test_csv(void) {
+    READS("mark.csv",
+          "\xEF\xBB\xBF"
+          "a,b\n1,2\n",
+          &plain, "2{'a':'1','b':'2'}");
     json_t *columns = ll_toy_json("['q', 'A']");
     const ll_dataset_form named = {.columns = columns};
     READS("a.csv", "q,A\n1,\n,2\n", &plain, "2{'q':'1','A':''} 3{'q':'','A':'2'}");

@@ -139,13 +139,19 @@ static ll_status read_labels(ll_dataset *out, const char *path, ll_error *error)
     return status;
 }
 
+/* Bytes of the mark that some editors write before UTF-8. */
+static size_t mark_length(const char *data, size_t length) {
+    return length >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+}
+
 ll_status ll_dataset_read(ll_dataset *out, const char *path, const ll_dataset_form *form, ll_error *error) {
     *out = (ll_dataset){0};
     char *data;
     size_t length;
     LL_TRY(ll_file_read(path, &data, &length, error));
     ll_sha256_bytes(data, length, out->sha256);
-    ll_status status = parse(out, path, data, length, form, error);
+    const size_t mark = mark_length(data, length);
+    ll_status status = parse(out, path, data + mark, length - mark, form, error);
     free(data);
     if (status == LL_OK && form->labels)
         status = read_labels(out, form->labels, error);
