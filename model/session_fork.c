@@ -37,7 +37,7 @@ static void copy_sequence(void *context, ll_member *m) {
     ll_share(s->model->config.layers, m->place, m->places, 1, &layer, &end);
     for (; layer < end; layer++) {
         const ll_kv *const caches = &s->kv[layer * s->batch * m->nodes];
-        if (!s->mask.attn[layer] && caches[m->node].kv_heads)
+        if (caches[m->node].kv_heads) /* none where the session was made without the layer */
             copy_cache(&caches[f->to * m->nodes + m->node], &caches[f->from * m->nodes + m->node], f->depth);
     }
 }

@@ -253,6 +253,14 @@ static void back_and_on(stage *g) {
     go_on(g, (pass){DECODE, {1, 1, 1, 1, 1}, {1, 1, 1, 1, 1}});
 }
 
+/* A copy made while passes leave a layer out has that layer's cache too. */
+static void mask_first_layer(stage *g, bool masked) {
+    ll_mask mask = g->mask;
+    mask.attn[0] = mask.attn[0] || masked;
+    for (size_t i = 0; i < g->teams && !ll_test_failed(); i++)
+        good(g, ll_session_set_mask(g->together[i], &mask, &error), "mask");
+}
+
 /* The first positions of sequence 2, onto one before it or behind it that had other content; then both go on. */
 static void forks(stage *g) {
     static const size_t firsts[] = {0, 1, 15, 16, 17, 63, 64, 65, 70};
@@ -267,6 +275,12 @@ static void forks(stage *g) {
         fork_to(g, 2, to, firsts[i]);
         go_on_two(g, 2, 3, to, 5);
     }
+    rewind_to(g, 0, 0);
+    go_on_two(g, 0, 60, 1, 1);
+    mask_first_layer(g, true);
+    fork_to(g, 2, 0, 40);
+    mask_first_layer(g, false);
+    go_on_two(g, 0, 2, 2, 2);
     fork_to(g, 2, 2, 31); /* onto itself */
     fork_to(g, 2, 1, 20);
     fork_to(g, 1, 4, 19); /* a copy's */
@@ -313,7 +327,8 @@ static void check_moves_refused(ll_session *s) {
     CHECK(ll_session_fork(s, 1, 0, 31, &error) == LL_BAD_USAGE);
     CHECK_CONTAINS(error.text, "31 positions of sequence 1 cannot go to sequence 0");
     CHECK(ll_session_fork(s, SEQUENCES, 0, 0, &error) == LL_BAD_USAGE);
-    CHECK_CONTAINS(error.text, "of sequence 5 cannot go to sequence 0: there are 5 sequences");
+    CHECK_CONTAINS(error.text, "of sequence 5 cannot go to sequence 0: expected sequences below 5, and "
+                               "positions that it has reached");
     CHECK(ll_session_fork(s, 1, SEQUENCES, 1, &error) == LL_BAD_USAGE);
     CHECK_CONTAINS(error.text, "1 positions of sequence 1 cannot go to sequence 5");
 }
