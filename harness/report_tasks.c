@@ -409,31 +409,43 @@ static void print_telling(FILE *stream, const ll_report_data *data) {
     fputs("\n", stream);
 }
 
+/* What was asked, and by which build on which kernels. */
+static void print_asked(FILE *stream, const ll_report_data *data) {
+    fprintf(stream,
+            "\n## Tasks\n\nAccuracy in percent, scored as lm-evaluation-harness scores. Questions of each "
+            "task (of MMLU, of "
+            "each subject): %s, as far as they are there. ISA ",
+            ll_report_text(&data->answered, "limit"));
+    ll_report_put_escaped(stream, ll_report_text(&data->answered, "isa"));
+    fputs(", commit ", stream);
+    ll_report_put_escaped(stream, ll_report_text(&data->answered, "commit"));
+    fputs(".\n\n", stream);
+}
+
 bool ll_report_print_tasks(FILE *stream, const ll_report_data *data) {
     double chance;
-    fprintf(stream,
-            "\n## Tasks\n\nAccuracy in percent, scored as lm-evaluation-harness scores; questions of each "
-            "task: %s.\n\n",
-            ll_report_text(&data->answered, "limit"));
+    print_asked(stream, data);
     if (!print_scores(stream, data))
         return false;
-    fprintf(
-        stream,
-        "\n**average** over the %zu of the paper's tasks that are here ± its standard error; **speedup** "
-        "of the whole generation; **gamma** = points "
-        "of average accuracy lost / speedup gained in percent, as the paper's; guessing is what chance "
-        "gives. "
-        "paper: its table 1, measured on its models, with average and gamma over the same tasks as ours.\n",
-        ll_report_averaged(data, &chance));
+    fprintf(stream,
+            "\n**average** over the %zu of the paper's tasks that are here ± its standard error; **speedup** "
+            "of the whole "
+            "generation; **gamma** = points of average accuracy lost / speedup gained in percent, as the "
+            "paper's. guessing: "
+            "what chance gives; examples: those before each question; questions: those asked, of those that "
+            "the whole data "
+            "has. paper: its table 1, measured on its models, with average and gamma over the same tasks as "
+            "ours.\n",
+            ll_report_averaged(data, &chance));
     print_telling(stream, data);
     fputs("\n### Difference from the full model, on the same questions\n\n", stream);
     if (!print_differences(stream, data))
         return false;
-    fputs("\nPoints ± the standard error of paired differences, which is smaller than that of the accuracies "
-          "above, since both "
-          "models are asked the same questions. Bold: McNemar's exact test finds p < 0.05 (of the average: "
-          "beyond 1.96 "
-          "errors).\n",
+    fputs("\nPoints ± the standard error of paired differences: smaller than what the errors of both "
+          "accuracies would make of "
+          "it, since both models are asked the same questions. Bold: McNemar's exact test finds p < 0.05 (of "
+          "the average: "
+          "beyond 1.96 errors), which chance alone does once in twenty cells.\n",
           stream);
     return true;
 }
