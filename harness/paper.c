@@ -1,4 +1,5 @@
 #include "paper.h"
+#include "order.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -80,17 +81,12 @@ ll_status ll_paper_open_tasks(ll_csv **out, ll_error *error) {
     return ll_csv_read(out, path, &table1, error);
 }
 
-static int ascending(const void *a, const void *b) {
-    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
-    return (x > y) - (x < y);
-}
-
 size_t ll_paper_counts(const ll_paper *paper, const char *model, ll_drop_kind kind, size_t *counts,
                        size_t max) {
     size_t found = 0;
     for (size_t i = 0; i < paper->count && found < max; i++)
         if (paper->rows[i].kind == kind && strcmp(paper->rows[i].model, model) == 0)
             counts[found++] = paper->rows[i].dropped;
-    qsort(counts, found, sizeof *counts, ascending);
+    qsort(counts, found, sizeof *counts, ll_order_sizes);
     return found;
 }

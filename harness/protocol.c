@@ -1,6 +1,7 @@
 #include "protocol.h"
 #include "checkpoint.h"
 #include "model_list.h"
+#include "order.h"
 #include "paper.h"
 
 #include <stdlib.h>
@@ -53,11 +54,6 @@ static const ll_protocol paper_quick = {
     .speed = {.prompt = 512, .generate = 512, .repetitions = 2},
 };
 
-static int by_size(const void *a, const void *b) {
-    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* Counts of the paper's tables for the model; false: it has none. */
 static bool paper_counts(const ll_paper *tables, const char *model, ll_counts counts[LL_DROP_KINDS]) {
     size_t total = 0;
@@ -101,7 +97,7 @@ static void take_counts(ll_protocol *p, const ll_options *options) {
     for (int kind = 0; options->count_total && kind < LL_DROP_KINDS; kind++) {
         p->counts[kind].total = options->count_total;
         memcpy(p->counts[kind].count, options->counts, sizeof options->counts);
-        qsort(p->counts[kind].count, options->count_total, sizeof *options->counts, by_size);
+        qsort(p->counts[kind].count, options->count_total, sizeof *options->counts, ll_order_sizes);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "eval/prompt.h"
 #include "eval/shots.h"
 #include "eval/task_list.h"
+#include "order.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -196,11 +197,6 @@ static ll_status add_question(making *m, const ll_dataset *data, size_t document
     return status;
 }
 
-static int ascending(const void *a, const void *b) {
-    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* Which records are asked: all, the first ones, or a drawn subset in the file's order. malloc'd; NULL: no memory. */
 static size_t *choose(const ll_question_options *o, size_t available, size_t *count) {
     *count = o->limit && o->limit < available ? o->limit : available;
@@ -211,7 +207,7 @@ static size_t *choose(const ll_question_options *o, size_t available, size_t *co
         ll_python_random random;
         ll_python_random_seed(&random, o->seed);
         ll_python_random_sample(&random, available, *count, chosen, chosen + available);
-        qsort(chosen, *count, sizeof *chosen, ascending);
+        qsort(chosen, *count, sizeof *chosen, ll_order_sizes);
     }
     return chosen;
 }
