@@ -79,8 +79,7 @@ ll_status ll_head_run(const ll_model *model, ll_session *session, const float *r
                       ll_head_part *rows_out, ll_head_want *wants, size_t want_count, ll_error *error) {
     const ll_config *c = ll_model_config(model);
     const size_t blocks = (c->vocab + LL_LOGITS_IDS - 1) / LL_LOGITS_IDS;
-    group g = {
-        .kernels = ll_model_kernels(model), .parts = malloc(blocks * ROWS * sizeof *g.parts), .wants = wants};
+    group g = {.kernels = ll_model_kernels(model), .parts = malloc(blocks * ROWS * sizeof *g.parts)};
     if (!g.parts)
         return ll_fail(error, LL_NO_RESOURCE, "no memory for what the head says of %d positions", ROWS);
     ll_status status = LL_OK;

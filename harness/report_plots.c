@@ -70,31 +70,29 @@ static void put_speedup_blocks(blocks *b, const ll_report_data *data) {
     put_entries(b, data, put_speedup);
 }
 
-/* Accuracies are in percent. The last column is the error of the difference from the full model. */
-static void put_accuracy(blocks *b, const ll_report_data *data, const char *kind,
-                         const ll_report_entry *entry) {
-    const ll_report_average a = ll_report_average_of(data, entry);
-    if (!isfinite(a.value))
+/* dropped, share, share less and more its paired error, in percent. */
+static void put_share(blocks *b, const char *kind, const ll_report_entry *entry, double share,
+                      double paired) {
+    const double error = isfinite(paired) ? paired : 0;
+    if (!isfinite(share))
         return;
-    const double error = isfinite(a.difference_error) ? a.difference_error : 0;
     put_kind(b, kind);
     fprintf(b->stream, "%zu", entry->dropped);
-    ll_plot_put_bar(b->stream, 100 * a.value, 100 * (a.value - error), 100 * (a.value + error));
+    ll_plot_put_bar(b->stream, 100 * share, 100 * (share - error), 100 * (share + error));
     putc('\n', b->stream);
 }
 
-/* A block for every task and kind, "arc_challenge/attn": dropped, value, value less and more its error. */
+static void put_accuracy(blocks *b, const ll_report_data *data, const char *kind,
+                         const ll_report_entry *entry) {
+    const ll_report_average a = ll_report_average_of(data, entry);
+    put_share(b, kind, entry, a.value, a.difference_error);
+}
+
+/* kind: a block's name, "arc_challenge/attn". */
 static void put_task(blocks *b, const ll_report_data *data, const char *kind, size_t task,
                      const ll_report_entry *entry) {
     const ll_report_row row = ll_report_task_row(data, entry, task);
-    const double value = ll_report_number(&row, "value"),
-                 paired = ll_report_number(&row, "difference_stderr"), error = isfinite(paired) ? paired : 0;
-    if (!isfinite(value))
-        return;
-    put_kind(b, kind);
-    fprintf(b->stream, "%zu", entry->dropped);
-    ll_plot_put_bar(b->stream, 100 * value, 100 * (value - error), 100 * (value + error));
-    putc('\n', b->stream);
+    put_share(b, kind, entry, ll_report_number(&row, "value"), ll_report_number(&row, "difference_stderr"));
 }
 
 static void put_accuracy_blocks(blocks *b, const ll_report_data *data) {

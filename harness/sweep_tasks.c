@@ -73,26 +73,32 @@ static void fill_key(ll_row *row, const stage *s, size_t i, const ll_sweep_task 
     ll_row_text(row, "drop", task->drop);
 }
 
+/* Whether row r of the file has what row has in the column. */
+static bool same_cell(const ll_csv *csv, size_t r, const ll_row *row, const char *column, const char **cell) {
+    size_t c = 0;
+    while (strcmp(row->schema->columns[c], column) != 0)
+        c++;
+    *cell = row->cell[c];
+    return strcmp(*cell, ll_csv_cell(csv, r, column)) == 0;
+}
+
 /* Rows of the same task on other data, or of another definition, would stand in one table with the new ones. */
 static ll_status check_row(const stage *s, size_t r, const ll_row *row) {
     static const char *const same[] = {"model_sha256", "weights",  "group", "kv",         "isa",
                                        "limit",        "too_long", "task",  "num_fewshot"};
     static const char *const refused[] = {"task_sha256", "data_sha256"};
     const ll_csv *csv = s->sweep->scores;
+    const char *cell;
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        for (size_t c = 0; c < row->schema->count; c++)
-            if (strcmp(row->schema->columns[c], same[i]) == 0 &&
-                strcmp(row->cell[c], ll_csv_cell(csv, r, same[i])) != 0)
-                return LL_OK;
+        if (!same_cell(csv, r, row, same[i], &cell))
+            return LL_OK;
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        for (size_t c = 0; c < row->schema->count; c++)
-            if (strcmp(row->schema->columns[c], refused[i]) == 0 &&
-                strcmp(row->cell[c], ll_csv_cell(csv, r, refused[i])) != 0)
-                return ll_fail(s->sweep->error, LL_BAD_INPUT,
-                               "%s: row %zu: %s was scored with %s %s, which is now %s; put it back, or "
-                               "choose another --out",
-                               ll_csv_path(csv), r + 1, ll_csv_cell(csv, r, "task"), refused[i],
-                               ll_csv_cell(csv, r, refused[i]), row->cell[c]);
+        if (!same_cell(csv, r, row, refused[i], &cell))
+            return ll_fail(s->sweep->error, LL_BAD_INPUT,
+                           "%s: row %zu: %s was scored with %s %s, which is now %s; put it back, or choose "
+                           "another --out",
+                           ll_csv_path(csv), r + 1, ll_csv_cell(csv, r, "task"), refused[i],
+                           ll_csv_cell(csv, r, refused[i]), cell);
     return LL_OK;
 }
 

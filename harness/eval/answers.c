@@ -239,17 +239,14 @@ static ll_status keep(void *context, size_t question, const ll_said *said, ll_er
     asking *all = context;
     ll_answers *a = all->answers;
     const ll_question *q = &a->set->questions[question];
-    size_t tokens = 0;
     for (size_t k = 0; k < q->requests; k++) {
-        const ll_request *r = &a->set->requests[q->first + k];
         a->said[q->first + k] = said[k];
         if (said[k].text && !(a->said[q->first + k].text = strdup(said[k].text)))
             return ll_fail(error, LL_NO_RESOURCE, "no memory for an answer");
-        tokens += r->context + r->continuation;
     }
     a->there[question] = true;
     a->missing--;
-    ll_progress_step(all->progress, (double)tokens);
+    ll_progress_step(all->progress, (double)ll_question_tokens(a->set, q));
     if (a->file < 0)
         return LL_OK;
     json_t *line = line_of(a, question);
