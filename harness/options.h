@@ -14,6 +14,7 @@ typedef enum {
     LL_COMMAND_TASKS,
     LL_COMMAND_SPEED,
     LL_COMMAND_SWEEP,
+    LL_COMMAND_MERGE,
     LL_COMMAND_REPORT,
     LL_COMMAND_EXPORT,
     LL_COMMAND_COUNT
@@ -25,15 +26,21 @@ typedef enum {
 #define LL_DECODE_PROBE SIZE_MAX  /* --decode-threads: to be found out */
 enum {
     LL_MAX_COUNTS = 64,
-    LL_MAX_FOLDERS = 32,      /* that one report compares */
+    LL_MAX_FOLDERS = 1024,    /* that one report compares, or one merge takes with the one it makes */
+    LL_MAX_PARTS = 1000,      /* of a sweep */
     LL_DEFAULT_LENGTH = 2048, /* importance, plan: tokens of a calibration document, or the model's context */
 };
+
+/* One part of a sweep out of so many; of 0: the whole. */
+typedef struct {
+    size_t part, of;
+} ll_shard;
 
 typedef struct {
     const char *command; /* "quality" */
     ll_command which;
     const char *model; /* name or path (report: the first folder); NULL where none was given */
-    const char *folders[LL_MAX_FOLDERS]; /* report */
+    const char *folders[LL_MAX_FOLDERS]; /* report; merge, where the first is the new one */
     size_t folder_count;
     /* common */
     ll_weights_kind weights;
@@ -59,7 +66,7 @@ typedef struct {
     const char *plan; /* file */
     /* export */
     const char *format; /* NULL: the source's */
-    bool force;
+    bool force;         /* merge too */
     /* texts */
     const char *text, *calib; /* the project's own data by default; NULL where the command takes none */
     size_t samples, length;   /* calibration; 0: the command's default */
@@ -87,6 +94,9 @@ typedef struct {
     bool no_speed;                /* no timings */
     size_t counts[LL_MAX_COUNTS]; /* numbers of dropped modules */
     size_t count_total;           /* of counts; 0: the protocol's default */
+    ll_shard shard;
+    /* merge */
+    bool partial, first;
 } ll_options;
 
 /* Parses argv[1..]. `--help` anywhere: prints the command's help (or the program's) and *done is true.

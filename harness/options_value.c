@@ -184,6 +184,22 @@ static ll_status read_counts(const ll_option_spec *option, const char *text, ll_
     }
 }
 
+static ll_status read_shard(const ll_option_spec *option, const char *text, ll_shard *out, ll_error *error) {
+    const size_t length = strcspn(text, "/");
+    uint64_t part = 0, of = 0;
+    if (text[length] && read_digits(text, length, &part) &&
+        read_digits(text + length + 1, strlen(text + length + 1), &of) && part >= 1 && part <= of &&
+        of <= LL_MAX_PARTS) {
+        *out = (ll_shard){(size_t)part, (size_t)of};
+        return LL_OK;
+    }
+    return ll_fail(
+        error, LL_BAD_USAGE,
+        "%s takes I/N, a part and how many parts there are (1 <= I <= N <= %d), such as 2/4, found "
+        "\"%s\"",
+        option->name, LL_MAX_PARTS, text);
+}
+
 ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_options *out, ll_error *error) {
     void *field = (char *)out + option->field;
     uint64_t integer = 0;
@@ -237,6 +253,8 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         LL_TRY(read_integer(option, text, strlen(text), &integer, error));
         *(size_t *)field = (size_t)integer;
         return LL_OK;
+    case LL_VALUE_SHARD:
+        return read_shard(option, text, field, error);
     case LL_VALUE_COUNTS:
         return read_counts(option, text, out, error);
     }

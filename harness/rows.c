@@ -32,7 +32,7 @@ SCHEMA(speed, "speed", 16, "model_sha256", "weights", "group", "kv", "cpu", "isa
        "bandwidth_gbs", "weight_bytes", "commit", "compiler", "nodes", "placement", "model", "source", "seed",
        "date");
 
-/* Timings of a speed row carry its date; those of an interrupted one match no row. */
+/* Timings of a speed row carry its date. */
 SCHEMA(samples, "samples", 0, "model_sha256", "weights", "group", "kv", "resident", "batch", "prompt",
        "generate", "kind", "dropped", "drop", "repetition", "arm", "phase", "depth", "tokens", "seconds",
        "date");

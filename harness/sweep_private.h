@@ -5,6 +5,7 @@
 #include "documents.h"
 #include "eval/exam.h"
 #include "pace.h"
+#include "parts.h"
 #include "plan.h"
 #include "progress.h"
 #include "quality.h"
@@ -40,9 +41,13 @@ typedef struct {
     ll_exam exam;                                            /* empty without --tasks */
     ll_csv *importance, *quality, *scores, *speed, *samples; /* open, and so locked, for the whole sweep */
     ll_plan plan;
-    ll_sweep_task *tasks;
+    ll_sweep_task *tasks; /* of this part of the sweep */
     size_t task_count;
-    ll_model *model; /* with the options' weights; NULL until something needs it */
+    ll_sweep_task full;    /* the full model, in whichever part its rows are */
+    ll_sweep_task *listed; /* of a part: the tasks of all parts */
+    size_t listed_count;
+    ll_parts_sweep parts; /* of a part: which it is, and the list */
+    ll_model *model;      /* with the options' weights; NULL until something needs it */
     ll_progress progress;
     size_t computed;
     ll_error *error;
@@ -67,6 +72,9 @@ ll_status ll_sweep_importance(ll_sweep *sweep);
 ll_status ll_sweep_quality(ll_sweep *sweep);
 ll_status ll_sweep_tasks(ll_sweep *sweep);
 ll_status ll_sweep_speed(ll_sweep *sweep);
+
+/* A timing that was interrupted has left samples without their row at the end of samples.csv, and is run again: they go. */
+ll_status ll_sweep_forget_interrupted(ll_sweep *sweep);
 
 /* The time it takes does not count into the progress. */
 ll_status ll_sweep_load(ll_sweep *sweep, ll_weights_kind weights, ll_model **out);
