@@ -1,0 +1,67 @@
+/* kill -9 at a hundred moments of short sweeps, and of merges: no row lost, none doubled, and the same rows in the end. */
+#include "test.h"
+#include "toy_sweep.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { KILLS = 100, QUICK_KILLS = 12 };
+
+static size_t kills(void) {
+    return getenv("LL_TEST_QUICK") ? QUICK_KILLS : KILLS;
+}
+
+/* A generator of our own: the moments are the same on every system. */
+static uint64_t state = 20251130;
+
+static double uniform(void) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(state >> 11) / 9007199254740992.0;
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void pause_for(double seconds) {
+    const struct timespec t = {(time_t)seconds, (long)(1e9 * (seconds - (double)(time_t)seconds))};
+    nanosleep(&t, NULL);
+}
+
+static double timed_sweep(const char *folder) {
+    const double began = now();
+    CHECK_MSG(ll_toy_sweep(folder, NULL) == 0, "%s", ll_toy_said());
+    return now() - began;
+}
+
+/* A folder is swept until it is whole, killed on the way; then the next. */
+static void test_sweeps(void) {
+    char folder[32];
+    size_t killed = 0, ended = 0;
+    REQUIRE(ll_toy_sweep_begin());
+    const double whole = timed_sweep("whole"), nothing = timed_sweep("whole");
+    const double step = (whole - nothing) / 8; /* some kills on the way of each */
+    for (size_t i = 0; killed < kills() && !ll_test_failed(); i++) {
+        bool running = true;
+        snprintf(folder, sizeof folder, "killed-%zu", i);
+        while (running && killed < kills()) {
+            const pid_t pid = ll_toy_sweep_start(folder, NULL);
+            pause_for(uniform() * (nothing + step));
+            running = ll_toy_kill(pid);
+            killed += running;
+        }
+        CHECK_MSG(ll_toy_sweep(folder, NULL) == 0, "%s", ll_toy_said());
+        ll_toy_sweep_same("whole", folder);
+        ended++;
+    }
+    printf("  %zu kills, %zu sweeps; a sweep takes %.2f s\n", killed, ended, whole);
+}
+
+int main(int argc, char **argv) {
+    ll_test_begin(argc, argv);
+    ll_test_run("kill/sweeps", test_sweeps);
+    return ll_test_end();
+}
