@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 enum { KILLS = 100, QUICK_KILLS = 12 };
@@ -43,7 +44,7 @@ static void test_sweeps(void) {
     size_t killed = 0, ended = 0;
     REQUIRE(ll_toy_sweep_begin());
     const double whole = timed_sweep("whole"), nothing = timed_sweep("whole");
-    const double step = (whole - nothing) / 8; /* some kills on the way of each */
+    const double step = (whole - nothing) / 12; /* some kills on the way of each */
     for (size_t i = 0; killed < kills() && !ll_test_failed(); i++) {
         bool running = true;
         snprintf(folder, sizeof folder, "killed-%zu", i);
@@ -60,8 +61,51 @@ static void test_sweeps(void) {
     printf("  %zu kills, %zu sweeps; a sweep takes %.2f s\n", killed, ended, whole);
 }
 
+/* The new folder is whole or not there. */
+static void test_merges(void) {
+    size_t killed = 0, absent = 0;
+    REQUIRE(ll_toy_sweep_begin());
+    CHECK(ll_toy_sweep("parts", "--shard", "1/2", NULL) == 0);
+    CHECK(ll_toy_sweep("parts", "--shard", "2/2", NULL) == 0);
+    const char *const one = "parts/shard-1-of-2", *const two = "parts/shard-2-of-2";
+    double began = now();
+    CHECK_MSG(ll_toy_merge("merged", one, two, NULL) == 0, "%s", ll_toy_said());
+    const double whole = now() - began;
+    for (size_t i = 0; i < kills() / 2 && !ll_test_failed(); i++) {
+        char out[32];
+        struct stat info;
+        snprintf(out, sizeof out, "merged-%zu", i);
+        const pid_t pid = ll_toy_merge_start(out, one, two, NULL);
+        pause_for(uniform() * whole);
+        killed += ll_toy_kill(pid);
+        if (stat(ll_toy_sweep_path(out), &info) == 0)
+            ll_toy_sweep_same("merged", out);
+        else
+            absent++;
+    }
+    CHECK(killed > 0 && absent > 0);
+    printf("  %zu kills of merges; %zu left no folder\n", killed, absent);
+}
+
+/* One that is replaced is the old or the new one. */
+static void test_replaced(void) {
+    REQUIRE(ll_toy_sweep_begin());
+    const char *const one = "parts/shard-1-of-2", *const two = "parts/shard-2-of-2";
+    const double began = now();
+    CHECK_MSG(ll_toy_merge("again", one, two, NULL) == 0, "%s", ll_toy_said());
+    const double whole = now() - began;
+    for (size_t i = 0; i < kills() / 4 && !ll_test_failed(); i++) {
+        const pid_t pid = ll_toy_merge_start("again", one, two, "--force", NULL);
+        pause_for(uniform() * whole);
+        ll_toy_kill(pid);
+        ll_toy_sweep_same("merged", "again");
+    }
+}
+
 int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
     ll_test_run("kill/sweeps", test_sweeps);
+    ll_test_run("kill/merges", test_merges);
+    ll_test_run("kill/replaced", test_replaced);
     return ll_test_end();
 }

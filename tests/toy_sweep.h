@@ -11,11 +11,8 @@
 
 #include <sys/types.h>
 
-enum {
-    LL_TOY_SWEEP_ROWS = 25,
-    LL_TOY_PATH = 512,
-    LL_TOY_LAYERS = 6
-}; /* rows: of quality.csv and of speed.csv */
+/* Rows of quality.csv and of speed.csv. */
+enum { LL_TOY_SWEEP_ROWS = 9, LL_TOY_PATH = 512, LL_TOY_LAYERS = 6 };
 
 /* Writes model, texts and a task below the test program's folder, once. False after having failed the running test. */
 bool ll_toy_sweep_begin(void);
