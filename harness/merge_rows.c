@@ -10,8 +10,9 @@ const ll_csv_schema *const ll_merge_schemas[LL_MERGE_FILES] = {
 
 /* Of rows that are the same these may differ: who measured it, when, and what that cost. */
 static const char *const circumstances[] = {
-    "commit",    "compiler", "cpu",  "isa",  "threads",      "nodes",           "placement", "model",
-    "data_file", "source",   "seed", "date", "tokens_asked", "tokens_computed", "seconds"};
+    "commit",  "compiler",        "cpu",    "isa",  "threads", "nodes",        "placement",
+    "model",   "data_file",       "source", "seed", "date",    "tokens_asked", "tokens_computed",
+    "seconds", "modules_computed"};
 
 typedef struct {
     const char *const *cells;

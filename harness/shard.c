@@ -71,7 +71,8 @@ static void put_texts(json_t *settings, const ll_sweep *sweep) {
     json_object_set_new(settings, "text", json_string(sweep->text.sha256));
     put_number(settings, "window", p->window);
     put_number(settings, "first-window", p->first_window);
-    put_number(settings, "windows", sweep->windows.count);
+    put_number(settings, "windows", sweep->passages.count);
+    json_object_set_new(settings, "recipe", json_string(ll_recipe_name(sweep->passages.recipe)));
 }
 
 /* Name, definition and data of every task, and which questions of it. */

@@ -55,7 +55,7 @@ static void test_sweeps(void) {
             killed += running;
         }
         CHECK_MSG(ll_toy_sweep(folder, NULL) == 0, "%s", ll_toy_said());
-        ll_toy_sweep_same("whole", folder);
+        ll_toy_sweep_same("whole", folder, true);
         ended++;
     }
     printf("  %zu kills, %zu sweeps; a sweep takes %.2f s\n", killed, ended, whole);
@@ -79,7 +79,7 @@ static void test_merges(void) {
         pause_for(uniform() * whole);
         killed += ll_toy_kill(pid);
         if (stat(ll_toy_sweep_path(out), &info) == 0)
-            ll_toy_sweep_same("merged", out);
+            ll_toy_sweep_same("merged", out, true);
         else
             absent++;
     }
@@ -98,7 +98,7 @@ static void test_replaced(void) {
         const pid_t pid = ll_toy_merge_start("again", one, two, "--force", NULL);
         pause_for(uniform() * whole);
         ll_toy_kill(pid);
-        ll_toy_sweep_same("merged", "again");
+        ll_toy_sweep_same("merged", "again", true);
     }
 }
 

@@ -224,7 +224,7 @@ static void test_missing_part(void) {
     CHECK(is_there("partial/quality.csv"));
     /* The missing part later, beside what was merged: as if merged at once. */
     CHECK(ll_toy_merge("later", "partial", ONE, NULL) == 0 && ll_toy_merge("at-once", ONE, TWO, NULL) == 0);
-    ll_toy_sweep_same("at-once", "later");
+    ll_toy_sweep_same("at-once", "later", false);
     refused("partial", "partial", "parts 1 is missing: 1;");
 }
 
@@ -254,14 +254,14 @@ static void test_two_sweeps(void) {
     REQUIRE(make_parts());
     CHECK(ll_toy_sweep("f32", "--no-speed", "--weights", "f32", "--shard", "1/1", NULL) == 0);
     CHECK_MSG(ll_toy_merge("both", ONE, TWO, "f32/shard-1-of-1", NULL) == 0, "%s", ll_toy_said());
-    char *rows = ll_toy_sweep_rows("both", "quality");
+    char *rows = ll_toy_sweep_rows("both", "quality", false);
     size_t lines = 0;
     for (const char *at = rows; at && (at = strchr(at, '\n')); at++)
         lines++;
     CHECK(lines == 2 * LL_TOY_SWEEP_ROWS);
     free(rows);
     CHECK_MSG(ll_toy_merge("both-again", "both", ONE, NULL) == 0, "%s", ll_toy_said());
-    ll_toy_sweep_same("both", "both-again");
+    ll_toy_sweep_same("both", "both-again", false);
 }
 
 static void test_timings(void) {

@@ -127,18 +127,18 @@ static void test_merged(void) {
     CHECK_MSG(ll_toy_sweep("whole", NULL) == 0, "%s", ll_toy_said());
     sweep_parts("three", 3);
     /* The full model's rows are those of part 1 alone, and no part has a report. */
-    CHECK(lines(ll_toy_sweep_rows("three/shard-1-of-3", "quality")) +
-              lines(ll_toy_sweep_rows("three/shard-2-of-3", "quality")) +
-              lines(ll_toy_sweep_rows("three/shard-3-of-3", "quality")) ==
+    CHECK(lines(ll_toy_sweep_rows("three/shard-1-of-3", "quality", false)) +
+              lines(ll_toy_sweep_rows("three/shard-2-of-3", "quality", false)) +
+              lines(ll_toy_sweep_rows("three/shard-3-of-3", "quality", false)) ==
           LL_TOY_SWEEP_ROWS);
-    CHECK(lines(ll_toy_sweep_rows("three/shard-2-of-3", "speed")) ==
-          lines(ll_toy_sweep_rows("three/shard-2-of-3", "quality")));
+    CHECK(lines(ll_toy_sweep_rows("three/shard-2-of-3", "speed", false)) ==
+          lines(ll_toy_sweep_rows("three/shard-2-of-3", "quality", false)));
     CHECK(stat(ll_toy_sweep_path("three/shard-1-of-3/report.md"), &info) != 0);
     /* In whatever order they are named, and one of them twice. */
     CHECK_MSG(ll_toy_merge("merged", "three/shard-3-of-3", "three/shard-1-of-3", "three/shard-2-of-3",
                            "three/shard-1-of-3", NULL) == 0,
               "%s", ll_toy_said());
-    ll_toy_sweep_same("whole", "merged");
+    ll_toy_sweep_same("whole", "merged", false);
     CHECK(stat(ll_toy_sweep_path("merged/report.md"), &info) == 0);
     CHECK(stat(ll_toy_sweep_path("merged/placement.svg"), &info) == 0);
     /* A sweep goes on from there: nothing is missing. */
@@ -166,7 +166,8 @@ static void test_more_parts_than_rows(void) {
                            "many/shard-10-of-15", "many/shard-11-of-15", "many/shard-12-of-15",
                            "many/shard-13-of-15", "many/shard-14-of-15", "many/shard-15-of-15", NULL) == 0,
               "%s", ll_toy_said());
-    char *a = ll_toy_sweep_rows("small", "quality"), *b = ll_toy_sweep_rows("of-many", "quality");
+    char *a = ll_toy_sweep_rows("small", "quality", false),
+         *b = ll_toy_sweep_rows("of-many", "quality", false);
     CHECK(a && b && strcmp(a, b) == 0);
     free(a);
     free(b);

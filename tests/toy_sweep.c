@@ -223,7 +223,7 @@ static const ll_csv_schema *find_schema(const char *name) {
     return NULL;
 }
 
-char *ll_toy_sweep_rows(const char *folder, const char *csv_name) {
+char *ll_toy_sweep_rows(const char *folder, const char *csv_name, bool cost) {
     const ll_csv_schema *schema = find_schema(csv_name);
     char path[LL_TOY_PATH + 64], *text = NULL;
     size_t length;
@@ -238,7 +238,10 @@ char *ll_toy_sweep_rows(const char *folder, const char *csv_name) {
     for (size_t row = 0; stream && row < ll_csv_rows(csv); row++) {
         const char *cells[LL_CSV_MAX_COLUMNS];
         for (size_t i = 0; i < schema->count; i++)
-            cells[i] = is_time(schema->columns[i]) ? "*" : ll_csv_cells(csv, row)[i];
+            cells[i] =
+                is_time(schema->columns[i]) || (!cost && strcmp(schema->columns[i], "modules_computed") == 0)
+                    ? "*"
+                    : ll_csv_cells(csv, row)[i];
         ll_csv_print_cells(stream, cells, schema->count);
     }
     if (stream)
@@ -248,8 +251,8 @@ char *ll_toy_sweep_rows(const char *folder, const char *csv_name) {
 }
 
 /* Also counts what must be there: two empty files are the same. */
-static void check_same(const char *folder, const char *other, const char *csv) {
-    char *a = ll_toy_sweep_rows(folder, csv), *b = ll_toy_sweep_rows(other, csv);
+static void check_same(const char *folder, const char *other, const char *csv, bool cost) {
+    char *a = ll_toy_sweep_rows(folder, csv, cost), *b = ll_toy_sweep_rows(other, csv, cost);
     size_t at = 0;
     if (a && b) {
         while (a[at] && a[at] == b[at])
@@ -262,10 +265,10 @@ static void check_same(const char *folder, const char *other, const char *csv) {
     free(b);
 }
 
-void ll_toy_sweep_same(const char *folder, const char *other) {
+void ll_toy_sweep_same(const char *folder, const char *other, bool cost) {
     char path[128];
     for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++)
-        check_same(folder, other, schemas[i]->name);
+        check_same(folder, other, schemas[i]->name, cost);
     size_t length, other_length;
     snprintf(path, sizeof path, "%s/plan.json", folder);
     char *a = ll_test_read(ll_toy_sweep_path(path), &length);

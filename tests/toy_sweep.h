@@ -3,7 +3,7 @@
  *   if (!ll_toy_sweep_begin())
  *       return;
  *   CHECK(ll_toy_sweep("parts", "--shard", "1/2", NULL) == 0);  // folder parts/shard-1-of-2 below ll_test_folder()
- *   char *rows = ll_toy_sweep_rows("parts/shard-1-of-2", "quality");
+ *   char *rows = ll_toy_sweep_rows("parts/shard-1-of-2", "quality", false);
  */
 #ifndef LL_TOY_SWEEP_H
 #define LL_TOY_SWEEP_H
@@ -31,9 +31,9 @@ const char *ll_toy_said(void);
 bool ll_toy_kill(pid_t pid);
 int ll_toy_wait(pid_t pid);
 
-/* A file of a sweep, but for times, dates and placement: these are "*" in every row; malloc'd, NULL after having failed the running
- * test. */
-char *ll_toy_sweep_rows(const char *folder, const char *csv);
+/* A file of a sweep, but for times, dates and placement, and without cost for what a row cost, which the rows measured with it have a
+ * part in: these are "*" in every row; malloc'd, NULL after having failed the running test. */
+char *ll_toy_sweep_rows(const char *folder, const char *csv, bool cost);
 /* Fails the running test where a CSV of the two folders, or plan.json, differs so. */
-void ll_toy_sweep_same(const char *folder, const char *other);
+void ll_toy_sweep_same(const char *folder, const char *other, bool cost);
 #endif
