@@ -12,8 +12,8 @@ typedef struct {
     const char *folder;
     ll_parts parts;
     ll_csv *csv[LL_MERGE_FILES]; /* NULL: not there */
-    /* Where its rows go: after those of folders with a smaller rank; folders of one sweep's parts share a rank. */
-    size_t rank, part;
+    size_t rank;  /* its rows go after those of a smaller one; folders of one sweep's parts share a rank */
+    size_t part;  /* the part that it holds, or the first one */
     size_t sweep; /* in ll_merge.sweeps; SIZE_MAX: a whole sweep's, or of several sweeps */
 } ll_merge_input;
 

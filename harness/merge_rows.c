@@ -18,8 +18,7 @@ typedef struct {
     const char *const *cells;
     size_t input, row;     /* where it comes from */
     size_t rank, position; /* where it goes; position: in the sweep's list of drops */
-    size_t part;
-    bool gone; /* another one is taken for it */
+    bool gone;             /* another one is taken for it */
 } merged;
 
 typedef struct {
@@ -68,8 +67,7 @@ static void gather(table *t) {
                                            .input = i,
                                            .row = r,
                                            .rank = input->rank,
-                                           .position = sweep ? find_position(sweep, t->schema, cells) : 0,
-                                           .part = input->part};
+                                           .position = sweep ? find_position(sweep, t->schema, cells) : 0};
         }
     }
 }
@@ -156,8 +154,7 @@ static ll_status drop_doubles(table *t) {
 static int by_place(const void *a, const void *b) {
     const merged *x = a, *y = b;
     const int orders[] = {compare_sizes(x->gone, y->gone), compare_sizes(x->rank, y->rank),
-                          compare_sizes(x->position, y->position), compare_sizes(x->part, y->part),
-                          compare_sizes(x->input, y->input)};
+                          compare_sizes(x->position, y->position), compare_sizes(x->input, y->input)};
     for (size_t i = 0; i < sizeof orders / sizeof *orders; i++)
         if (orders[i])
             return orders[i];

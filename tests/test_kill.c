@@ -61,6 +61,22 @@ static void test_sweeps(void) {
     printf("  %zu kills, %zu sweeps; a sweep takes %.2f s\n", killed, ended, whole);
 }
 
+/* Ended between a timing's samples and its row, which is a moment that a hundred kills may miss. */
+static void test_timing(void) {
+    REQUIRE(ll_toy_sweep_begin());
+    CHECK_MSG(ll_toy_sweep("timing", NULL) == 0 && ll_toy_sweep("timed", NULL) == 0, "%s", ll_toy_said());
+    size_t length;
+    char *rows = ll_test_read(ll_toy_sweep_path("timing/speed.csv"), &length);
+    REQUIRE(rows && length > 1);
+    size_t kept = length - 1;
+    while (kept > 0 && rows[kept - 1] != '\n')
+        kept--;
+    ll_test_write(ll_toy_sweep_path("timing/speed.csv"), rows, kept);
+    free(rows);
+    CHECK_MSG(ll_toy_sweep("timing", NULL) == 0, "%s", ll_toy_said());
+    ll_toy_sweep_same("timed", "timing", true);
+}
+
 /* The new folder is whole or not there. */
 static void test_merges(void) {
     size_t killed = 0, absent = 0;
@@ -105,6 +121,7 @@ static void test_replaced(void) {
 int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
     ll_test_run("kill/sweeps", test_sweeps);
+    ll_test_run("kill/timing", test_timing);
     ll_test_run("kill/merges", test_merges);
     ll_test_run("kill/replaced", test_replaced);
     return ll_test_end();

@@ -20,7 +20,9 @@ enum { MOST_ARGUMENTS = 64, KEPT_PATHS = 4 };
     " \"doc_to_choice\": [\"yes\", \"no\", \"it is\"], \"targets\": [\"0\", \"1\", \"2\"], \"metric\": "     \
     "\"acc\"}\n"
 #define QUESTIONS                                                                                            \
-    "{\"q\": \"The first\", \"k\": 0}\n{\"q\": \"A second one\", \"k\": 1}\n{\"q\": \"Third\", \"k\": 2}\n"
+    "{\"q\": \"The first\", \"k\": 0}\n{\"q\": \"A second one\", \"k\": 1}\n{\"q\": \"Third\", \"k\": 2}\n"  \
+    "{\"q\": \"Is it?\", \"k\": 0}\n{\"q\": \"Then what\", \"k\": 1}\n{\"q\": \"It may\", \"k\": 2}\n"       \
+    "{\"q\": \"seven\", \"k\": 0}\n{\"q\": \"8\", \"k\": 1}\n{\"q\": \"and so on\", \"k\": 2}\n"
 /* Pictures take most of the time of so short a sweep, and are others' to test. */
 #define NO_GNUPLOT "#!/bin/sh\nfor ending in png svg; do : >\"$(basename \"$3\" .gp).$ending\"; done\n"
 #define SENTENCE "A small model reads this sentence, and then it reads another one. "
