@@ -20,9 +20,15 @@ ll_status ll_merge_lack(const ll_merge *merge, const char *format, ...) {
     return LL_OK;
 }
 
-/* Parts of one sweep have the same list, since they compute the same importance. */
+static bool same_row(const ll_parts_row *a, const ll_parts_row *b) {
+    return strcmp(a->kind, b->kind) == 0 && strcmp(a->drop, b->drop) == 0 && a->dropped == b->dropped &&
+           a->part == b->part && strcmp(a->files, b->files) == 0;
+}
+
+/* Parts of one sweep have the same list, since they compute the same importance, but for what part 1 has more of. */
 static ll_status check_rows(const ll_merge *merge, const ll_merge_sweep *sweep, const ll_merge_input *input,
                             const ll_parts_sweep *other) {
+    static const ll_parts_row none = {"no row", "", 0, 0, ""};
     const ll_parts_sweep *whole = &sweep->whole;
     const char *first = merge->inputs[sweep->input].folder;
     if (whole->of != other->of)
@@ -31,11 +37,10 @@ static ll_status check_rows(const ll_merge *merge, const ll_merge_sweep *sweep, 
                        "one cut",
                        first, whole->of, input->folder, other->of);
     for (size_t i = 0; i < whole->row_count || i < other->row_count; i++) {
-        const ll_parts_row none = {"no row", "", 0, 0};
         const ll_parts_row *a = i < whole->row_count ? &whole->rows[i] : &none,
                            *b = i < other->row_count ? &other->rows[i] : &none;
-        if (strcmp(a->kind, b->kind) != 0 || strcmp(a->drop, b->drop) != 0 || a->dropped != b->dropped ||
-            a->part != b->part)
+        const bool of_one_alone = (a == &none && b->part == 1) || (b == &none && a->part == 1);
+        if (!same_row(a, b) && !of_one_alone)
             return ll_fail(
                 merge->error, LL_BAD_INPUT,
                 "%s and %s list other rows: row %zu is %s %zu (%.64s) in one, %s %zu (%.64s) in the other; "
@@ -79,6 +84,10 @@ static ll_status add_input(ll_merge *merge, size_t index) {
             LL_TRY(add_sweep(merge, part, index));
         ll_merge_sweep *sweep = &merge->sweeps[at];
         LL_TRY(check_rows(merge, sweep, input, part));
+        if (part->row_count > sweep->whole.row_count) {
+            sweep->whole.rows = part->rows;
+            sweep->whole.row_count = part->row_count;
+        }
         for (size_t k = part->of; k-- > 0;)
             if (part->finished[k]) {
                 sweep->whole.finished[k] = true;

@@ -17,7 +17,7 @@ typedef struct {
     size_t sweep; /* in ll_merge.sweeps; SIZE_MAX: a whole sweep's, or of several sweeps */
 } ll_merge_input;
 
-/* A sweep that was cut. Its settings, files and rows are those of the first folder that has them. */
+/* A sweep that was cut. Its settings are the first folder's, its rows those of the longest list. */
 typedef struct {
     ll_parts_sweep whole; /* finished: the parts that are there; its own */
     size_t input;

@@ -8,6 +8,10 @@
 const ll_csv_schema *const ll_merge_schemas[LL_MERGE_FILES] = {
     &ll_importance_schema, &ll_quality_schema, &ll_tasks_schema, &ll_speed_schema, &ll_samples_schema};
 
+/* Files of which each part has only its own drops' rows, so that they need to be put in order; of others every part has all. */
+static const ll_csv_schema *const by_drop[] = {&ll_quality_schema, &ll_tasks_schema, &ll_speed_schema,
+                                               &ll_samples_schema};
+
 /* Of rows that are the same these may differ: who measured it, when, and what that cost. */
 static const char *const circumstances[] = {
     "commit",  "compiler",        "cpu",    "isa",  "threads", "nodes",        "placement",
@@ -50,10 +54,11 @@ static size_t find_position(const ll_parts_sweep *sweep, const ll_csv_schema *sc
     return sweep->row_count;
 }
 
-/* Of a file that has a row of every drop. */
 static const ll_parts_sweep *sweep_of(const table *t, const ll_merge_input *input) {
-    const bool drops = column(t->schema, "drop") < t->schema->count;
-    return drops && input->sweep != SIZE_MAX ? &t->merge->sweeps[input->sweep].whole : NULL;
+    for (size_t i = 0; i < sizeof by_drop / sizeof *by_drop && input->sweep != SIZE_MAX; i++)
+        if (t->schema == by_drop[i])
+            return &t->merge->sweeps[input->sweep].whole;
+    return NULL;
 }
 
 static void gather(table *t) {
@@ -177,13 +182,6 @@ static ll_status print(const table *t, char **text, size_t *length) {
 }
 
 /* ---- rows that a finished part should have ---- */
-static bool lists_file(const ll_parts_sweep *sweep, const char *name) {
-    for (size_t i = 0; i < json_array_size(sweep->files); i++)
-        if (strcmp(json_string_value(json_array_get(sweep->files, i)), name) == 0)
-            return true;
-    return false;
-}
-
 static ll_status check_sweep(const table *t, size_t at, bool *seen) {
     const ll_merge_sweep *sweep = &t->merge->sweeps[at];
     const ll_parts_sweep *whole = &sweep->whole;
@@ -191,7 +189,8 @@ static ll_status check_sweep(const table *t, size_t at, bool *seen) {
         if (t->merge->inputs[t->rows[i].input].sweep == at)
             seen[t->rows[i].position] = true;
     for (size_t i = 0; i < whole->row_count; i++)
-        if (!seen[i] && whole->finished[whole->rows[i].part - 1])
+        if (!seen[i] && ll_parts_lists(&whole->rows[i], t->schema->name) &&
+            whole->finished[whole->rows[i].part - 1])
             LL_TRY(ll_merge_lack(t->merge,
                                  "%s.csv: no row of %s %zu, though part %zu of %zu of the sweep of %s is "
                                  "finished; run that part again",
@@ -214,7 +213,7 @@ static ll_status check_all_there(const table *t) {
     ll_status status = LL_OK;
     for (size_t at = 0; at < t->merge->sweep_count && status == LL_OK; at++) {
         const ll_parts_sweep *whole = &t->merge->sweeps[at].whole;
-        if (!lists_file(whole, t->schema->name) || !can_be_told(t->merge, at))
+        if (!can_be_told(t->merge, at))
             continue;
         bool *seen = calloc(whole->row_count + 1, sizeof *seen);
         status = seen ? check_sweep(t, at, seen)

@@ -16,13 +16,6 @@ static ll_status path_of(char path[PATH], const char *folder, ll_error *error) {
 }
 
 /* ---- reading: every number and text is another program's until it was looked at ---- */
-static bool all_texts(const json_t *array) {
-    for (size_t i = 0; i < json_array_size(array); i++)
-        if (!json_is_string(json_array_get(array, i)))
-            return false;
-    return json_is_array(array);
-}
-
 static bool read_settings(json_t *object, ll_parts_sweep *out) {
     const char *key;
     json_t *value;
@@ -55,11 +48,13 @@ static bool read_rows(json_t *array, ll_parts_sweep *out) {
         return false;
     for (size_t i = 0; i < count; i++) {
         json_int_t dropped, part;
+        const char *files;
         ll_parts_row *row = &out->rows[i];
-        if (json_unpack(json_array_get(array, i), "[s, I, s, I!]", &row->kind, &dropped, &row->drop, &part) !=
-                0 ||
-            dropped < 0 || !in_range(part, 1, out->of))
+        if (json_unpack(json_array_get(array, i), "[s, I, s, I, s!]", &row->kind, &dropped, &row->drop, &part,
+                        &files) != 0 ||
+            dropped < 0 || !in_range(part, 1, out->of) || strlen(files) >= sizeof row->files)
             return false;
+        strcpy(row->files, files);
         row->dropped = (size_t)dropped;
         row->part = (size_t)part;
     }
@@ -70,16 +65,16 @@ static bool read_rows(json_t *array, ll_parts_sweep *out) {
 static bool read_sweep(json_t *object, ll_parts_sweep *out) {
     json_int_t of, asked;
     json_t *settings, *finished, *rows;
-    if (json_unpack(object, "{s:I, s:I, s:o, s:o, s:o, s:o!}", "of", &of, "part", &asked, "finished",
-                    &finished, "settings", &settings, "files", &out->files, "rows", &rows) != 0)
+    if (json_unpack(object, "{s:I, s:I, s:o, s:o, s:o!}", "of", &of, "part", &asked, "finished", &finished,
+                    "settings", &settings, "rows", &rows) != 0)
         return false;
     if (!in_range(of, 1, LL_MAX_PARTS) || !in_range(asked, 0, (size_t)of))
         return false;
     out->of = (size_t)of;
     out->asked = (size_t)asked;
     out->finished = calloc(out->of, sizeof *out->finished);
-    return out->finished && read_settings(settings, out) && all_texts(out->files) &&
-           read_finished(finished, out) && read_rows(rows, out);
+    return out->finished && read_settings(settings, out) && read_finished(finished, out) &&
+           read_rows(rows, out);
 }
 
 static bool read_root(json_t *root, ll_parts *out) {
@@ -141,12 +136,12 @@ static json_t *sweep_object(const ll_parts_sweep *sweep) {
             json_array_append_new(finished, json_integer((json_int_t)i + 1));
     for (size_t i = 0; i < sweep->row_count; i++) {
         const ll_parts_row *row = &sweep->rows[i];
-        json_array_append_new(rows, json_pack("[s, I, s, I]", row->kind, (json_int_t)row->dropped, row->drop,
-                                              (json_int_t)row->part));
+        json_array_append_new(rows, json_pack("[s, I, s, I, s]", row->kind, (json_int_t)row->dropped,
+                                              row->drop, (json_int_t)row->part, row->files));
     }
-    return json_pack("{s:I, s:I, s:o, s:O, s:O, s:o}", "of", (json_int_t)sweep->of, "part",
-                     (json_int_t)sweep->asked, "finished", finished, "settings", sweep->settings, "files",
-                     sweep->files, "rows", rows);
+    return json_pack("{s:I, s:I, s:o, s:O, s:o}", "of", (json_int_t)sweep->of, "part",
+                     (json_int_t)sweep->asked, "finished", finished, "settings", sweep->settings, "rows",
+                     rows);
 }
 
 ll_status ll_parts_write(const ll_parts_sweep *sweeps, size_t count, const char *folder, ll_error *error) {
@@ -185,4 +180,12 @@ const char *ll_parts_difference(const ll_parts_sweep *a, const ll_parts_sweep *b
         }
     }
     return NULL;
+}
+
+bool ll_parts_lists(const ll_parts_row *row, const char *csv) {
+    const size_t length = strlen(csv);
+    for (const char *at = row->files; (at = strstr(at, csv)); at += length)
+        if ((at == row->files || at[-1] == ' ') && (!at[length] || at[length] == ' '))
+            return true;
+    return false;
 }

@@ -105,24 +105,16 @@ static void put_speed(json_t *settings, const ll_sweep *sweep) {
 
 static ll_status make_settings(ll_sweep *sweep) {
     const ll_options *o = sweep->options;
-    json_t *settings = json_object(), *files = json_array();
+    json_t *settings = json_object();
     sweep->parts.settings = settings;
-    sweep->parts.files = files;
     sweep->parts.finished = calloc(o->shard.of, sizeof *sweep->parts.finished);
     put_weights(settings, sweep);
-    if (!o->synthetic) {
+    if (!o->synthetic)
         put_texts(settings, sweep);
-        json_array_append_new(files, json_string(ll_quality_schema.name));
-    }
-    if (sweep->exam.count) {
-        put_tasks(settings, sweep);
-        json_array_append_new(files, json_string(ll_tasks_schema.name));
-    }
-    if (!o->no_speed) {
+    put_tasks(settings, sweep);
+    if (!o->no_speed)
         put_speed(settings, sweep);
-        json_array_append_new(files, json_string(ll_speed_schema.name));
-    }
-    return settings && files && sweep->parts.finished
+    return settings && sweep->parts.finished
                ? LL_OK
                : ll_fail(sweep->error, LL_NO_RESOURCE, "no memory for what a part is of");
 }
@@ -161,6 +153,13 @@ ll_status ll_shard_begin(ll_sweep *sweep) {
     return status;
 }
 
+/* Which files have a row of each task. */
+static void put_files(char out[LL_PARTS_FILES], const ll_sweep *sweep) {
+    const ll_options *o = sweep->options;
+    snprintf(out, LL_PARTS_FILES, "%s%s%s", o->synthetic ? "" : "quality ", sweep->exam.count ? "tasks " : "",
+             o->no_speed ? "" : "speed");
+}
+
 /* The whole list, of which each part notes the same. */
 static ll_status list_rows(ll_sweep *sweep, const size_t *part) {
     ll_parts_row *rows = calloc(sweep->listed_count, sizeof *rows);
@@ -168,7 +167,8 @@ static ll_status list_rows(ll_sweep *sweep, const size_t *part) {
         return ll_fail(sweep->error, LL_NO_RESOURCE, "no memory for the list of drops");
     for (size_t i = 0; i < sweep->listed_count; i++) {
         const ll_sweep_task *task = &sweep->listed[i];
-        rows[i] = (ll_parts_row){task->kind, task->drop, task->dropped, part[i]};
+        rows[i] = (ll_parts_row){task->kind, task->drop, task->dropped, part[i], ""};
+        put_files(rows[i].files, sweep);
     }
     sweep->parts.rows = rows;
     sweep->parts.row_count = sweep->listed_count;
@@ -213,7 +213,6 @@ ll_status ll_shard_end(ll_sweep *sweep) {
 
 void ll_shard_free(ll_sweep *sweep) {
     json_decref(sweep->parts.settings);
-    json_decref(sweep->parts.files);
     free(sweep->parts.finished);
     free(sweep->parts.rows);
     free(sweep->listed);

@@ -146,24 +146,27 @@ static void test_bad_parts(void) {
         "{\"layerlab parts\": 1}",
         "{\"layerlab parts\": 1, \"sweeps\": {}}",
         "{\"layerlab parts\": 1, \"sweeps\": [3]}",
-#define SWEEP(of, part, finished, settings, files, rows)                                                     \
+#define SWEEP(of, part, finished, settings, rows)                                                            \
     "{\"layerlab parts\": 1, \"sweeps\": [{\"of\": " of ", \"part\": " part ", \"finished\": " finished      \
-    ", \"settings\": " settings ", \"files\": " files ", \"rows\": " rows "}]}"
-        SWEEP("0", "0", "[]", "{}", "[]", "[]"),
-        SWEEP("1000000000000", "1", "[]", "{}", "[]", "[]"),
-        SWEEP("2", "3", "[]", "{}", "[]", "[]"),
-        SWEEP("2", "1", "[3]", "{}", "[]", "[]"),
-        SWEEP("2", "1", "[0]", "{}", "[]", "[]"),
-        SWEEP("2", "1", "[\"1\"]", "{}", "[]", "[]"),
-        SWEEP("2", "1", "[1]", "{\"a\": 1}", "[]", "[]"),
-        SWEEP("2", "1", "[1]", "[]", "[]", "[]"),
-        SWEEP("2", "1", "[1]", "{}", "[1]", "[]"),
-        SWEEP("2", "1", "[1]", "{}", "{}", "[]"),
-        SWEEP("2", "1", "[1]", "{}", "[]", "[[\"attn\", 1, \"attn:1\"]]"),
-        SWEEP("2", "1", "[1]", "{}", "[]", "[[\"attn\", 1, \"attn:1\", 3]]"),
-        SWEEP("2", "1", "[1]", "{}", "[]", "[[\"attn\", -1, \"attn:1\", 1]]"),
-        SWEEP("2", "1", "[1]", "{}", "[]", "[[1, 1, \"attn:1\", 1]]"),
-        SWEEP("2", "1", "[1]", "{}", "[]", "{}"),
+    ", \"settings\": " settings ", \"rows\": " rows "}]}"
+        SWEEP("0", "0", "[]", "{}", "[]"),
+        SWEEP("1000000000000", "1", "[]", "{}", "[]"),
+        SWEEP("2", "3", "[]", "{}", "[]"),
+        SWEEP("2", "1", "[3]", "{}", "[]"),
+        SWEEP("2", "1", "[0]", "{}", "[]"),
+        SWEEP("2", "1", "[\"1\"]", "{}", "[]"),
+        SWEEP("2", "1", "[1]", "{\"a\": 1}", "[]"),
+        SWEEP("2", "1", "[1]", "[]", "[]"),
+        SWEEP("2", "1", "{}", "{}", "[]"),
+        SWEEP("2", "1", "[1]", "{}", "[[\"attn\", 1, \"attn:1\", 1]]"),
+        SWEEP("2", "1", "[1]", "{}", "[[\"attn\", 1, \"attn:1\", 3, \"\"]]"),
+        SWEEP("2", "1", "[1]", "{}", "[[\"attn\", 1, \"attn:1\", 0, \"\"]]"),
+        SWEEP("2", "1", "[1]", "{}", "[[\"attn\", -1, \"attn:1\", 1, \"\"]]"),
+        SWEEP("2", "1", "[1]", "{}", "[[1, 1, \"attn:1\", 1, \"\"]]"),
+        SWEEP("2", "1", "[1]", "{}",
+              "[[\"attn\", 1, \"attn:1\", 1, \"quality quality quality quality quality quality quality "
+              "quality\"]]"),
+        SWEEP("2", "1", "[1]", "{}", "{}"),
     };
     REQUIRE(ll_toy_sweep_begin());
     write_quality("a", &full, 1);
@@ -172,7 +175,7 @@ static void test_bad_parts(void) {
         write_text("b/parts.json", wrong[i]);
         refused("a", "b", "b/parts.json: ");
     }
-    write_text("b/parts.json", SWEEP("1", "1", "[1]", "{}", "[]", "[]"));
+    write_text("b/parts.json", SWEEP("1", "1", "[1]", "{}", "[]"));
     CHECK_MSG(ll_toy_merge("good", "a", "b", NULL) == 0, "%s", ll_toy_said());
     unlink(ll_toy_sweep_path("b/parts.json"));
 }
@@ -249,6 +252,35 @@ static void test_other_cuts(void) {
     refused(ONE, "listed", "list other rows: row 2 is attn 2 (");
 }
 
+static void add_row(const char *folder, size_t part) {
+    ll_parts parts;
+    REQUIRE(ll_parts_read(&parts, ll_toy_sweep_path(folder), NULL) == LL_OK && parts.count == 1);
+    ll_parts_sweep *sweep = &parts.sweeps[0];
+    sweep->rows = realloc(sweep->rows, (sweep->row_count + 1) * sizeof *sweep->rows);
+    REQUIRE(sweep->rows);
+    sweep->rows[sweep->row_count++] = (ll_parts_row){"joint", "attn:0+mlp:2", 2, part, ""};
+    CHECK(ll_parts_write(parts.sweeps, 1, ll_toy_sweep_path(folder), NULL) == LL_OK);
+    ll_parts_free(&parts);
+}
+
+/* Rows that follow from timings are listed by part 1 alone, at the end. */
+static void test_rows_of_one_part(void) {
+    ll_parts parts;
+    REQUIRE(make_parts());
+    copy(ONE, "more", "quality.csv", "");
+    add_row("more", 1);
+    CHECK_MSG(ll_toy_merge("of-more", TWO, "more", NULL) == 0, "%s", ll_toy_said());
+    CHECK_MSG(ll_toy_merge("of-more-again", "of-more", TWO, NULL) == 0, "%s", ll_toy_said());
+    REQUIRE(ll_parts_read(&parts, ll_toy_sweep_path("of-more-again"), NULL) == LL_OK);
+    CHECK(parts.count == 1 && parts.sweeps[0].row_count == LL_TOY_SWEEP_ROWS + 1);
+    ll_parts_free(&parts);
+    copy(TWO, "mores", "quality.csv", "");
+    add_row("mores", 2);
+    refused(ONE, "mores",
+            "list other rows: row 10 is no row 0 () in one, joint 2 (attn:0+mlp:2) in the other");
+    refused("more", "mores", "list other rows: row 10 is ");
+}
+
 /* Two complete sweeps of one model. */
 static void test_two_sweeps(void) {
     REQUIRE(make_parts());
@@ -293,6 +325,7 @@ int main(int argc, char **argv) {
     ll_test_run("merge/missing part", test_missing_part);
     ll_test_run("merge/unfinished part", test_unfinished_part);
     ll_test_run("merge/other cuts", test_other_cuts);
+    ll_test_run("merge/rows of one part", test_rows_of_one_part);
     ll_test_run("merge/two sweeps", test_two_sweeps);
     ll_test_run("merge/timings", test_timings);
     return ll_test_end();
