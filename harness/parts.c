@@ -94,18 +94,9 @@ static bool read_root(json_t *root, ll_parts *out) {
     return true;
 }
 
-ll_status ll_parts_read(ll_parts *out, const char *folder, ll_error *error) {
-    char path[PATH];
-    char *text;
-    size_t length;
+ll_status ll_parts_parse(ll_parts *out, const char *text, size_t length, const char *path, ll_error *error) {
     json_error_t where;
-    *out = (ll_parts){0};
-    LL_TRY(path_of(path, folder, error));
-    if (access(path, F_OK) != 0 && errno == ENOENT)
-        return LL_OK;
-    LL_TRY(ll_file_read(path, &text, &length, error));
-    out->root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &where);
-    free(text);
+    *out = (ll_parts){.root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &where)};
     if (!out->root)
         return ll_fail(error, LL_BAD_INPUT, "%s: line %d: %s; run that part of the sweep again", path,
                        where.line, where.text);
@@ -116,6 +107,19 @@ ll_status ll_parts_read(ll_parts *out, const char *folder, ll_error *error) {
                    "%s: is no list of a sweep's parts as this version writes it; remove it and run that part "
                    "of the sweep again",
                    path);
+}
+
+ll_status ll_parts_read(ll_parts *out, const char *folder, ll_error *error) {
+    char path[PATH], *text;
+    size_t length;
+    *out = (ll_parts){0};
+    LL_TRY(path_of(path, folder, error));
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return LL_OK;
+    LL_TRY(ll_file_read(path, &text, &length, error));
+    const ll_status status = ll_parts_parse(out, text, length, path, error);
+    free(text);
+    return status;
 }
 
 void ll_parts_free(ll_parts *parts) {

@@ -36,6 +36,8 @@ typedef struct {
 
 /* Refused: a file of another form or version, part numbers beyond their sweep's. */
 ll_status ll_parts_read(ll_parts *out, const char *folder, ll_error *error);
+/* The same of a text; path is for the sentence. */
+ll_status ll_parts_parse(ll_parts *out, const char *text, size_t length, const char *path, ll_error *error);
 void ll_parts_free(ll_parts *parts);
 /* Beside and renamed. */
 ll_status ll_parts_write(const ll_parts_sweep *sweeps, size_t count, const char *folder, ll_error *error);

@@ -12,6 +12,7 @@
 
 #define ONE "two/shard-1-of-2"
 #define TWO "two/shard-2-of-2"
+#define LONG "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" /* LL_PARTS_FILES bytes */
 
 /* ---- hand-made folders ---- */
 /* A row of quality.csv; perplexity and so on as given. */
@@ -163,9 +164,7 @@ static void test_bad_parts(void) {
         SWEEP("2", "1", "[1]", "{}", "[[\"attn\", 1, \"attn:1\", 0, \"\"]]"),
         SWEEP("2", "1", "[1]", "{}", "[[\"attn\", -1, \"attn:1\", 1, \"\"]]"),
         SWEEP("2", "1", "[1]", "{}", "[[1, 1, \"attn:1\", 1, \"\"]]"),
-        SWEEP("2", "1", "[1]", "{}",
-              "[[\"attn\", 1, \"attn:1\", 1, \"quality quality quality quality quality quality quality "
-              "quality\"]]"),
+        SWEEP("2", "1", "[1]", "{}", "[[\"attn\", 1, \"attn:1\", 1, \"" LONG "\"]]"),
         SWEEP("2", "1", "[1]", "{}", "{}"),
     };
     REQUIRE(ll_toy_sweep_begin());
