@@ -13,20 +13,27 @@ typedef struct {
     char drop[LL_MASK_TEXT];
     ll_documents text;
     ll_windows windows;
+    ll_cmd_pruned pruned;
     ll_baseline baseline;
     ll_quality quality;
 } job;
 
+/* The full model's streams, while its weights are whole. */
+static ll_status make_baseline(job *j, const ll_options *options, ll_error *error) {
+    ll_progress progress;
+    if (!options->kl)
+        return LL_OK;
+    ll_progress_begin(&progress, "the full model", (double)j->windows.count, options->quiet);
+    const ll_status status = ll_baseline_make(&j->baseline, j->model, &j->windows, &progress, error);
+    ll_progress_end(&progress);
+    return status;
+}
+
 static ll_status measure(job *j, const ll_options *options, ll_error *error) {
     ll_progress progress;
-    const double windows = (double)j->windows.count;
-    ll_progress_begin(&progress, "quality", options->kl ? 2 * windows : windows, options->quiet);
-    ll_status status = LL_OK;
-    if (options->kl)
-        status = ll_baseline_make(&j->baseline, j->model, &j->windows, &progress, error);
-    if (status == LL_OK)
-        status = ll_quality_run(&j->quality, j->model, &j->mask, &j->windows,
-                                options->kl ? &j->baseline : NULL, &progress, error);
+    ll_progress_begin(&progress, "quality", (double)j->windows.count, options->quiet);
+    const ll_status status = ll_quality_run(&j->quality, j->model, &j->mask, &j->windows,
+                                            options->kl ? &j->baseline : NULL, &progress, error);
     ll_progress_end(&progress);
     return status;
 }
@@ -48,11 +55,10 @@ static ll_status print_json(const job *j, const ll_options *options, ll_error *e
     char left_out[LL_MASK_TEXT], isa[LL_CSV_CELL];
     left_out_by_file(j, left_out);
     ll_isa_text(ll_model_kernels(j->model), isa, sizeof isa);
-    json_t *root =
-        json_pack("{s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s}", "tokens", (json_int_t)q->tokens, "windows",
-                  (json_int_t)q->windows, "window", (json_int_t)options->window, "first_window",
-                  (json_int_t)options->first_window, "recipe", LL_QUALITY_RECIPE, "weights",
-                  ll_weights_kind_name(options->weights), "drop", j->drop, "text_sha256", j->text.sha256);
+    json_t *root = json_pack("{s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s}", "tokens", (json_int_t)q->tokens,
+                             "windows", (json_int_t)q->windows, "window", (json_int_t)options->window,
+                             "first_window", (json_int_t)options->first_window, "recipe", LL_QUALITY_RECIPE,
+                             "weights", j->pruned.weights, "drop", j->drop, "text_sha256", j->text.sha256);
     json_object_set_new(root, "model", json_string(options->model));
     json_object_set_new(root, "kv", json_string(ll_kv_name(ll_kv_type_of(used))));
     json_object_set_new(root, "isa", json_string(isa));
@@ -64,6 +70,7 @@ static ll_status print_json(const job *j, const ll_options *options, ll_error *e
     ll_cmd_put_real(root, "kl_stderr", q->kl_stderr);
     ll_cmd_put_real(root, "top1", q->top1);
     ll_cmd_put_real(root, "top1_stderr", q->top1_stderr);
+    ll_cmd_put_pruned(root, &j->pruned, options);
     return ll_cmd_print_json(root, error);
 }
 
@@ -76,7 +83,8 @@ static void print_text(const job *j, const ll_options *options) {
         printf("left out    %s, by the checkpoint itself\n", left_out);
     printf("perplexity  %.4f +- %.4f (%zu tokens, %zu windows of %zu from window %zu on, %s weights)\n",
            q->perplexity, q->perplexity_stderr, q->tokens, q->windows, options->window, options->first_window,
-           ll_weights_kind_name(options->weights));
+           j->pruned.weights);
+    ll_cmd_print_pruned(&j->pruned, options);
     if (!options->kl)
         return;
     printf("KL          %.5f +- %.5f nats a token from the full model\n", q->kl, q->kl_stderr);
@@ -94,6 +102,8 @@ static ll_status run(job *j, const ll_options *options, ll_error *error) {
                        options->first_window, options->max_windows, error);
     if (status != LL_OK)
         return ll_fail_in(error, status, "%s", options->text);
+    LL_TRY(make_baseline(j, options, error));
+    LL_TRY(ll_cmd_prune(&j->pruned, options, j->model, path, &j->mask, error));
     LL_TRY(measure(j, options, error));
     if (options->json)
         return print_json(j, options, error);

@@ -1,7 +1,7 @@
 /* The command line: one table of options, shared by every command. */
 #ifndef LL_OPTIONS_H
 #define LL_OPTIONS_H
-#include "model.h"
+#include "wanda.h"
 
 typedef enum {
     LL_COMMAND_INFO,
@@ -26,6 +26,7 @@ typedef enum {
 enum {
     LL_MAX_COUNTS = 64,
     LL_MAX_FOLDERS = 32,      /* that one report compares */
+    LL_MAX_WANDA = 16,        /* prunings of one sweep */
     LL_DEFAULT_LENGTH = 2048, /* importance, plan: tokens of a calibration document, or the model's context */
 };
 
@@ -66,6 +67,8 @@ typedef struct {
     size_t window, first_window, max_windows; /* quality; max_windows 0: all */
     bool kl;                                  /* quality: compare with the full model */
     const char *csv;                          /* importance: file, "-" is standard output */
+    ll_wanda_amount wanda[LL_MAX_WANDA];      /* quality, eval, sweep: weights that are pruned */
+    size_t wanda_count;
     /* speed */
     size_t prompt, generate, repetitions; /* 0: the command's default */
     bool exact;

@@ -184,6 +184,31 @@ static ll_status read_counts(const ll_option_spec *option, const char *text, ll_
     }
 }
 
+static ll_status read_wanda(const ll_option_spec *option, const char *text, ll_options *out,
+                            ll_error *error) {
+    char names[2][LL_WANDA_TEXT];
+    for (const char *item = text;; item++) {
+        const size_t length = strcspn(item, ",");
+        ll_wanda_amount amount;
+        const ll_status status = ll_wanda_amount_parse(&amount, item, length, error);
+        if (status != LL_OK)
+            return ll_fail_in(error, status, "%s", option->name);
+        ll_wanda_weights_name(&amount, names[0]);
+        for (size_t i = 0; i < out->wanda_count; i++) {
+            ll_wanda_weights_name(&out->wanda[i], names[1]);
+            if (strcmp(names[0], names[1]) == 0)
+                return ll_fail(error, LL_BAD_USAGE, "%s names %.*s twice", option->name, (int)length, item);
+        }
+        if (out->wanda_count == option->high)
+            return ll_fail(error, LL_BAD_USAGE, "%s of %s takes at most %zu of them", option->name,
+                           out->command, (size_t)option->high);
+        out->wanda[out->wanda_count++] = amount;
+        item += length;
+        if (!*item)
+            return LL_OK;
+    }
+}
+
 ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_options *out, ll_error *error) {
     void *field = (char *)out + option->field;
     uint64_t integer = 0;
@@ -237,6 +262,8 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         LL_TRY(read_integer(option, text, strlen(text), &integer, error));
         *(size_t *)field = (size_t)integer;
         return LL_OK;
+    case LL_VALUE_WANDA:
+        return read_wanda(option, text, out, error);
     case LL_VALUE_COUNTS:
         return read_counts(option, text, out, error);
     }

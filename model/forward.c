@@ -16,6 +16,7 @@ typedef struct {
     ll_session *s;
     const ll_kernels *kernels;
     const ll_observer *observer;
+    const ll_input_observer *inputs;
     size_t rows;
     size_t first; /* the chunk's row 0 among the tokens of the call */
     const ll_run *runs;
@@ -160,12 +161,21 @@ static void copy_to_input(const pass *p, const float *rows, size_t width) {
         memcpy(p->s->input + r * p->s->input_ld, rows + r * width, width * sizeof(float));
 }
 
+/* A thread's rows of s->input are its own until all have multiplied them, so nobody waits. */
+static void observe_input(const pass *p, ll_input input, size_t layer) {
+    const size_t ld = p->s->input_ld;
+    if (p->inputs && p->r0 < p->r1)
+        p->inputs->input(p->inputs->context, input, layer, p->first + p->r0, p->s->input + p->r0 * ld, ld,
+                         p->r1 - p->r0);
+}
+
 static void attention_layer(const pass *p, size_t layer) {
     ll_session *s = p->s;
     const ll_config *c = &s->model->config;
     const ll_layer_weights *w = &s->model->weights.layer[layer];
     const size_t q = c->heads * c->head_dim;
     norm(p, s->x, w->attn_norm, &s->act_hidden);
+    observe_input(p, LL_INPUT_QKV, layer);
     matmul(p, s->qkv, w->qkv.n, &s->act_hidden, &w->qkv, w->qkv_bias);
     rotate_and_store(p, layer);
     attend(p, layer);
@@ -173,6 +183,7 @@ static void attention_layer(const pass *p, size_t layer) {
         copy_to_input(p, s->heads_out, q);
     else
         p->kernels->quantize(&s->act_heads, s->heads_out, q, p->r0, p->r1);
+    observe_input(p, LL_INPUT_O, layer);
     wait_unless_alone(p);
     matmul(p, s->out, c->hidden, &s->act_heads, &w->o, w->o_bias);
 }
@@ -182,11 +193,13 @@ static void mlp_layer(const pass *p, size_t layer) {
     const ll_config *c = &s->model->config;
     const ll_layer_weights *w = &s->model->weights.layer[layer];
     norm(p, s->x, w->mlp_norm, &s->act_hidden);
+    observe_input(p, LL_INPUT_GATE_UP, layer);
     matmul(p, s->gate_up, 2 * c->mlp, &s->act_hidden, &w->gate_up, w->gate_up_bias);
     if (s->model->options.weights == LL_WEIGHTS_F32)
         p->kernels->silu_mul_f32(s->input, s->input_ld, s->gate_up, 2 * c->mlp, c->mlp, p->r0, p->r1);
     else
         p->kernels->silu_mul_i8(&s->act_mlp, s->gate_up, 2 * c->mlp, p->r0, p->r1);
+    observe_input(p, LL_INPUT_DOWN, layer);
     wait_unless_alone(p);
     matmul(p, s->out, c->hidden, &s->act_mlp, &w->down, w->down_bias);
 }
@@ -264,14 +277,17 @@ static void embed(const pass *p, const int32_t *ids) {
                    hidden, p->s->x + r * hidden);
 }
 
-/* Tokens that go through all layers together. */
+/* Tokens that go through layers together. */
 typedef struct {
-    const int32_t *ids; /* [rows] */
-    size_t first, rows; /* first: of the call's tokens */
-    size_t runs;        /* of the session's runs, which hold them */
-    size_t outputs;     /* rows of residual */
-    float *residual;    /* [outputs][hidden], NULL: not asked for */
+    const int32_t *ids;   /* [rows], NULL: */
+    const float *stream;  /* [rows][hidden], the residual stream before the first of the layers */
+    size_t layer, layers; /* [layer, layers) */
+    size_t first, rows;   /* first: of the call's tokens */
+    size_t runs;          /* of the session's runs, which hold them */
+    size_t outputs;       /* rows of residual */
+    float *residual;      /* [outputs][hidden], NULL: not asked for */
     const ll_observer *observer;
+    const ll_input_observer *inputs;
 } tokens;
 
 /* One chunk on its way, as every thread sees it. */
@@ -287,12 +303,16 @@ static void run_layers(void *context, ll_member *m) {
     pass p = begin_pass(all->s, m, t->rows, &all->bad_layer);
     p.first = t->first;
     p.observer = t->observer;
+    p.inputs = t->inputs;
     p.runs = all->s->runs;
     p.run_count = t->runs;
     p.steps = t->runs == t->rows;
-    embed(&p, t->ids);
+    if (t->ids)
+        embed(&p, t->ids);
+    else
+        copy_rows(&p, all->s->x, t->stream);
     wait_for_all(&p);
-    for (size_t layer = 0; layer < all->s->model->config.layers; layer++)
+    for (size_t layer = t->layer; layer < t->layers; layer++)
         block(&p, layer);
     if (t->residual)
         output_rows(&p, t->residual);
@@ -394,6 +414,7 @@ static ll_status forward(ll_session *s, const int32_t *ids, const ll_segment *se
     LL_TRY(check_segments(s, ids, segments, count, error));
     for (tokens some = take_chunk(s, &q); some.rows; some = take_chunk(s, &q)) {
         some.ids = ids + done;
+        some.layers = s->model->config.layers;
         some.first = done;
         some.residual = residual ? residual + outputs * hidden : NULL;
         some.observer = observer;
@@ -421,6 +442,28 @@ ll_status ll_session_decode(ll_session *session, const int32_t *ids, float *resi
     for (size_t i = 0; i < session->batch; i++)
         session->steps[i] = (ll_segment){i, 1, 1};
     return forward(session, ids, session->steps, session->batch, residual, NULL, error);
+}
+
+ll_status ll_session_run_block(ll_session *session, size_t layer, const float *in, size_t count, float *out,
+                               const ll_input_observer *inputs, ll_error *error) {
+    const size_t hidden = session->model->config.hidden;
+    if (inputs && session->model->options.weights != LL_WEIGHTS_F32)
+        return ll_fail(error, LL_BAD_USAGE, "what matrices multiply is seen with float32 weights alone");
+    LL_TRY(check_room(session, session->sequence, count, error));
+    for (size_t done = 0, rows; done < count; done += rows) {
+        rows = count - done < session->chunk ? count - done : session->chunk;
+        const ll_segment all = {session->sequence, rows, rows};
+        tokens some = {.stream = in + done * hidden,
+                       .layer = layer,
+                       .layers = layer + 1,
+                       .first = done,
+                       .residual = out ? out + done * hidden : NULL,
+                       .inputs = inputs};
+        add_run(session, &some, &all, 0, rows);
+        LL_TRY(run(session, &some, error));
+        session->depth[session->sequence] += rows;
+    }
+    return LL_OK;
 }
 
 /* Logits of a chunk of rows. */

@@ -179,6 +179,20 @@ typedef struct {
  * beyond capacity, a residual stream that is not finite (names the layer). */
 ll_status ll_session_forward(ll_session *session, const int32_t *ids, size_t count, float *residual,
                              const ll_observer *observer, ll_error *error);
+/* What the matrices of a block multiply, float32 weights alone: the normed residual stream (Q, K and V; gate and up), the heads' outputs
+ * (O), silu(gate) * up (down). */
+typedef enum { LL_INPUT_QKV, LL_INPUT_O, LL_INPUT_GATE_UP, LL_INPUT_DOWN, LL_INPUTS } ll_input;
+/* Called as an observer is, before the matrices are multiplied, with x [rows][ldx]. */
+typedef struct {
+    void (*input)(void *context, ll_input input, size_t layer, size_t first, const float *x, size_t ldx,
+                  size_t rows);
+    void *context;
+} ll_input_observer;
+/* Runs one block, as far as the mask keeps it, on count tokens' residual streams from the present depth on: in, and after it out
+ * [count][hidden] (in itself, or NULL: not asked for). The same bits as within forward, which see for what is refused. Other layers' caches
+ * get nothing: a caller takes a document through one block, resets, and goes on to the next block. */
+ll_status ll_session_run_block(ll_session *session, size_t layer, const float *in, size_t count, float *out,
+                               const ll_input_observer *inputs, ll_error *error);
 /* Tokens of one sequence, in a pass with others; the last outputs of them give their residual stream. */
 typedef struct {
     size_t sequence, count, outputs;
