@@ -45,6 +45,7 @@ ll_status ll_cmd_calibrate(const ll_options *options, ll_plan *plan, ll_error *e
 typedef struct {
     char weights[LL_WANDA_TEXT]; /* what rows call them: "f32-wanda-2:4", or "int8", "f32" */
     char sha256[LL_SHA256_TEXT];
+    size_t samples, tokens; /* that the norms are of */
     ll_wanda_result result;
 } ll_cmd_pruned;
 ll_status ll_cmd_prune(ll_cmd_pruned *out, const ll_options *options, ll_model *model, const char *path,

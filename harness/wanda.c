@@ -52,50 +52,58 @@ ll_status ll_wanda_sparsity(const ll_wanda_amount *amount, const ll_config *c, l
                    ll_drop_kind_name(amount->kind), amount->count, c->layers);
 }
 
-/* ---- the calibration set, as it goes through the blocks ---- */
+/* ---- the calibration set ---- */
+
+static ll_status add_document(ll_wanda_calibration *out, const ll_tokenizer *tokenizer, ll_text text,
+                              size_t length, ll_error *error) {
+    ll_ids ids = {0};
+    ll_status status = ll_tokens_of_text(tokenizer, text, length, &ids, error);
+    for (size_t i = 0; status == LL_OK && i < ids.count; i++)
+        status = ll_ids_append(&out->ids, ids.data[i], error);
+    ll_ids_free(&ids);
+    out->end[out->samples++] = out->ids.count;
+    return status;
+}
+
+ll_status ll_wanda_read(ll_wanda_calibration *out, const ll_tokenizer *tokenizer,
+                        const ll_documents *documents, size_t samples, size_t length, ll_error *error) {
+    const size_t count = samples && samples < documents->count ? samples : documents->count;
+    *out = (ll_wanda_calibration){.end = calloc(count, sizeof *out->end)};
+    ll_status status =
+        out->end ? LL_OK : ll_fail(error, LL_NO_RESOURCE, "no memory for a list of %zu documents", count);
+    for (size_t i = 0; status == LL_OK && i < count; i++)
+        status = add_document(out, tokenizer, documents->texts[i], length, error);
+    if (status == LL_OK && out->ids.count == 0)
+        status = ll_fail(error, LL_BAD_INPUT, "the calibration documents hold no tokens");
+    if (status != LL_OK)
+        ll_wanda_free(out);
+    return status;
+}
+
+void ll_wanda_free(ll_wanda_calibration *calibration) {
+    ll_ids_free(&calibration->ids);
+    free(calibration->end);
+    *calibration = (ll_wanda_calibration){.end = NULL};
+}
+
+/* ---- as it goes through the blocks ---- */
 
 typedef struct {
     ll_session *session;
     const ll_config *config;
+    const ll_wanda_calibration *c;
     ll_wanda_result *result;
-    size_t *end;   /* [samples] of document i, in tokens of all */
     float *stream; /* [tokens][hidden] */
     float *seen;   /* [LL_CHUNK][widest] an input of a part of a document, of each of LL_INPUTS */
     double *sum;   /* [LL_INPUTS][widest] of squares */
     float *norm;   /* [LL_INPUTS][widest] */
     size_t width[LL_INPUTS], widest;
-    ll_ids ids; /* of all documents */
     ll_progress *progress;
     double step; /* of the progress: a document through a block */
 } run;
 
-static ll_status add_document(run *r, const ll_tokenizer *tokenizer, ll_text text, size_t length,
-                              ll_error *error) {
-    ll_ids ids = {0};
-    ll_status status = ll_tokens_of_text(tokenizer, text, length, &ids, error);
-    for (size_t i = 0; status == LL_OK && i < ids.count; i++)
-        status = ll_ids_append(&r->ids, ids.data[i], error);
-    ll_ids_free(&ids);
-    return status;
-}
-
-static ll_status read_documents(run *r, const ll_tokenizer *tokenizer, const ll_wanda_calibration *c,
-                                ll_error *error) {
-    const size_t there = c->documents->count, samples = c->samples && c->samples < there ? c->samples : there;
-    r->end = calloc(samples, sizeof *r->end);
-    if (!r->end)
-        return ll_fail(error, LL_NO_RESOURCE, "no memory for a list of %zu documents", samples);
-    for (size_t i = 0; i < samples; i++) {
-        LL_TRY(add_document(r, tokenizer, c->documents->texts[i], c->length, error));
-        r->end[i] = r->ids.count;
-    }
-    r->result->samples = samples;
-    r->result->tokens = r->ids.count;
-    return r->ids.count ? LL_OK : ll_fail(error, LL_BAD_INPUT, "the calibration documents hold no tokens");
-}
-
 static size_t begin_of(const run *r, size_t document) {
-    return document ? r->end[document - 1] : 0;
+    return document ? r->c->end[document - 1] : 0;
 }
 
 static ll_status take_memory(run *r, ll_error *error) {
@@ -113,9 +121,9 @@ static ll_status take_memory(run *r, ll_error *error) {
                    seen = (uint64_t)LL_INPUTS * LL_CHUNK * r->widest * sizeof(float);
     snprintf(what, sizeof what,
              "Wanda's calibration (%zu tokens of %zu documents: fewer --samples, a shorter --length)",
-             r->result->tokens, r->result->samples);
-    LL_TRY(ll_memory_require(r->result->tokens * row + seen, what, error));
-    r->stream = malloc(r->result->tokens * row);
+             r->c->ids.count, r->c->samples);
+    LL_TRY(ll_memory_require(r->c->ids.count * row + seen, what, error));
+    r->stream = malloc(r->c->ids.count * row);
     r->seen = malloc(seen);
     r->sum = malloc(LL_INPUTS * r->widest * sizeof *r->sum);
     r->norm = malloc(LL_INPUTS * r->widest * sizeof *r->norm);
@@ -127,8 +135,8 @@ static ll_status take_memory(run *r, ll_error *error) {
 /* A session that holds the longest document. */
 static ll_status make_session(run *r, const ll_model *model, const ll_mask *drop, ll_error *error) {
     size_t longest = 1;
-    for (size_t i = 0; i < r->result->samples; i++)
-        longest = r->end[i] - begin_of(r, i) > longest ? r->end[i] - begin_of(r, i) : longest;
+    for (size_t i = 0; i < r->c->samples; i++)
+        longest = r->c->end[i] - begin_of(r, i) > longest ? r->c->end[i] - begin_of(r, i) : longest;
     return ll_session_create(&r->session, model, drop, longest, error);
 }
 
@@ -138,10 +146,10 @@ static ll_status embed(run *r, const ll_mask *drop, ll_error *error) {
     for (size_t i = 0; i < r->config->layers; i++)
         everything.attn[i] = everything.mlp[i] = true;
     LL_TRY(ll_session_set_mask(r->session, &everything, error));
-    for (size_t i = 0; i < r->result->samples; i++) {
+    for (size_t i = 0; i < r->c->samples; i++) {
         const size_t begin = begin_of(r, i);
         ll_session_reset(r->session);
-        LL_TRY(ll_session_forward(r->session, r->ids.data + begin, r->end[i] - begin,
+        LL_TRY(ll_session_forward(r->session, r->c->ids.data + begin, r->c->end[i] - begin,
                                   r->stream + begin * r->config->hidden, NULL, error));
     }
     return ll_session_set_mask(r->session, drop, error);
@@ -178,10 +186,10 @@ static void add_squares(run *r, size_t rows, const bool wanted[LL_INPUTS]) {
 static ll_status add_documents(run *r, size_t layer, const bool wanted[LL_INPUTS], ll_error *error) {
     const ll_input_observer observer = {keep_input, r};
     memset(r->sum, 0, LL_INPUTS * r->widest * sizeof *r->sum);
-    for (size_t i = 0; i < r->result->samples; i++) {
+    for (size_t i = 0; i < r->c->samples; i++) {
         ll_session_reset(r->session);
-        for (size_t at = begin_of(r, i), rows; at < r->end[i]; at += rows) {
-            rows = r->end[i] - at < LL_CHUNK ? r->end[i] - at : LL_CHUNK;
+        for (size_t at = begin_of(r, i), rows; at < r->c->end[i]; at += rows) {
+            rows = r->c->end[i] - at < LL_CHUNK ? r->c->end[i] - at : LL_CHUNK;
             LL_TRY(ll_session_run_block(r->session, layer, r->stream + at * r->config->hidden, rows, NULL,
                                         &observer, error));
             add_squares(r, rows, wanted);
@@ -193,62 +201,73 @@ static ll_status add_documents(run *r, size_t layer, const bool wanted[LL_INPUTS
 
 /* All documents through the pruned block. */
 static ll_status pass_documents(run *r, size_t layer, ll_error *error) {
-    for (size_t i = 0; i < r->result->samples; i++) {
+    for (size_t i = 0; i < r->c->samples; i++) {
         const size_t begin = begin_of(r, i);
         float *const stream = r->stream + begin * r->config->hidden;
         ll_session_reset(r->session);
-        LL_TRY(ll_session_run_block(r->session, layer, stream, r->end[i] - begin, stream, NULL, error));
+        LL_TRY(ll_session_run_block(r->session, layer, stream, r->c->end[i] - begin, stream, NULL, error));
         ll_progress_step(r->progress, r->step);
     }
     return LL_OK;
 }
 
 static ll_status prune_block(run *r, ll_model *model, const ll_checkpoint *checkpoint, size_t layer,
-                             const bool wanted[LL_INPUTS], const ll_wanda_calibration *calibration,
-                             ll_error *error) {
+                             const bool wanted[LL_INPUTS], ll_error *error) {
     const float *norms[LL_INPUTS] = {NULL};
     for (size_t input = 0; input < LL_INPUTS; input++) {
         float *const norm = r->norm + input * r->widest;
         for (size_t k = 0; wanted[input] && k < r->width[input]; k++) /* finite, as the scores want it */
-            norm[k] = (float)fmin(sqrt(r->sum[input * r->widest + k] / (double)r->result->samples), FLT_MAX);
+            norm[k] = (float)fmin(sqrt(r->sum[input * r->widest + k] / (double)r->c->samples), FLT_MAX);
         if (!wanted[input])
             continue;
         norms[input] = norm;
-        if (calibration->norms)
-            calibration->norms(calibration->context, layer, (ll_input)input, norm, r->width[input]);
+        if (r->c->norms)
+            r->c->norms(r->c->context, layer, (ll_input)input, norm, r->width[input]);
     }
     return ll_model_prune_block(model, checkpoint, layer, norms, &r->result->sparsity, &r->result->pruned,
                                 error);
 }
 
+static bool is_kept(const run *r, const ll_mask *drop, ll_drop_kind kind, size_t layer) {
+    const ll_mask *absent = &r->config->dropped;
+    return kind == LL_ATTN ? !drop->attn[layer] && !absent->attn[layer]
+                           : !drop->mlp[layer] && !absent->mlp[layer];
+}
+
+/* Two passes of all documents for every block that is there, one for the last. */
+static double step_of(const run *r, const ll_mask *drop) {
+    size_t passes = 0;
+    for (size_t layer = 0; layer < r->config->layers; layer++)
+        if (is_kept(r, drop, LL_ATTN, layer) || is_kept(r, drop, LL_MLP, layer))
+            passes += layer + 1 < r->config->layers ? 2 : 1;
+    return passes ? 1 / ((double)passes * (double)r->c->samples) : 0;
+}
+
 static ll_status prune_blocks(run *r, ll_model *model, const ll_checkpoint *checkpoint, const ll_mask *drop,
-                              const ll_wanda_calibration *calibration, ll_error *error) {
+                              ll_error *error) {
     const ll_config *c = r->config;
-    r->step = 1 / (2 * (double)c->layers * (double)r->result->samples);
+    r->step = step_of(r, drop);
     for (size_t layer = 0; layer < c->layers; layer++) {
-        const bool attn = !drop->attn[layer] && !c->dropped.attn[layer],
-                   mlp = !drop->mlp[layer] && !c->dropped.mlp[layer];
+        const bool attn = is_kept(r, drop, LL_ATTN, layer), mlp = is_kept(r, drop, LL_MLP, layer);
         const bool wanted[LL_INPUTS] = {
             [LL_INPUT_QKV] = attn, [LL_INPUT_O] = attn, [LL_INPUT_GATE_UP] = mlp, [LL_INPUT_DOWN] = mlp};
         if (!attn && !mlp)
             continue;
         LL_TRY(add_documents(r, layer, wanted, error));
-        LL_TRY(prune_block(r, model, checkpoint, layer, wanted, calibration, error));
+        LL_TRY(prune_block(r, model, checkpoint, layer, wanted, error));
         if (layer + 1 < c->layers)
             LL_TRY(pass_documents(r, layer, error));
     }
     return LL_OK;
 }
 
-static ll_status prune_from(run *r, ll_model *model, const char *path, const ll_mask *drop,
-                            const ll_wanda_calibration *calibration, ll_error *error) {
+static ll_status prune_from(run *r, ll_model *model, const char *path, const ll_mask *drop, ll_error *error) {
     ll_checkpoint *checkpoint;
-    LL_TRY(read_documents(r, ll_model_tokenizer(model), calibration, error));
     LL_TRY(take_memory(r, error));
     LL_TRY(make_session(r, model, drop, error));
     LL_TRY(embed(r, drop, error));
     LL_TRY(ll_checkpoint_open(&checkpoint, path, error));
-    const ll_status status = prune_blocks(r, model, checkpoint, drop, calibration, error);
+    const ll_status status = prune_blocks(r, model, checkpoint, drop, error);
     ll_checkpoint_close(checkpoint);
     return status;
 }
@@ -257,14 +276,16 @@ ll_status ll_wanda_prune(ll_wanda_result *out, ll_model *model, const char *path
                          const ll_wanda_amount *amount, const ll_wanda_calibration *calibration,
                          ll_progress *progress, ll_error *error) {
     *out = (ll_wanda_result){0};
-    run r = {.config = ll_model_config(model), .result = out, .progress = progress};
+    run r = {.config = ll_model_config(model), .c = calibration, .result = out, .progress = progress};
+    if (ll_model_options_used(model)->weights != LL_WEIGHTS_F32)
+        return ll_fail(
+            error, LL_BAD_USAGE,
+            "int8 weights are not pruned: the scores are of weights as they were before they were rounded");
     if (ll_model_is_synthetic(model))
         return ll_fail(error, LL_BAD_USAGE, "random weights say nothing: none of them can be pruned");
     LL_TRY(ll_wanda_sparsity(amount, r.config, &out->sparsity, error));
-    const ll_status status = prune_from(&r, model, path, drop, calibration, error);
+    const ll_status status = prune_from(&r, model, path, drop, error);
     ll_session_destroy(r.session);
-    ll_ids_free(&r.ids);
-    free(r.end);
     free(r.stream);
     free(r.seen);
     free(r.sum);

@@ -22,18 +22,22 @@ void ll_wanda_weights_name(const ll_wanda_amount *amount, char out[LL_WANDA_TEXT
 ll_status ll_wanda_sparsity(const ll_wanda_amount *amount, const ll_config *config, ll_sparsity *out,
                             ll_error *error);
 
-/* What the norms are taken on. */
+/* What the norms are taken on: documents as tokens. */
 typedef struct {
-    const ll_documents *documents;
-    size_t samples,
-        length; /* the first samples documents (0: all; fewer where there are fewer), each cut to length tokens */
+    ll_ids ids;  /* one after the other */
+    size_t *end; /* [samples], of document i, in ids */
+    size_t samples;
     /* Called with the norms of a matrix's inputs [k] before it is pruned, for tests; NULL: nobody asks. */
     void (*norms)(void *context, size_t layer, ll_input input, const float *norm, size_t k);
     void *context;
 } ll_wanda_calibration;
 
+/* The first samples documents (0: all; fewer where there are fewer), each cut to length tokens. LL_BAD_INPUT: they hold no tokens. */
+ll_status ll_wanda_read(ll_wanda_calibration *out, const ll_tokenizer *tokenizer,
+                        const ll_documents *documents, size_t samples, size_t length, ll_error *error);
+void ll_wanda_free(ll_wanda_calibration *calibration);
+
 typedef struct {
-    size_t samples, tokens; /* that the norms are of */
     ll_sparsity sparsity;
     ll_pruned pruned;
 } ll_wanda_result;
@@ -41,7 +45,8 @@ typedef struct {
 /* Prunes Q, K, V, O, gate, up and down of every block, embedding and head not. Block after block, as the authors' code does: the
  * norms of a block's inputs are those of the calibration tokens (all of them) behind the pruned blocks before it, its own matrices
  * still whole; then it is pruned, and its outputs are what the next block gets. norm = sqrt(sum of squares over tokens / documents). What
- * drop leaves out is neither run nor pruned. path is the checkpoint that the model was loaded from. All documents' residual streams are held
+ * drop leaves out is neither run nor pruned. path is the checkpoint that the model was loaded from,
+ * and its weights are as they were then. All documents' residual streams are held
  * at once: LL_NO_RESOURCE, with figures, where they do not fit. The same bits at any thread count. One progress step in all. */
 ll_status ll_wanda_prune(ll_wanda_result *out, ll_model *model, const char *path, const ll_mask *drop,
                          const ll_wanda_amount *amount, const ll_wanda_calibration *calibration,

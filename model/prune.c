@@ -150,9 +150,7 @@ ll_status ll_model_prune_block(ll_model *model, const ll_checkpoint *checkpoint,
     const ll_weights_source source = {checkpoint,      &model->config, &model->kernels, model->matmul,
                                       &model->options, &model->home,   model->team,     error};
     if (model->options.weights != LL_WEIGHTS_F32)
-        return ll_fail(error, LL_BAD_USAGE,
-                       "int8 weights are not pruned: the scores are of weights as they were "
-                       "before they were rounded; use --weights f32");
+        return ll_fail(error, LL_BAD_USAGE, "int8 weights are not pruned");
     for (size_t i = 0; i < LL_INPUTS; i++) {
         pruning p = {.norm = norm[i], .sparsity = sparsity};
         const ll_row_edit edit = {prune, &p};
