@@ -12,28 +12,34 @@ typedef struct {
     ll_mask mask;
     char drop[LL_MASK_TEXT];
     ll_documents text;
-    ll_windows windows;
+    ll_passages passages;
     ll_cmd_pruned pruned;
-    ll_baseline baseline;
+    ll_baseline baseline; /* of the model before it is pruned */
     ll_quality quality;
 } job;
 
-/* The full model's streams, while its weights are whole. */
-static ll_status make_baseline(job *j, const ll_options *options, ll_error *error) {
+/* Another model to compare with is the one that was not pruned yet. */
+static ll_status prune(job *j, const ll_options *options, const char *path, ll_error *error) {
     ll_progress progress;
-    if (!options->kl)
-        return LL_OK;
-    ll_progress_begin(&progress, "the full model", (double)j->windows.count, options->quiet);
-    const ll_status status = ll_baseline_make(&j->baseline, j->model, &j->windows, &progress, error);
+    ll_status status = LL_OK;
+    ll_progress_begin(&progress, "the full model", (double)j->passages.count, options->quiet);
+    if (options->kl && options->wanda_count)
+        status = ll_baseline_make(&j->baseline, j->model, &j->passages, &progress, error);
     ll_progress_end(&progress);
-    return status;
+    return status == LL_OK ? ll_cmd_prune(&j->pruned, options, j->model, path, &j->mask, error) : status;
 }
 
 static ll_status measure(job *j, const ll_options *options, ll_error *error) {
     ll_progress progress;
-    ll_progress_begin(&progress, "quality", (double)j->windows.count, options->quiet);
-    const ll_status status = ll_quality_run(&j->quality, j->model, &j->mask, &j->windows,
-                                            options->kl ? &j->baseline : NULL, &progress, error);
+    const ll_quality_job one = {.model = j->model,
+                                .passages = &j->passages,
+                                .masks = &j->mask,
+                                .count = 1,
+                                .compare = options->kl && !j->baseline.residual,
+                                .baseline = j->baseline.residual ? &j->baseline : NULL,
+                                .work = 1};
+    ll_progress_begin(&progress, "quality", one.work, options->quiet);
+    const ll_status status = ll_quality_run(&j->quality, &one, NULL, NULL, &progress, error);
     ll_progress_end(&progress);
     return status;
 }
@@ -55,10 +61,11 @@ static ll_status print_json(const job *j, const ll_options *options, ll_error *e
     char left_out[LL_MASK_TEXT], isa[LL_CSV_CELL];
     left_out_by_file(j, left_out);
     ll_isa_text(ll_model_kernels(j->model), isa, sizeof isa);
-    json_t *root = json_pack("{s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s}", "tokens", (json_int_t)q->tokens,
-                             "windows", (json_int_t)q->windows, "window", (json_int_t)options->window,
-                             "first_window", (json_int_t)options->first_window, "recipe", LL_QUALITY_RECIPE,
-                             "weights", j->pruned.weights, "drop", j->drop, "text_sha256", j->text.sha256);
+    json_t *root =
+        json_pack("{s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s}", "tokens", (json_int_t)q->tokens, "windows",
+                  (json_int_t)q->passages, "window", (json_int_t)options->window, "first_window",
+                  (json_int_t)options->first_window, "recipe", ll_recipe_name(options->recipe), "weights",
+                  j->pruned.weights, "drop", j->drop, "text_sha256", j->text.sha256);
     json_object_set_new(root, "model", json_string(options->model));
     json_object_set_new(root, "kv", json_string(ll_kv_name(ll_kv_type_of(used))));
     json_object_set_new(root, "isa", json_string(isa));
@@ -70,7 +77,15 @@ static ll_status print_json(const job *j, const ll_options *options, ll_error *e
     ll_cmd_put_real(root, "kl_stderr", q->kl_stderr);
     ll_cmd_put_real(root, "top1", q->top1);
     ll_cmd_put_real(root, "top1_stderr", q->top1_stderr);
+    ll_cmd_put_real(root, "loss_difference", q->difference);
+    ll_cmd_put_real(root, "loss_difference_stderr", q->difference_stderr);
     ll_cmd_put_pruned(root, &j->pruned, options);
+    if (options->recipe != LL_RECIPE_ROLLING)
+        return ll_cmd_print_json(root, error);
+    json_object_set_new(root, "words", json_integer((json_int_t)j->passages.words));
+    json_object_set_new(root, "bytes", json_integer((json_int_t)j->passages.bytes));
+    ll_cmd_put_real(root, "word_perplexity", q->word_perplexity);
+    ll_cmd_put_real(root, "byte_perplexity", q->byte_perplexity);
     return ll_cmd_print_json(root, error);
 }
 
@@ -81,12 +96,18 @@ static void print_text(const job *j, const ll_options *options) {
     printf("dropped     %s\n", j->drop);
     if (strcmp(left_out, "none") != 0)
         printf("left out    %s, by the checkpoint itself\n", left_out);
-    printf("perplexity  %.4f +- %.4f (%zu tokens, %zu windows of %zu from window %zu on, %s weights)\n",
-           q->perplexity, q->perplexity_stderr, q->tokens, q->windows, options->window, options->first_window,
-           j->pruned.weights);
+    printf("perplexity  %.4f +- %.4f (%s: %zu tokens in %zu windows of %zu, from %s %zu on; %s weights)\n",
+           q->perplexity, q->perplexity_stderr, ll_recipe_name(options->recipe), q->tokens, q->passages,
+           options->window, options->recipe == LL_RECIPE_ROLLING ? "document" : "window",
+           options->first_window, j->pruned.weights);
     ll_cmd_print_pruned(&j->pruned, options);
+    if (options->recipe == LL_RECIPE_ROLLING)
+        printf("by words    %.4f (%zu words), by bytes %.5f (%zu bytes)\n", q->word_perplexity,
+               j->passages.words, q->byte_perplexity, j->passages.bytes);
     if (!options->kl)
         return;
+    printf("loss        %+.5f +- %.5f nats a token from the full model, on the same tokens\n", q->difference,
+           q->difference_stderr);
     printf("KL          %.5f +- %.5f nats a token from the full model\n", q->kl, q->kl_stderr);
     printf("top-1       %.2f +- %.2f %% of tokens as the full model\n", 100 * q->top1, 100 * q->top1_stderr);
 }
@@ -98,12 +119,11 @@ static ll_status run(job *j, const ll_options *options, ll_error *error) {
     LL_TRY(ll_cmd_mask(options, ll_model_config(j->model), &j->mask, error));
     ll_mask_format(&j->mask, ll_model_config(j->model)->layers, j->drop);
     const ll_status status =
-        ll_windows_cut(&j->windows, ll_model_tokenizer(j->model), &j->text, options->window,
-                       options->first_window, options->max_windows, error);
+        ll_passages_cut(&j->passages, options->recipe, ll_model_tokenizer(j->model), &j->text,
+                        options->window, options->first_window, options->max_windows, error);
     if (status != LL_OK)
         return ll_fail_in(error, status, "%s", options->text);
-    LL_TRY(make_baseline(j, options, error));
-    LL_TRY(ll_cmd_prune(&j->pruned, options, j->model, path, &j->mask, error));
+    LL_TRY(prune(j, options, path, error));
     LL_TRY(measure(j, options, error));
     if (options->json)
         return print_json(j, options, error);
@@ -115,7 +135,7 @@ ll_status ll_cmd_quality(const ll_options *options, ll_error *error) {
     job j = {0};
     const ll_status status = run(&j, options, error);
     ll_baseline_free(&j.baseline);
-    ll_windows_free(&j.windows);
+    ll_passages_free(&j.passages);
     ll_model_destroy(j.model);
     ll_documents_free(&j.text);
     return status;

@@ -52,11 +52,11 @@ static double zero_share(const ll_wanda_result *r) {
 void ll_cmd_print_pruned(const ll_cmd_pruned *pruned, const ll_options *options) {
     const ll_wanda_result *r = &pruned->result;
     if (options->wanda_count)
-        printf(
-            "pruned           %.4f %% of %ju weights of the blocks are 0, by norms of %zu tokens of %zu documents "
-            "of %s\n",
-            100 * zero_share(r), (uintmax_t)r->pruned.weights, pruned->tokens, pruned->samples,
-            ll_file_name(options->calib));
+        printf("pruned           %.4f %% of %ju weights of the blocks are 0, by norms of %zu tokens of %zu "
+               "documents "
+               "of %s\n",
+               100 * zero_share(r), (uintmax_t)r->pruned.weights, pruned->tokens, pruned->samples,
+               ll_file_name(options->calib));
 }
 
 void ll_cmd_put_pruned(json_t *root, const ll_cmd_pruned *pruned, const ll_options *options) {

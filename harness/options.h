@@ -1,6 +1,7 @@
 /* The command line: one table of options, shared by every command. */
 #ifndef LL_OPTIONS_H
 #define LL_OPTIONS_H
+#include "passages.h"
 #include "wanda.h"
 
 typedef enum {
@@ -65,9 +66,11 @@ typedef struct {
     const char *text, *calib; /* the project's own data by default; NULL where the command takes none */
     size_t samples, length;   /* calibration; 0: the command's default */
     size_t window, first_window, max_windows; /* quality; max_windows 0: all */
-    bool kl;                                  /* quality: compare with the full model */
-    const char *csv;                          /* importance: file, "-" is standard output */
-    ll_wanda_amount wanda[LL_MAX_WANDA];      /* quality, eval, sweep: weights that are pruned */
+    ll_recipe recipe;
+    size_t sweep_memory;                 /* MiB of residual streams; 0: by what is free */
+    bool kl;                             /* quality: compare with the full model */
+    const char *csv;                     /* importance: file, "-" is standard output */
+    ll_wanda_amount wanda[LL_MAX_WANDA]; /* quality, eval, sweep: weights that are pruned */
     size_t wanda_count;
     /* speed */
     size_t prompt, generate, repetitions; /* 0: the command's default */

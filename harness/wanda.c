@@ -93,11 +93,12 @@ typedef struct {
     const ll_config *config;
     const ll_wanda_calibration *c;
     ll_wanda_result *result;
-    float *stream; /* [tokens][hidden] */
-    float *seen;   /* [LL_CHUNK][widest] an input of a part of a document, of each of LL_INPUTS */
-    double *sum;   /* [LL_INPUTS][widest] of squares */
-    float *norm;   /* [LL_INPUTS][widest] */
-    size_t width[LL_INPUTS], widest;
+    float *stream;  /* [tokens][hidden] */
+    float *scratch; /* [longest][hidden], of a document on its way through the whole block */
+    float *seen;    /* of each of LL_INPUTS [longest][width] */
+    double *sum;    /* [LL_INPUTS][widest] of squares */
+    float *norm;    /* [LL_INPUTS][widest] */
+    size_t width[LL_INPUTS], widest, longest; /* longest: document */
     ll_progress *progress;
     double step; /* of the progress: a document through a block */
 } run;
@@ -117,48 +118,28 @@ static ll_status take_memory(run *r, ll_error *error) {
         r->width[i] = widths[i];
         r->widest = widths[i] > r->widest ? widths[i] : r->widest;
     }
+    for (size_t i = 0; i < r->c->samples; i++)
+        r->longest = r->c->end[i] - begin_of(r, i) > r->longest ? r->c->end[i] - begin_of(r, i) : r->longest;
     const uint64_t row = (uint64_t)c->hidden * sizeof(float),
-                   seen = (uint64_t)LL_INPUTS * LL_CHUNK * r->widest * sizeof(float);
+                   seen = (uint64_t)LL_INPUTS * r->longest * r->widest * sizeof(float);
     snprintf(what, sizeof what,
              "Wanda's calibration (%zu tokens of %zu documents: fewer --samples, a shorter --length)",
              r->c->ids.count, r->c->samples);
-    LL_TRY(ll_memory_require(r->c->ids.count * row + seen, what, error));
+    LL_TRY(ll_memory_require((r->c->ids.count + r->longest) * row + seen, what, error));
     r->stream = malloc(r->c->ids.count * row);
+    r->scratch = malloc(r->longest * row);
     r->seen = malloc(seen);
     r->sum = malloc(LL_INPUTS * r->widest * sizeof *r->sum);
     r->norm = malloc(LL_INPUTS * r->widest * sizeof *r->norm);
-    return r->stream && r->seen && r->sum && r->norm
+    return r->stream && r->scratch && r->seen && r->sum && r->norm
                ? LL_OK
                : ll_fail(error, LL_NO_RESOURCE, "no memory for %s", what);
-}
-
-/* A session that holds the longest document. */
-static ll_status make_session(run *r, const ll_model *model, const ll_mask *drop, ll_error *error) {
-    size_t longest = 1;
-    for (size_t i = 0; i < r->c->samples; i++)
-        longest = r->c->end[i] - begin_of(r, i) > longest ? r->c->end[i] - begin_of(r, i) : longest;
-    return ll_session_create(&r->session, model, drop, longest, error);
-}
-
-/* The embeddings are what is left of a pass without modules. */
-static ll_status embed(run *r, const ll_mask *drop, ll_error *error) {
-    ll_mask everything = {{false}, {false}};
-    for (size_t i = 0; i < r->config->layers; i++)
-        everything.attn[i] = everything.mlp[i] = true;
-    LL_TRY(ll_session_set_mask(r->session, &everything, error));
-    for (size_t i = 0; i < r->c->samples; i++) {
-        const size_t begin = begin_of(r, i);
-        ll_session_reset(r->session);
-        LL_TRY(ll_session_forward(r->session, r->c->ids.data + begin, r->c->end[i] - begin,
-                                  r->stream + begin * r->config->hidden, NULL, error));
-    }
-    return ll_session_set_mask(r->session, drop, error);
 }
 
 /* ---- norms ---- */
 
 static float *seen_of(const run *r, size_t input) {
-    return r->seen + input * LL_CHUNK * r->widest;
+    return r->seen + input * r->longest * r->widest;
 }
 
 /* Kept as they come, from all threads, and added up in the tokens' order, so that the sums have the same bits at any thread count. */
@@ -182,31 +163,38 @@ static void add_squares(run *r, size_t rows, const bool wanted[LL_INPUTS]) {
     }
 }
 
-/* All documents through a block that is whole still. */
-static ll_status add_documents(run *r, size_t layer, const bool wanted[LL_INPUTS], ll_error *error) {
-    const ll_input_observer observer = {keep_input, r};
-    memset(r->sum, 0, LL_INPUTS * r->widest * sizeof *r->sum);
-    for (size_t i = 0; i < r->c->samples; i++) {
-        ll_session_reset(r->session);
-        for (size_t at = begin_of(r, i), rows; at < r->c->end[i]; at += rows) {
-            rows = r->c->end[i] - at < LL_CHUNK ? r->c->end[i] - at : LL_CHUNK;
-            LL_TRY(ll_session_run_block(r->session, layer, r->stream + at * r->config->hidden, rows, NULL,
-                                        &observer, error));
-            add_squares(r, rows, wanted);
-        }
-        ll_progress_step(r->progress, r->step);
-    }
+/* A block of which wanted says what is there. */
+static ll_status run_block(run *r, size_t layer, const bool wanted[LL_INPUTS], float *stream, size_t count,
+                           ll_error *error) {
+    if (wanted[LL_INPUT_QKV])
+        LL_TRY(ll_session_run_module(r->session, (ll_module){LL_ATTN, layer}, stream, count, NULL, error));
+    if (wanted[LL_INPUT_GATE_UP])
+        LL_TRY(ll_session_run_module(r->session, (ll_module){LL_MLP, layer}, stream, count, NULL, error));
+    ll_progress_step(r->progress, r->step);
     return LL_OK;
 }
 
+/* All documents through a block that is whole still, and back. */
+static ll_status add_documents(run *r, size_t layer, const bool wanted[LL_INPUTS], ll_error *error) {
+    const ll_input_observer observer = {keep_input, r};
+    const size_t hidden = r->config->hidden;
+    memset(r->sum, 0, LL_INPUTS * r->widest * sizeof *r->sum);
+    LL_TRY(ll_session_watch_inputs(r->session, &observer, error));
+    for (size_t i = 0; i < r->c->samples; i++) {
+        const size_t begin = begin_of(r, i), rows = r->c->end[i] - begin;
+        memcpy(r->scratch, r->stream + begin * hidden, rows * hidden * sizeof *r->scratch);
+        LL_TRY(run_block(r, layer, wanted, r->scratch, rows, error));
+        add_squares(r, rows, wanted);
+    }
+    return ll_session_watch_inputs(r->session, NULL, error);
+}
+
 /* All documents through the pruned block. */
-static ll_status pass_documents(run *r, size_t layer, ll_error *error) {
+static ll_status pass_documents(run *r, size_t layer, const bool wanted[LL_INPUTS], ll_error *error) {
     for (size_t i = 0; i < r->c->samples; i++) {
         const size_t begin = begin_of(r, i);
-        float *const stream = r->stream + begin * r->config->hidden;
-        ll_session_reset(r->session);
-        LL_TRY(ll_session_run_block(r->session, layer, stream, r->c->end[i] - begin, stream, NULL, error));
-        ll_progress_step(r->progress, r->step);
+        LL_TRY(
+            run_block(r, layer, wanted, r->stream + begin * r->config->hidden, r->c->end[i] - begin, error));
     }
     return LL_OK;
 }
@@ -256,7 +244,7 @@ static ll_status prune_blocks(run *r, ll_model *model, const ll_checkpoint *chec
         LL_TRY(add_documents(r, layer, wanted, error));
         LL_TRY(prune_block(r, model, checkpoint, layer, wanted, error));
         if (layer + 1 < c->layers)
-            LL_TRY(pass_documents(r, layer, error));
+            LL_TRY(pass_documents(r, layer, wanted, error));
     }
     return LL_OK;
 }
@@ -264,8 +252,8 @@ static ll_status prune_blocks(run *r, ll_model *model, const ll_checkpoint *chec
 static ll_status prune_from(run *r, ll_model *model, const char *path, const ll_mask *drop, ll_error *error) {
     ll_checkpoint *checkpoint;
     LL_TRY(take_memory(r, error));
-    LL_TRY(make_session(r, model, drop, error));
-    LL_TRY(embed(r, drop, error));
+    LL_TRY(ll_session_create_stream(&r->session, model, r->longest, error));
+    LL_TRY(ll_session_embed(r->session, r->c->ids.data, r->c->ids.count, r->stream, error));
     LL_TRY(ll_checkpoint_open(&checkpoint, path, error));
     const ll_status status = prune_blocks(r, model, checkpoint, drop, error);
     ll_checkpoint_close(checkpoint);
@@ -287,6 +275,7 @@ ll_status ll_wanda_prune(ll_wanda_result *out, ll_model *model, const char *path
     const ll_status status = prune_from(&r, model, path, drop, error);
     ll_session_destroy(r.session);
     free(r.stream);
+    free(r.scratch);
     free(r.seen);
     free(r.sum);
     free(r.norm);

@@ -179,20 +179,6 @@ typedef struct {
  * beyond capacity, a residual stream that is not finite (names the layer). */
 ll_status ll_session_forward(ll_session *session, const int32_t *ids, size_t count, float *residual,
                              const ll_observer *observer, ll_error *error);
-/* What the matrices of a block multiply, float32 weights alone: the normed residual stream (Q, K and V; gate and up), the heads' outputs
- * (O), silu(gate) * up (down). */
-typedef enum { LL_INPUT_QKV, LL_INPUT_O, LL_INPUT_GATE_UP, LL_INPUT_DOWN, LL_INPUTS } ll_input;
-/* Called as an observer is, before the matrices are multiplied, with x [rows][ldx]. */
-typedef struct {
-    void (*input)(void *context, ll_input input, size_t layer, size_t first, const float *x, size_t ldx,
-                  size_t rows);
-    void *context;
-} ll_input_observer;
-/* Runs one block, as far as the mask keeps it, on count tokens' residual streams from the present depth on: in, and after it out
- * [count][hidden] (in itself, or NULL: not asked for). The same bits as within forward, which see for what is refused. Other layers' caches
- * get nothing: a caller takes a document through one block, resets, and goes on to the next block. */
-ll_status ll_session_run_block(ll_session *session, size_t layer, const float *in, size_t count, float *out,
-                               const ll_input_observer *inputs, ll_error *error);
 /* Tokens of one sequence, in a pass with others; the last outputs of them give their residual stream. */
 typedef struct {
     size_t sequence, count, outputs;
@@ -205,12 +191,35 @@ ll_status ll_session_forward_segments(ll_session *session, const int32_t *ids, c
 /* One token for each sequence, whatever their depths, with one read of the weights: ids[batch], residual [batch][hidden]
  * (may be NULL). The same bits as from forward. */
 ll_status ll_session_decode(ll_session *session, const int32_t *ids, float *residual, ll_error *error);
+/* A session that takes residual streams of capacity positions at most through one module at a time; its one cache serves every
+ * attention layer in turn. forward and decode refuse it; logits take it. */
+ll_status ll_session_create_stream(ll_session **out, const ll_model *model, size_t capacity, ll_error *error);
+/* The embedding of a sequence's tokens: stream [count][hidden]. */
+ll_status ll_session_embed(const ll_session *session, const int32_t *ids, size_t count, float *stream,
+                           ll_error *error);
+/* stream [count][hidden], a sequence's from its first position on, becomes what the attention or MLP layer makes of it, residual
+ * add included: all kept modules in turn give the bits of forward. observer may be NULL. LL_BAD_USAGE: a block, a layer that the
+ * model has not loaded; refused as by forward: a stream that is not finite. */
+ll_status ll_session_run_module(ll_session *session, ll_module module, float *stream, size_t count,
+                                const ll_observer *observer, ll_error *error);
+/* What the matrices of a block multiply: the normed residual stream (Q, K and V; gate and up), the heads' outputs (O), silu(gate) * up
+ * (down). */
+typedef enum { LL_INPUT_QKV, LL_INPUT_O, LL_INPUT_GATE_UP, LL_INPUT_DOWN, LL_INPUTS } ll_input;
+/* Called as an observer is, before they are multiplied: x [rows][ldx]. */
+typedef struct {
+    void (*input)(void *context, ll_input input, size_t layer, size_t first, const float *x, size_t ldx,
+                  size_t rows);
+    void *context;
+} ll_input_observer;
+/* What the passes multiply from now on is seen by observer, which outlives them; NULL: by nobody. LL_BAD_USAGE: int8 weights, whose inputs
+ * are int8 too. */
+ll_status ll_session_watch_inputs(ll_session *session, const ll_input_observer *observer, ll_error *error);
 /* Logits [rows][vocab] of rows rows of residual stream: final norm and head. Refuses logits that are not
  * finite. */
 ll_status ll_session_logits(ll_session *session, const float *residual, size_t rows, float *logits,
                             ll_error *error);
 /* Logits of some tokens for some of the vocabulary. */
-enum { LL_LOGITS_SETS = 2, LL_LOGITS_IDS = 512 };
+enum { LL_LOGITS_SETS = 8, LL_LOGITS_IDS = 512 };
 typedef struct {
     size_t row, rows;
     size_t id, ids; /* id: a multiple of LL_LOGITS_IDS; ids: as many, fewer at the vocabulary's end */
@@ -221,7 +230,7 @@ typedef struct {
     void (*tile)(void *context, const ll_logits_tile *tile);
     void *context;
 } ll_logits_visitor;
-/* Logits of rows rows of sets (1 or 2) residual streams, tile by tile while they are in the cache: rows x vocabulary is
+/* Logits of rows rows of sets (1 to LL_LOGITS_SETS) residual streams, tile by tile while they are in the cache: rows x vocabulary is
  * never held whole. Every row meets every id once. The same bits as ll_session_logits; refuses as it does. */
 ll_status ll_session_visit_logits(ll_session *session, const float *const residual[], size_t sets,
                                   size_t rows, const ll_logits_visitor *visitor, ll_error *error);

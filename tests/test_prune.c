@@ -172,56 +172,6 @@ static void test_same_bits(void) {
     ll_family_free(&family);
 }
 
-/* Blocks one by one are the pass, to the bit. */
-static void test_run_block(void) {
-    char path[LL_FAMILY_PATH];
-    ll_family family;
-    ll_mask mask, everything;
-    REQUIRE(ll_family_load(&family, "mistral") &&
-            ll_family_write(&family, LL_FORM_HF_F32, &(ll_family_change){0}, path));
-    ll_model *model = load(path, &(ll_model_options){.weights = LL_WEIGHTS_INT8, .group = 32, .threads = 2});
-    REQUIRE(model);
-    const size_t hidden = family.config.hidden,
-                 count = family.config.context < 300 ? family.config.context : 300;
-    float *expected = calloc(count * hidden, sizeof *expected),
-          *stream = calloc(count * hidden, sizeof *stream);
-    int32_t *ids = calloc(count, sizeof *ids);
-    for (size_t i = 0; i < count; i++)
-        ids[i] = (int32_t)(i * 37 % family.config.vocab);
-    ll_session *session = NULL;
-    CHECK(ll_drop_parse(&mask, "attn:1+mlp:0", family.config.layers, NULL, &error) == LL_OK &&
-          ll_drop_parse(&everything, "block:0-2", family.config.layers, NULL, &error) == LL_OK);
-    REQUIRE(ll_session_create(&session, model, &mask, count, &error) == LL_OK);
-    CHECK(ll_session_forward(session, ids, count, expected, NULL, &error) == LL_OK);
-    ll_session_reset(session);
-    CHECK(ll_session_set_mask(session, &everything, &error) == LL_OK &&
-          ll_session_forward(session, ids, count, stream, NULL, &error) == LL_OK &&
-          ll_session_set_mask(session, &mask, &error) == LL_OK);
-    for (size_t layer = 0; layer < family.config.layers; layer++) {
-        ll_session_reset(session);
-        for (size_t at = 0, rows; at < count; at += rows) { /* in two calls */
-            rows = at ? count - at : count / 3;
-            CHECK(ll_session_run_block(session, layer, stream + at * hidden, rows, stream + at * hidden, NULL,
-                                       &error) == LL_OK);
-        }
-        CHECK(ll_session_depth(session) == count);
-    }
-    CHECK(memcmp(stream, expected, count * hidden * sizeof *stream) == 0);
-    const ll_input_observer observer = {NULL, NULL};
-    ll_session_reset(session);
-    CHECK(ll_session_run_block(session, 0, stream, 1, NULL, &observer, &error) == LL_BAD_USAGE);
-    CHECK(ll_session_run_block(session, 0, stream, family.config.context + LL_KV_BLOCK, NULL, NULL, &error) ==
-          LL_BAD_INPUT);
-    stream[hidden] = INFINITY;
-    CHECK(ll_session_run_block(session, 0, stream, count, stream, NULL, &error) == LL_BAD_INPUT);
-    ll_session_destroy(session);
-    free(expected);
-    free(stream);
-    free(ids);
-    ll_model_destroy(model);
-    ll_family_free(&family);
-}
-
 static void test_refused(void) {
     char path[LL_FAMILY_PATH];
     ll_family family;
@@ -239,6 +189,10 @@ static void test_refused(void) {
     CHECK(ll_wanda_prune(&result, int8, path, &none, &amount, &calibration, &progress, &error) ==
           LL_BAD_USAGE);
     CHECK_CONTAINS(error.text, "int8");
+    ll_session *session = NULL;
+    CHECK(ll_session_create(&session, int8, &none, 8, &error) == LL_OK);
+    CHECK(ll_session_watch_inputs(session, &(ll_input_observer){NULL, NULL}, &error) == LL_BAD_USAGE);
+    ll_session_destroy(session);
     amount = amount_of("mlp@99");
     CHECK(ll_wanda_prune(&result, f32, path, &none, &amount, &calibration, &progress, &error) ==
           LL_BAD_USAGE);
@@ -264,7 +218,6 @@ int main(int argc, char **argv) {
     ll_test_run("prune/sparsities as text", test_parse);
     ll_test_run("prune/as many weights as modules have", test_amounts);
     ll_test_run("prune/the same bits at any number of threads and nodes", test_same_bits);
-    ll_test_run("prune/blocks one by one are the pass", test_run_block);
     ll_test_run("prune/refused", test_refused);
     return ll_test_end();
 }

@@ -236,17 +236,18 @@ static void check_rows(const ll_model *model, const json_t *test, size_t which) 
 
 static double perplexity_of(const ll_model *model, const ll_mask *mask, const json_t *root) {
     ll_documents text = {0};
-    ll_windows windows = {0};
+    ll_passages passages = {.count = 0};
     ll_quality quality = {0};
     ll_progress progress;
     ll_progress_begin(&progress, "test", 1, true);
     CHECK_MSG(ll_documents_load(&text, LL_GOLDEN_TEST_TEXT, &error) == LL_OK &&
-                  ll_windows_cut(&windows, ll_model_tokenizer(model), &text, size_of(root, "window"),
-                                 size_of(root, "first_window"), size_of(root, "max_windows"),
-                                 &error) == LL_OK &&
-                  ll_quality_run(&quality, model, mask, &windows, NULL, &progress, &error) == LL_OK,
+                  ll_passages_cut(&passages, LL_RECIPE_WHOLE, ll_model_tokenizer(model), &text,
+                                  size_of(root, "window"), size_of(root, "first_window"),
+                                  size_of(root, "max_windows"), &error) == LL_OK,
               "%s", error.text);
-    ll_windows_free(&windows);
+    const ll_quality_job job = {.model = model, .passages = &passages, .masks = mask, .count = 1, .work = 1};
+    CHECK_MSG(ll_quality_run(&quality, &job, NULL, NULL, &progress, &error) == LL_OK, "%s", error.text);
+    ll_passages_free(&passages);
     ll_documents_free(&text);
     return quality.perplexity;
 }
