@@ -167,6 +167,9 @@ static ll_status check_together(const ll_options *options, ll_error *error) {
     if (options->tasks && options->synthetic)
         return ll_fail(error, LL_BAD_USAGE,
                        "--tasks asks a model, and random weights say nothing: leave one out");
+    if (options->precision_count && options->synthetic)
+        return ll_fail(error, LL_BAD_USAGE,
+                       "--precisions are of quality, which random weights have not: leave one out");
     if (options->no_speed && options->synthetic)
         return ll_fail(error, LL_BAD_USAGE, "--no-speed leaves nothing of synthetic weights: leave one out");
     if (options->subset && (!options->limit || options->limit == LL_LIMIT_ALL))

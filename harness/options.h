@@ -20,6 +20,13 @@ typedef enum {
     LL_COMMAND_COUNT
 } ll_command;
 
+/* What weights, arithmetic and KV-cache are, as --precisions lists them. */
+typedef struct {
+    ll_weights_kind weights;
+    size_t group; /* int8; 0: channel */
+    bool kv_i8;
+} ll_precision;
+
 #define LL_BATCH_MAX SIZE_MAX
 #define LL_LIMIT_ALL SIZE_MAX     /* --limit: all questions */
 #define LL_SHOTS_OF_TASK SIZE_MAX /* --num-fewshot: as each task says */
@@ -27,6 +34,7 @@ typedef enum {
 enum {
     LL_MAX_COUNTS = 64,
     LL_MAX_FOLDERS = 32,      /* that one report compares */
+    LL_MAX_PRECISIONS = 16,   /* beside a sweep's own */
     LL_MAX_WANDA = 16,        /* prunings of one sweep */
     LL_DEFAULT_LENGTH = 2048, /* importance, plan: tokens of a calibration document, or the model's context */
 };
@@ -72,6 +80,8 @@ typedef struct {
     const char *csv;                     /* importance: file, "-" is standard output */
     ll_wanda_amount wanda[LL_MAX_WANDA]; /* quality, eval, sweep: weights that are pruned */
     size_t wanda_count;
+    ll_precision precisions[LL_MAX_PRECISIONS]; /* sweep: of more quality rows */
+    size_t precision_count;
     /* speed */
     size_t prompt, generate, repetitions; /* 0: the command's default */
     bool exact;

@@ -175,6 +175,9 @@ static const ll_option_spec options[] = {
     {"--wanda", "SPARSITY,...", LL_VALUE_WANDA, FIELD(wanda), SWEEP, NULL, 0, LL_MAX_WANDA,
      "also quality of f32 weights pruned by Wanda on --calib: 2:4, shares such as 0.5, as many as attn@4 "
      "has"},
+    {"--precisions", "P,P,...", LL_VALUE_PRECISIONS, FIELD(precisions), SWEEP, NULL, 0, 0,
+     "also quality of the same drops at f32, int8:32, int8:128, int8:channel; +kv8 behind one: KV-cache in "
+     "int8"},
     {"--calib", "FILE", LL_VALUE_TEXT, FIELD(calib), PRUNING, LL_DATA_DIR "/c4.jsonl", 0, 0,
      "--wanda: documents that the norms are of: .txt, .json or .jsonl"},
     {"--samples", "N", LL_VALUE_SIZE, FIELD(samples), PRUNING, NULL, 1, COUNT_MAX,

@@ -220,6 +220,47 @@ static ll_status read_wanda(const ll_option_spec *option, const char *text, ll_o
     }
 }
 
+/* "f32", "int8:128", each maybe with "+kv8" behind; text is one of them alone. */
+static ll_status read_precision(const ll_option_spec *option, char *text, ll_precision *out,
+                                ll_error *error) {
+    char *kv = strchr(text, '+'), *group = strchr(text, ':');
+    *out = (ll_precision){.weights = LL_WEIGHTS_INT8};
+    out->kv_i8 = kv && strcmp(kv, "+kv8") == 0;
+    if (kv && !out->kv_i8)
+        return ll_fail(error, LL_BAD_USAGE, "%s: \"%s\": only +kv8 comes behind weights", option->name, text);
+    if (kv)
+        *kv = 0;
+    if (!group && strcmp(text, "f32") == 0) {
+        out->weights = LL_WEIGHTS_F32;
+        return LL_OK;
+    }
+    if (!group || strncmp(text, "int8:", strlen("int8:")) != 0)
+        return ll_fail(error, LL_BAD_USAGE, "%s takes f32, int8:32, int8:128 and int8:channel, found \"%s\"",
+                       option->name, text);
+    return read_group(option, group + 1, &out->group, error);
+}
+
+static ll_status read_precisions(const ll_option_spec *option, const char *text, ll_options *out,
+                                 ll_error *error) {
+    for (const char *item = text;; item++) {
+        const size_t length = strcspn(item, ",");
+        char one[24];
+        snprintf(one, sizeof one, "%.*s", length < sizeof one ? (int)length : 0, item);
+        if (out->precision_count == LL_MAX_PRECISIONS)
+            return ll_fail(error, LL_BAD_USAGE, "%s takes at most %d of them", option->name,
+                           LL_MAX_PRECISIONS);
+        ll_precision *const p = &out->precisions[out->precision_count];
+        LL_TRY(read_precision(option, one, p, error));
+        for (const ll_precision *q = out->precisions; q < p; q++)
+            if (q->weights == p->weights && q->group == p->group && q->kv_i8 == p->kv_i8)
+                return ll_fail(error, LL_BAD_USAGE, "%s names %.*s twice", option->name, (int)length, item);
+        out->precision_count++;
+        item += length;
+        if (!*item)
+            return LL_OK;
+    }
+}
+
 ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_options *out, ll_error *error) {
     void *field = (char *)out + option->field;
     uint64_t integer = 0;
@@ -275,6 +316,8 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         LL_TRY(read_integer(option, text, strlen(text), &integer, error));
         *(size_t *)field = (size_t)integer;
         return LL_OK;
+    case LL_VALUE_PRECISIONS:
+        return read_precisions(option, text, out, error);
     case LL_VALUE_WANDA:
         return read_wanda(option, text, out, error);
     case LL_VALUE_COUNTS:

@@ -42,7 +42,8 @@ typedef struct {
     ll_plan plan;
     ll_sweep_task *tasks;
     size_t task_count;
-    ll_model *model; /* with the options' weights; NULL until something needs it */
+    const ll_wanda_amount *wanda; /* how the weights are pruned before quality is measured; NULL: not */
+    ll_model *model;              /* with the options' weights; NULL until something needs it */
     ll_progress progress;
     size_t computed;
     ll_error *error;
@@ -62,11 +63,23 @@ ll_status ll_sweep_fit_as_before(ll_sweep *sweep, ll_options *options, ll_protoc
 /* Begins a row of speed.csv with all that comes before how it was measured and what is dropped. */
 void ll_sweep_speed_setting(ll_row *row, const ll_sweep *sweep);
 
+/* A drop of the sweep's plan. */
+ll_status ll_sweep_task_of(const ll_sweep *sweep, const char *kind, size_t dropped, ll_sweep_task *task);
+
 /* Each stage appends the rows that are missing. */
 ll_status ll_sweep_importance(ll_sweep *sweep);
 ll_status ll_sweep_quality(ll_sweep *sweep);
 ll_status ll_sweep_tasks(ll_sweep *sweep);
 ll_status ll_sweep_speed(ll_sweep *sweep);
+
+/* Quality rows of the same drops at --precisions, and of the full model's weights pruned as --wanda says beside float32 ones whole: the
+ * sweep's model goes, and one after the other comes. */
+ll_status ll_sweep_variants(ll_sweep *sweep);
+double ll_sweep_variants_work(const ll_sweep *sweep);
+/* Refuses weights that this machine's memory does not hold, before any work. */
+ll_status ll_sweep_check_variants(const ll_sweep *sweep);
+/* The full model's streams into baseline, then the sweep's model pruned. */
+ll_status ll_sweep_prune(ll_sweep *sweep, ll_baseline *baseline);
 
 /* The time it takes does not count into the progress. */
 ll_status ll_sweep_load(ll_sweep *sweep, ll_weights_kind weights, ll_model **out);
