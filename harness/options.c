@@ -120,11 +120,9 @@ static ll_status read_positional(const char *text, ll_options *out, ll_error *er
 
 /* What Wanda needs, and what needs Wanda. */
 static ll_status check_wanda(const ll_options *options, ll_error *error) {
-    const ll_option_spec *calib = ll_option_find("--calib", strlen("--calib"), options->which);
     const bool sweep = options->which == LL_COMMAND_SWEEP;
     const bool alone = ll_option_find("--wanda", strlen("--wanda"), options->which) && !sweep;
-    if (alone && !options->wanda_count &&
-        (options->samples || options->length || options->calib != calib->standard))
+    if (alone && !options->wanda_count && (options->samples || options->length || options->calib))
         return ll_fail(error, LL_BAD_USAGE,
                        "--calib, --samples and --length do nothing without --wanda, for example --wanda 2:4");
     if (!options->wanda_count)
@@ -232,5 +230,8 @@ ll_status ll_options_parse(ll_options *out, int argc, char **argv, bool *done, l
         }
     }
     LL_TRY(read_environment(out, error));
-    return check_together(out, error);
+    LL_TRY(check_together(out, error));
+    if (out->wanda_count && !out->calib)
+        out->calib = ll_option_find("--calib", strlen("--calib"), LL_COMMAND_SWEEP)->standard;
+    return LL_OK;
 }

@@ -178,8 +178,8 @@ static const ll_option_spec options[] = {
     {"--precisions", "P,P,...", LL_VALUE_PRECISIONS, FIELD(precisions), SWEEP, NULL, 0, 0,
      "also quality of the same drops at f32, int8:32, int8:128, int8:channel; +kv8 behind one: KV-cache in "
      "int8"},
-    {"--calib", "FILE", LL_VALUE_TEXT, FIELD(calib), PRUNING, LL_DATA_DIR "/c4.jsonl", 0, 0,
-     "--wanda: documents that the norms are of: .txt, .json or .jsonl"},
+    {"--calib", "FILE", LL_VALUE_TEXT, FIELD(calib), PRUNING, NULL, 0, 0,
+     "--wanda: documents that the norms are of: .txt, .json or .jsonl (default: as sweep's)"},
     {"--samples", "N", LL_VALUE_SIZE, FIELD(samples), PRUNING, NULL, 1, COUNT_MAX,
      "--wanda: documents to use (default: 128)"},
     {"--length", "N", LL_VALUE_SIZE, FIELD(length), PRUNING, NULL, 2, COUNT_MAX,
