@@ -38,8 +38,11 @@ static ll_status make_room(job *j, ll_error *error) {
 static ll_status open_answers(job *j, ll_error *error) {
     for (size_t side = 0; side < j->sides; side++)
         for (size_t i = 0; i < j->exam.count; i++) {
-            const ll_examinee who = {j->options, j->sha256, j->drop[side], ll_model_kernels(j->model),
-                                     j->options->answers};
+            const ll_examinee who = {.options = j->options,
+                                     .model_sha256 = j->sha256,
+                                     .drop = j->drop[side],
+                                     .kernels = ll_model_kernels(j->model),
+                                     .folder = j->options->answers};
             LL_TRY(ll_exam_open(&j->exam, i, &who, &j->answers[side][i], error));
         }
     return LL_OK;

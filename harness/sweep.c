@@ -30,7 +30,10 @@ ll_status ll_sweep_load(ll_sweep *sweep, ll_weights_kind weights, ll_model **out
 }
 
 ll_status ll_sweep_need_model(ll_sweep *sweep) {
-    return sweep->model ? LL_OK : ll_sweep_load(sweep, sweep->options->weights, &sweep->model);
+    if (sweep->model)
+        return LL_OK;
+    return sweep->wanda ? ll_sweep_prune(sweep, NULL)
+                        : ll_sweep_load(sweep, sweep->options->weights, &sweep->model);
 }
 
 void ll_sweep_skip(ll_sweep *sweep, double work) {

@@ -60,6 +60,11 @@ ll_status ll_sweep_fit(ll_sweep *sweep, ll_options *options, ll_protocol *protoc
 /* Once model_sha256 is known: where rows are there, what they were measured with counts, not what is free now. */
 ll_status ll_sweep_fit_as_before(ll_sweep *sweep, ll_options *options, ll_protocol *protocol);
 
+/* What rows call pruned weights in their columns weights and group: "f32-wanda-2:4", and the calibration that they were pruned by, documents x
+ * tokens with the beginning of its SHA-256. */
+void ll_sweep_pruned_names(const ll_sweep *sweep, char weights[LL_CSV_CELL], char group[LL_CSV_CELL]);
+/* Fills these columns, of whatever weights. */
+void ll_sweep_weights(ll_row *row, const ll_sweep *sweep);
 /* Begins a row of speed.csv with all that comes before how it was measured and what is dropped. */
 void ll_sweep_speed_setting(ll_row *row, const ll_sweep *sweep);
 
@@ -78,7 +83,7 @@ ll_status ll_sweep_variants(ll_sweep *sweep);
 double ll_sweep_variants_work(const ll_sweep *sweep);
 /* Refuses weights that this machine's memory does not hold, before any work. */
 ll_status ll_sweep_check_variants(const ll_sweep *sweep);
-/* The full model's streams into baseline, then the sweep's model pruned. */
+/* The sweep's model, loaded and pruned; before that its streams into baseline (NULL: nobody compares). */
 ll_status ll_sweep_prune(ll_sweep *sweep, ll_baseline *baseline);
 
 /* The time it takes does not count into the progress. */

@@ -30,29 +30,12 @@ typedef struct {
     double saved; /* when */
 } stage;
 
-/* Of pruned weights the calibration they were pruned by stands where others have their group. */
-static void fill_weights(ll_row *row, const ll_sweep *sweep) {
-    char name[LL_WANDA_TEXT], calibration[LL_CSV_CELL];
-    const size_t asked = sweep->protocol->samples,
-                 used = asked < sweep->calib.count ? asked : sweep->calib.count;
-    enum { HASH = 8 };
-    if (!sweep->wanda) {
-        ll_row_weights(row, sweep->options->weights, sweep->options->group);
-        return;
-    }
-    ll_wanda_weights_name(sweep->wanda, name);
-    ll_row_text(row, "weights", name);
-    snprintf(calibration, sizeof calibration, "%zux%zu-%.*s", used, sweep->protocol->length, HASH,
-             sweep->calib.sha256);
-    ll_row_text(row, "group", calibration);
-}
-
 static void fill_key(ll_row *row, const ll_sweep *sweep, const ll_sweep_task *task) {
     const ll_protocol *p = sweep->protocol;
     const ll_model_options wanted = ll_cmd_model_options(sweep->options, sweep->options->weights);
     ll_row_begin(row, &ll_quality_schema);
     ll_row_text(row, "model_sha256", sweep->model_sha256);
-    fill_weights(row, sweep);
+    ll_sweep_weights(row, sweep);
     ll_row_text(row, "kv", ll_kv_name(ll_kv_type_of(&wanted)));
     ll_row_text(row, "data_sha256", sweep->text.sha256);
     ll_row_text(row, "recipe", ll_recipe_name(sweep->passages.recipe));
@@ -213,9 +196,7 @@ static ll_status measure(stage *s) {
     const ll_quality_keeper keeper = {save, s};
     make_key(s);
     go_on(s);
-    LL_TRY(ll_sweep_need_model(sweep));
-    if (sweep->wanda)
-        LL_TRY(ll_sweep_prune(sweep, &s->baseline));
+    LL_TRY(sweep->wanda ? ll_sweep_prune(sweep, &s->baseline) : ll_sweep_need_model(sweep));
     ll_quality_job job = {.model = sweep->model,
                           .passages = &sweep->passages,
                           .masks = s->masks,

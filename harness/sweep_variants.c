@@ -1,4 +1,4 @@
-/* Quality of other weights than the sweep's own: at other precisions, and pruned. */
+/* Quality of other weights than the sweep's own, and what they answer to tasks: at other precisions, and pruned. */
 #include "cmd.h"
 #include "sweep_private.h"
 
@@ -53,7 +53,8 @@ double ll_sweep_variants_work(const ll_sweep *sweep) {
     size_t rows = o->precision_count * ll_protocol_rows(sweep->protocol) + o->wanda_count;
     for (size_t i = 0; i < o->wanda_count; i++) /* the drop that has as many */
         rows += o->wanda[i].count > 0;
-    return (double)(rows + (o->wanda_count > 0)) * ll_sweep_quality_work(sweep);
+    return (double)(rows + (o->wanda_count > 0)) *
+           (ll_sweep_quality_work(sweep) + ll_sweep_tasks_work(sweep));
 }
 
 /* Rows of some tasks with other options: with a model of their own, so that there are never two. */
@@ -66,7 +67,9 @@ static ll_status run_with(ll_sweep *sweep, const ll_options *options, ll_sweep_t
     sweep->options = options;
     sweep->tasks = tasks;
     sweep->task_count = count;
-    const ll_status status = ll_sweep_quality(sweep);
+    ll_status status = ll_sweep_quality(sweep);
+    if (status == LL_OK)
+        status = ll_sweep_tasks(sweep);
     ll_model_destroy(sweep->model);
     sweep->model = NULL;
     sweep->options = own;
@@ -115,28 +118,58 @@ ll_status ll_sweep_variants(ll_sweep *sweep) {
     return sweep->options->wanda_count ? run_wanda(sweep) : LL_OK;
 }
 
-ll_status ll_sweep_prune(ll_sweep *sweep, ll_baseline *baseline) {
+void ll_sweep_pruned_names(const ll_sweep *sweep, char weights[LL_CSV_CELL], char group[LL_CSV_CELL]) {
+    enum { HASH = 8 };
+    const size_t asked = sweep->protocol->samples,
+                 used = asked < sweep->calib.count ? asked : sweep->calib.count;
+    char name[LL_WANDA_TEXT];
+    ll_wanda_weights_name(sweep->wanda, name);
+    snprintf(weights, LL_CSV_CELL, "%s", name);
+    snprintf(group, LL_CSV_CELL, "%zux%zu-%.*s", used, sweep->protocol->length, HASH, sweep->calib.sha256);
+}
+
+void ll_sweep_weights(ll_row *row, const ll_sweep *sweep) {
+    char weights[LL_CSV_CELL], group[LL_CSV_CELL];
+    if (!sweep->wanda) {
+        ll_row_weights(row, sweep->options->weights, sweep->options->group);
+        return;
+    }
+    ll_sweep_pruned_names(sweep, weights, group);
+    ll_row_text(row, "weights", weights);
+    ll_row_text(row, "group", group);
+}
+
+static void say_pruned(const char *name, const ll_wanda_calibration *calibration, const ll_pruned *pruned) {
+    fprintf(stderr,
+            "%s: %.4f %% of %ju weights of the blocks are 0, by norms of %zu tokens of %zu documents\n", name,
+            100 * (double)pruned->zeros / (double)pruned->weights, (uintmax_t)pruned->weights,
+            calibration->ids.count, calibration->samples);
+}
+
+static ll_status prune(ll_sweep *sweep, const ll_wanda_calibration *calibration, ll_baseline *baseline) {
     const ll_mask none = {{false}, {false}};
-    const double unit = sweep->progress.unit;
-    ll_wanda_calibration calibration;
     ll_wanda_result result;
     char name[LL_WANDA_TEXT];
     ll_wanda_weights_name(sweep->wanda, name);
     ll_progress_label(&sweep->progress, name);
+    if (baseline)
+        LL_TRY(ll_baseline_make(baseline, sweep->model, &sweep->passages, &sweep->progress, sweep->error));
+    LL_TRY(ll_wanda_prune(&result, sweep->model, sweep->model_path, &none, sweep->wanda, calibration,
+                          &sweep->progress, sweep->error));
+    if (!sweep->options->quiet)
+        say_pruned(name, calibration, &result.pruned);
+    return LL_OK;
+}
+
+ll_status ll_sweep_prune(ll_sweep *sweep, ll_baseline *baseline) {
+    const double unit = sweep->progress.unit;
+    ll_wanda_calibration calibration;
+    LL_TRY(ll_sweep_load(sweep, LL_WEIGHTS_F32, &sweep->model));
     LL_TRY(ll_wanda_read(&calibration, ll_model_tokenizer(sweep->model), &sweep->calib,
                          sweep->protocol->samples, sweep->protocol->length, sweep->error));
     sweep->progress.unit = 0; /* beside the rows, which are what the total counts */
-    ll_status status =
-        ll_baseline_make(baseline, sweep->model, &sweep->passages, &sweep->progress, sweep->error);
-    if (status == LL_OK)
-        status = ll_wanda_prune(&result, sweep->model, sweep->model_path, &none, sweep->wanda, &calibration,
-                                &sweep->progress, sweep->error);
+    const ll_status status = prune(sweep, &calibration, baseline);
     sweep->progress.unit = unit;
-    if (status == LL_OK && !sweep->options->quiet)
-        fprintf(stderr,
-                "%s: %.4f %% of %ju weights of the blocks are 0, by norms of %zu tokens of %zu documents\n",
-                name, 100 * (double)result.pruned.zeros / (double)result.pruned.weights,
-                (uintmax_t)result.pruned.weights, calibration.ids.count, calibration.samples);
     ll_wanda_free(&calibration);
     return status;
 }

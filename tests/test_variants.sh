@@ -45,6 +45,22 @@ check "a second run adds no row" "$before" "$(sha256sum <"$rows")"
 samples=2 sweep --wanda 2:4
 check "another calibration is another row" 1 "$(grep -c ',f32-wanda-2:4,2x64-' "$rows")"
 
+# Tasks: pruned weights are asked the questions that the f32 ones were, and stand beside their answers.
+sweep --tasks piqa --limit 8 --precisions int8:32 --wanda 2:4 || fail "tasks of variants" "$(cat "$folder/err")"
+score() { # WEIGHTS COLUMN
+    awk -F, -v w="$1" -v c="$2" 'NR == 1 {for (i = 1; i <= NF; i++) at[$i] = i}
+        $at["weights"] == w && $at["kind"] == "none" {print $at[c]}' "$folder/out-rows/tasks.csv"
+}
+answers=$("$program" eval "$model" --weights f32 --wanda 2:4 --samples 3 --length 64 --tasks piqa --limit 8 --json --quiet 2>>"$folder/err" |
+    awk -F'[:,]' '/"acc_norm":/ {printf "%.9g\n", $2}')
+check "the pruned model's score" "$answers" "$(score f32-wanda-2:4 value)"
+difference=$(awk -v a="$(score f32-wanda-2:4 value)" -v b="$(score f32 value)" 'BEGIN {printf "%.9g\n", a - b}')
+check "and its difference from the f32 one" "$difference" "$(score f32-wanda-2:4 difference)"
+rm -r "$folder/out-rows/answers" # without the f32 answers there is nothing to compare with
+sed -i '/f32-wanda/d' "$folder/out-rows/tasks.csv"
+sweep --tasks piqa --limit 8 --precisions int8:32 --wanda 2:4 || fail "tasks without the answers" "$(cat "$folder/err")"
+check "the same score, no difference" "$answers NA" "$(score f32-wanda-2:4 value) $(score f32-wanda-2:4 difference)"
+
 run 0 "holds 1 documents, not 5" "$program" quality "$model" --weights f32 --wanda 0.5 --calib harness/data/wikitext2-test.txt --samples 5 \
     --length 32 --window 64 --max-windows 1
 : >"$folder/empty.txt"
