@@ -261,6 +261,12 @@ static ll_status read_precisions(const ll_option_spec *option, const char *text,
     }
 }
 
+static ll_status read_list(const ll_option_spec *option, const char *text, ll_options *out, ll_error *error) {
+    return option->kind == LL_VALUE_WANDA        ? read_wanda(option, text, out, error)
+           : option->kind == LL_VALUE_PRECISIONS ? read_precisions(option, text, out, error)
+                                                 : read_counts(option, text, out, error);
+}
+
 ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_options *out, ll_error *error) {
     void *field = (char *)out + option->field;
     uint64_t integer = 0;
@@ -269,12 +275,10 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         *(bool *)field = true;
         return LL_OK;
     case LL_VALUE_TEXT:
-        if (!*text)
+    case LL_VALUE_ANY:
+        if (!*text && option->kind == LL_VALUE_TEXT)
             return ll_fail(error, LL_BAD_USAGE, "%s needs a %s, found an empty one", option->name,
                            option->value);
-        *(const char **)field = text;
-        return LL_OK;
-    case LL_VALUE_ANY:
         *(const char **)field = text;
         return LL_OK;
     case LL_VALUE_SIZE:
@@ -317,11 +321,9 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         *(size_t *)field = (size_t)integer;
         return LL_OK;
     case LL_VALUE_PRECISIONS:
-        return read_precisions(option, text, out, error);
     case LL_VALUE_WANDA:
-        return read_wanda(option, text, out, error);
     case LL_VALUE_COUNTS:
-        return read_counts(option, text, out, error);
+        return read_list(option, text, out, error);
     }
     return LL_OK;
 }

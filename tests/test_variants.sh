@@ -25,6 +25,9 @@ quality() {
         awk '$1 == "\"perplexity\":" {printf "%.9g\n", $2}'
 }
 
+sweep --precisions f32,int8:channel,int8:128+kv8 || fail "a sweep at four precisions" "$(cat "$folder/err")"
+check "the report is of the sweep's own weights" 1 \
+    "$(grep -c "full model .* $(printf %.2f "$(perplexity int8 128 bf16 none)") " "$folder/out-rows/report.md")"
 sweep --precisions f32,int8:channel,int8:128+kv8 --wanda 2:4,mlp@2,attn@3 || fail "a sweep of variants" "$(cat "$folder/err")"
 # Four precisions of full, attn, mlp, block and joint; beside the pruned ones the three attention layers that the counts had not.
 check "rows: 4 x 5, 3 pruned, 1 to set beside" 24 "$(($(wc -l <"$rows") - 1))"
