@@ -20,34 +20,48 @@ ll_status ll_merge_lack(const ll_merge *merge, const char *format, ...) {
     return LL_OK;
 }
 
-static bool same_row(const ll_parts_row *a, const ll_parts_row *b) {
-    return strcmp(a->kind, b->kind) == 0 && strcmp(a->drop, b->drop) == 0 && a->dropped == b->dropped &&
-           a->part == b->part && strcmp(a->files, b->files) == 0;
+static bool listed_alike(const ll_parts_row *a, const ll_parts_row *b) {
+    return ll_parts_same(a, b) && a->part == b->part && strcmp(a->files, b->files) == 0;
+}
+
+/* Where the lists part ways: the rows there, none past an end; NULL: they are the same but for rows of part 1 that the longer one
+ * has more. */
+static const ll_parts_row *compare_lists(const ll_parts_sweep *longer, const ll_parts_sweep *shorter,
+                                         const ll_parts_row **other) {
+    static const ll_parts_row none = {"", "no row", "", 0, 0, ""};
+    size_t at = 0, more = longer->row_count - shorter->row_count;
+    for (size_t i = 0; i < longer->row_count; i++) {
+        *other = at < shorter->row_count ? &shorter->rows[at] : &none;
+        if (at < shorter->row_count && listed_alike(&longer->rows[i], *other))
+            at++;
+        else if (longer->rows[i].part == 1 && more > 0)
+            more--;
+        else
+            return &longer->rows[i];
+    }
+    return NULL;
 }
 
 /* Parts of one sweep have the same list, since they compute the same importance, but for what part 1 has more of. */
 static ll_status check_rows(const ll_merge *merge, const ll_merge_sweep *sweep, const ll_merge_input *input,
                             const ll_parts_sweep *other) {
-    static const ll_parts_row none = {"no row", "", 0, 0, ""};
     const ll_parts_sweep *whole = &sweep->whole;
+    const ll_parts_row *row, *instead;
     const char *first = merge->inputs[sweep->input].folder;
     if (whole->of != other->of)
         return ll_fail(merge->error, LL_BAD_INPUT,
                        "%s is of a sweep cut into %zu parts, %s of the same one cut into %zu; merge parts of "
                        "one cut",
                        first, whole->of, input->folder, other->of);
-    for (size_t i = 0; i < whole->row_count || i < other->row_count; i++) {
-        const ll_parts_row *a = i < whole->row_count ? &whole->rows[i] : &none,
-                           *b = i < other->row_count ? &other->rows[i] : &none;
-        const bool of_one_alone = (a == &none && b->part == 1) || (b == &none && a->part == 1);
-        if (!same_row(a, b) && !of_one_alone)
-            return ll_fail(
-                merge->error, LL_BAD_INPUT,
-                "%s and %s list other rows: row %zu is %s %zu (%.64s) in one, %s %zu (%.64s) in the other; "
-                "run the parts with the same --counts, on one ISA (--isa)",
-                first, input->folder, i + 1, a->kind, a->dropped, a->drop, b->kind, b->dropped, b->drop);
-    }
-    return LL_OK;
+    const bool more = other->row_count > whole->row_count;
+    row = compare_lists(more ? other : whole, more ? whole : other, &instead);
+    return row ? ll_fail(
+                     merge->error, LL_BAD_INPUT,
+                     "%s and %s list other rows: %s %zu (%.64s, %s) in one, %s %zu (%.64s, %s) in the other; "
+                     "run the parts with the same options, on one ISA (--isa)",
+                     first, input->folder, row->kind, row->dropped, row->drop, row->weights, instead->kind,
+                     instead->dropped, instead->drop, instead->weights)
+               : LL_OK;
 }
 
 static size_t find(const ll_merge *merge, const ll_parts_sweep *sweep) {

@@ -43,15 +43,15 @@ static size_t column(const ll_csv_schema *schema, const char *name) {
 /* ---- gathering ---- */
 static size_t find_position(const ll_parts_sweep *sweep, const ll_csv_schema *schema,
                             const char *const *cells) {
-    const size_t kind = column(schema, "kind"), drop = column(schema, "drop"),
-                 dropped = column(schema, "dropped");
-    for (size_t i = 0; i < sweep->row_count; i++) {
-        const ll_parts_row *row = &sweep->rows[i];
-        if (strcmp(cells[kind], row->kind) == 0 && strcmp(cells[drop], row->drop) == 0 &&
-            strtoull(cells[dropped], NULL, 10) == row->dropped)
-            return i;
-    }
-    return sweep->row_count;
+    ll_parts_row row = {.kind = cells[column(schema, "kind")],
+                        .drop = cells[column(schema, "drop")],
+                        .dropped = strtoull(cells[column(schema, "dropped")], NULL, 10)};
+    snprintf(row.weights, sizeof row.weights, "%.40s %.40s %.8s", cells[column(schema, "weights")],
+             cells[column(schema, "group")], cells[column(schema, "kv")]);
+    size_t i = 0;
+    while (i < sweep->row_count && !ll_parts_same(&sweep->rows[i], &row))
+        i++;
+    return i;
 }
 
 static const ll_parts_sweep *sweep_of(const table *t, const ll_merge_input *input) {
@@ -191,11 +191,12 @@ static ll_status check_sweep(const table *t, size_t at, bool *seen) {
     for (size_t i = 0; i < whole->row_count; i++)
         if (!seen[i] && ll_parts_lists(&whole->rows[i], t->schema->name) &&
             whole->finished[whole->rows[i].part - 1])
-            LL_TRY(ll_merge_lack(t->merge,
-                                 "%s.csv: no row of %s %zu, though part %zu of %zu of the sweep of %s is "
-                                 "finished; run that part again",
-                                 t->schema->name, whole->rows[i].kind, whole->rows[i].dropped,
-                                 whole->rows[i].part, whole->of, t->merge->inputs[sweep->input].folder));
+            LL_TRY(ll_merge_lack(
+                t->merge,
+                "%s.csv: no row of %s %zu (%s), though part %zu of %zu of the sweep of %s is "
+                "finished; run that part again",
+                t->schema->name, whole->rows[i].kind, whole->rows[i].dropped, whole->rows[i].weights,
+                whole->rows[i].part, whole->of, t->merge->inputs[sweep->input].folder));
     return LL_OK;
 }
 

@@ -48,13 +48,15 @@ static bool read_rows(json_t *array, ll_parts_sweep *out) {
         return false;
     for (size_t i = 0; i < count; i++) {
         json_int_t dropped, part;
-        const char *files;
+        const char *weights, *files;
         ll_parts_row *row = &out->rows[i];
-        if (json_unpack(json_array_get(array, i), "[s, I, s, I, s!]", &row->kind, &dropped, &row->drop, &part,
-                        &files) != 0 ||
-            dropped < 0 || !in_range(part, 1, out->of) || strlen(files) >= sizeof row->files)
+        if (json_unpack(json_array_get(array, i), "[s, s, I, s, I, s!]", &weights, &row->kind, &dropped,
+                        &row->drop, &part, &files) != 0 ||
+            dropped < 0 || !in_range(part, 1, out->of) || strlen(files) >= sizeof row->files ||
+            strlen(weights) >= sizeof row->weights)
             return false;
         strcpy(row->files, files);
+        strcpy(row->weights, weights);
         row->dropped = (size_t)dropped;
         row->part = (size_t)part;
     }
@@ -140,8 +142,9 @@ static json_t *sweep_object(const ll_parts_sweep *sweep) {
             json_array_append_new(finished, json_integer((json_int_t)i + 1));
     for (size_t i = 0; i < sweep->row_count; i++) {
         const ll_parts_row *row = &sweep->rows[i];
-        json_array_append_new(rows, json_pack("[s, I, s, I, s]", row->kind, (json_int_t)row->dropped,
-                                              row->drop, (json_int_t)row->part, row->files));
+        json_array_append_new(rows, json_pack("[s, s, I, s, I, s]", row->weights, row->kind,
+                                              (json_int_t)row->dropped, row->drop, (json_int_t)row->part,
+                                              row->files));
     }
     return json_pack("{s:I, s:I, s:o, s:O, s:o}", "of", (json_int_t)sweep->of, "part",
                      (json_int_t)sweep->asked, "finished", finished, "settings", sweep->settings, "rows",
@@ -192,4 +195,9 @@ bool ll_parts_lists(const ll_parts_row *row, const char *csv) {
         if ((at == row->files || at[-1] == ' ') && (!at[length] || at[length] == ' '))
             return true;
     return false;
+}
+
+bool ll_parts_same(const ll_parts_row *a, const ll_parts_row *b) {
+    return a->dropped == b->dropped && strcmp(a->weights, b->weights) == 0 && strcmp(a->kind, b->kind) == 0 &&
+           strcmp(a->drop, b->drop) == 0;
 }

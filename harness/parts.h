@@ -8,10 +8,11 @@
 
 #define LL_PARTS_FILE "parts.json"
 
-enum { LL_PARTS_FILES = 64 };
+enum { LL_PARTS_WEIGHTS = 96, LL_PARTS_FILES = 64 };
 
 /* A row of the whole sweep's list, and the part that it belongs to. The texts are the file's. */
 typedef struct {
+    char weights[LL_PARTS_WEIGHTS]; /* and group and kv: "int8 128 bf16" */
     const char *kind, *drop;
     size_t dropped, part;
     char files[LL_PARTS_FILES]; /* which CSVs have such a row: "quality speed" */
@@ -23,7 +24,7 @@ typedef struct {
     size_t of;        /* parts */
     size_t asked;     /* the part of a part's own folder; 0 in a merged one */
     bool *finished;   /* [of]: the rows of part i + 1 are all here */
-    /* Every part lists the same ones; but part 1 may have more at the end, all its own, which follow from timings. */
+    /* Every part lists the same ones; but part 1 may have more, all its own, which follow from timings. */
     ll_parts_row *rows;
     size_t row_count;
 } ll_parts_sweep;
@@ -44,6 +45,8 @@ ll_status ll_parts_write(const ll_parts_sweep *sweeps, size_t count, const char 
 /* The first setting in which two sweeps differ, its two values ("-" where one has none); NULL: they are the same sweep's. */
 const char *ll_parts_difference(const ll_parts_sweep *a, const ll_parts_sweep *b, const char **a_value,
                                 const char **b_value);
+/* Whether they are rows of the same weights and drop. */
+bool ll_parts_same(const ll_parts_row *a, const ll_parts_row *b);
 /* Whether the named CSV has such a row. */
 bool ll_parts_lists(const ll_parts_row *row, const char *csv);
 #endif

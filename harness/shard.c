@@ -51,16 +51,27 @@ static void put_number(json_t *settings, const char *name, size_t value) {
     json_object_set_new(settings, name, json_sprintf("%zu", value));
 }
 
-static void put_weights(json_t *settings, const ll_sweep *sweep) {
-    const ll_options *o = sweep->options;
-    const ll_model_options wanted = ll_cmd_model_options(o, o->weights);
+/* What rows of these weights have in the columns weights, group and kv. */
+static void name_weights(char out[LL_PARTS_WEIGHTS], ll_sweep *sweep, const ll_options *options,
+                         const ll_wanda_amount *wanda) {
+    const ll_options *const own = sweep->options;
+    const ll_model_options wanted = ll_cmd_model_options(options, options->weights);
     ll_row row;
     ll_row_begin(&row, &ll_quality_schema);
-    ll_row_weights(&row, o->weights, o->group);
+    sweep->options = options;
+    sweep->wanda = wanda;
+    ll_sweep_weights(&row, sweep);
+    sweep->options = own;
+    sweep->wanda = NULL;
+    snprintf(out, LL_PARTS_WEIGHTS, "%.40s %.40s %.8s", row.cell[1], row.cell[2],
+             ll_kv_name(ll_kv_type_of(&wanted)));
+}
+
+static void put_weights(json_t *settings, ll_sweep *sweep) {
+    char name[LL_PARTS_WEIGHTS];
+    name_weights(name, sweep, sweep->options, NULL);
     json_object_set_new(settings, "model_sha256", json_string(sweep->model_sha256));
-    json_object_set_new(settings, "weights",
-                        json_sprintf("%s %s", ll_weights_kind_name(o->weights), row.cell[2]));
-    json_object_set_new(settings, "kv", json_string(ll_kv_name(ll_kv_type_of(&wanted))));
+    json_object_set_new(settings, "weights", json_string(name));
 }
 
 static void put_texts(json_t *settings, const ll_sweep *sweep) {
@@ -153,25 +164,60 @@ ll_status ll_shard_begin(ll_sweep *sweep) {
     return status;
 }
 
-/* Which files have a row of each task. */
-static void put_files(char out[LL_PARTS_FILES], const ll_sweep *sweep) {
-    const ll_options *o = sweep->options;
-    snprintf(out, LL_PARTS_FILES, "%s%s%s", o->synthetic ? "" : "quality ", sweep->exam.count ? "tasks " : "",
-             o->no_speed ? "" : "speed");
+/* ---- the list ---- */
+/* A row of the list, unless it is there: a precision may be the sweep's own. */
+static void list_row(ll_parts_sweep *parts, const char *weights, const ll_sweep_task *task, size_t part,
+                     const char *files) {
+    ll_parts_row row = {"", task->kind, task->drop, task->dropped, part, ""};
+    snprintf(row.weights, sizeof row.weights, "%s", weights);
+    snprintf(row.files, sizeof row.files, "%s", files);
+    for (size_t i = 0; i < parts->row_count; i++)
+        if (ll_parts_same(&parts->rows[i], &row))
+            return;
+    parts->rows[parts->row_count++] = row;
 }
 
-/* The whole list, of which each part notes the same. */
-static ll_status list_rows(ll_sweep *sweep, const size_t *part) {
-    ll_parts_row *rows = calloc(sweep->listed_count, sizeof *rows);
-    if (!rows)
-        return ll_fail(sweep->error, LL_NO_RESOURCE, "no memory for the list of drops");
-    for (size_t i = 0; i < sweep->listed_count; i++) {
-        const ll_sweep_task *task = &sweep->listed[i];
-        rows[i] = (ll_parts_row){task->kind, task->drop, task->dropped, part[i], ""};
-        put_files(rows[i].files, sweep);
+static void list_tasks(ll_sweep *sweep, const ll_options *options, const size_t *part, const char *files) {
+    char weights[LL_PARTS_WEIGHTS];
+    name_weights(weights, sweep, options, NULL);
+    for (size_t i = 0; i < sweep->listed_count; i++)
+        list_row(&sweep->parts, weights, &sweep->listed[i], part[i], files);
+}
+
+/* Pruned weights and what stands beside them, of which part 1 measures what it has not. */
+static ll_status list_wanda(ll_sweep *sweep, const char *files) {
+    const ll_options options = ll_sweep_wanda_options(sweep);
+    char weights[LL_PARTS_WEIGHTS];
+    size_t count;
+    if (!options.wanda_count)
+        return LL_OK;
+    LL_TRY(ll_sweep_beside_wanda(sweep, &sweep->beside, &count));
+    name_weights(weights, sweep, &options, NULL);
+    for (size_t i = 0; i < count; i++)
+        list_row(&sweep->parts, weights, &sweep->beside[i], 1, files);
+    for (size_t i = 0; i < options.wanda_count; i++) {
+        name_weights(weights, sweep, &options, &options.wanda[i]);
+        list_row(&sweep->parts, weights, &sweep->full, 1, files);
     }
-    sweep->parts.rows = rows;
-    sweep->parts.row_count = sweep->listed_count;
+    return LL_OK;
+}
+
+/* The whole list in the order of the sweep, of which each part notes the same. */
+static ll_status list_rows(ll_sweep *sweep, const size_t *part) {
+    const ll_options *o = sweep->options;
+    const size_t most = (1 + o->precision_count) * sweep->listed_count + 2 * o->wanda_count + 1;
+    char asked[32], all[LL_PARTS_FILES];
+    snprintf(asked, sizeof asked, "%s%s", o->synthetic ? "" : "quality", sweep->exam.count ? " tasks" : "");
+    snprintf(all, sizeof all, "%s%s", asked, o->no_speed ? "" : " speed");
+    sweep->parts.rows = calloc(most, sizeof *sweep->parts.rows);
+    if (!sweep->parts.rows)
+        return ll_fail(sweep->error, LL_NO_RESOURCE, "no memory for the list of drops");
+    list_tasks(sweep, o, part, all);
+    for (size_t i = 0; i < o->precision_count; i++) {
+        const ll_options options = ll_sweep_precision_options(sweep, i);
+        list_tasks(sweep, &options, part, asked);
+    }
+    LL_TRY(list_wanda(sweep, asked));
     return ll_parts_write(&sweep->parts, 1, sweep->folder, sweep->error);
 }
 
@@ -216,4 +262,5 @@ void ll_shard_free(ll_sweep *sweep) {
     free(sweep->parts.finished);
     free(sweep->parts.rows);
     free(sweep->listed);
+    free(sweep->beside);
 }

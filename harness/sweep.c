@@ -31,7 +31,10 @@ ll_status ll_sweep_load(ll_sweep *sweep, ll_weights_kind weights, ll_model **out
 }
 
 ll_status ll_sweep_need_model(ll_sweep *sweep) {
-    return sweep->model ? LL_OK : ll_sweep_load(sweep, sweep->options->weights, &sweep->model);
+    if (sweep->model)
+        return LL_OK;
+    return sweep->wanda ? ll_sweep_prune(sweep, NULL)
+                        : ll_sweep_load(sweep, sweep->options->weights, &sweep->model);
 }
 
 void ll_sweep_skip(ll_sweep *sweep, double work) {
@@ -82,8 +85,7 @@ static void shorten_drop(char drop[LL_MASK_TEXT]) {
     snprintf(drop + KEPT, LL_MASK_TEXT - KEPT, "...#%.*s", HASH, hash);
 }
 
-static ll_status add_task(ll_sweep *sweep, const char *kind, size_t dropped) {
-    ll_sweep_task *task = &sweep->tasks[sweep->task_count++];
+ll_status ll_sweep_task_of(const ll_sweep *sweep, const char *kind, size_t dropped, ll_sweep_task *task) {
     char spec[64] = "none";
     if (dropped)
         snprintf(spec, sizeof spec, "%s@%zu", kind, dropped);
@@ -93,6 +95,10 @@ static ll_status add_task(ll_sweep *sweep, const char *kind, size_t dropped) {
     ll_mask_format(&task->mask, sweep->config.layers, task->drop);
     shorten_drop(task->drop);
     return LL_OK;
+}
+
+static ll_status add_task(ll_sweep *sweep, const char *kind, size_t dropped) {
+    return ll_sweep_task_of(sweep, kind, dropped, &sweep->tasks[sweep->task_count++]);
 }
 
 /* The full model, then every kind at every count that it reaches. */
@@ -249,9 +255,13 @@ static size_t expected_rows(const ll_sweep *sweep) {
     return (ll_protocol_rows(sweep->protocol) + of - 1) / of;
 }
 
-static double total_work(const ll_sweep *sweep) {
+static double work_of(const ll_sweep *sweep, size_t rows) {
     const double importance = sweep->options->synthetic ? 0 : ll_sweep_importance_work(sweep);
-    return importance + (double)expected_rows(sweep) * row_work(sweep);
+    return importance + (double)rows * row_work(sweep) + ll_sweep_variants_work(sweep, rows);
+}
+
+static double total_work(const ll_sweep *sweep) {
+    return work_of(sweep, expected_rows(sweep));
 }
 
 static void say_time(const ll_sweep *sweep) {
@@ -266,6 +276,7 @@ static void say_time(const ll_sweep *sweep) {
 static ll_status run_stages(ll_sweep *sweep, ll_options *options, ll_protocol *protocol) {
     LL_TRY(look(sweep));
     LL_TRY(check_protocol(sweep));
+    LL_TRY(ll_sweep_check_variants(sweep));
     LL_TRY(open_all(sweep));
     LL_TRY(ll_sweep_fit(sweep, options, protocol));
     if (!options->synthetic)
@@ -280,12 +291,13 @@ static ll_status run_stages(ll_sweep *sweep, ll_options *options, ll_protocol *p
     LL_TRY(real ? ll_sweep_importance(sweep) : plan_by_depth(sweep));
     LL_TRY(make_tasks(sweep));
     LL_TRY(ll_shard_cut(sweep));
-    ll_sweep_skip(sweep, ((double)expected_rows(sweep) - (double)sweep->task_count) * row_work(sweep));
+    ll_sweep_skip(sweep, total_work(sweep) - work_of(sweep, sweep->task_count));
     if (real)
         LL_TRY(ll_sweep_quality(sweep));
     LL_TRY(ll_sweep_tasks(sweep));
     if (!sweep->options->no_speed)
         LL_TRY(ll_sweep_speed(sweep));
+    LL_TRY(ll_sweep_variants(sweep));
     return ll_shard_end(sweep);
 }
 

@@ -45,9 +45,11 @@ typedef struct {
     size_t task_count;
     ll_sweep_task full;    /* the full model, in whichever part its rows are */
     ll_sweep_task *listed; /* of a part: the tasks of all parts */
+    ll_sweep_task *beside; /* of a part: those beside pruned weights */
     size_t listed_count;
-    ll_parts_sweep parts; /* of a part: which it is, and the list */
-    ll_model *model;      /* with the options' weights; NULL until something needs it */
+    ll_parts_sweep parts;         /* of a part: which it is, and the list */
+    const ll_wanda_amount *wanda; /* how the weights are pruned before quality is measured; NULL: not */
+    ll_model *model;              /* with the options' weights; NULL until something needs it */
     ll_progress progress;
     size_t computed;
     ll_error *error;
@@ -64,8 +66,16 @@ ll_status ll_sweep_fit(ll_sweep *sweep, ll_options *options, ll_protocol *protoc
 /* Once model_sha256 is known: where rows are there, what they were measured with counts, not what is free now. */
 ll_status ll_sweep_fit_as_before(ll_sweep *sweep, ll_options *options, ll_protocol *protocol);
 
+/* What rows call pruned weights in their columns weights and group: "f32-wanda-2:4", and the calibration that they were pruned by, documents x
+ * tokens with the beginning of its SHA-256. */
+void ll_sweep_pruned_names(const ll_sweep *sweep, char weights[LL_CSV_CELL], char group[LL_CSV_CELL]);
+/* Fills these columns, of whatever weights. */
+void ll_sweep_weights(ll_row *row, const ll_sweep *sweep);
 /* Begins a row of speed.csv with all that comes before how it was measured and what is dropped. */
 void ll_sweep_speed_setting(ll_row *row, const ll_sweep *sweep);
+
+/* A drop of the sweep's plan. */
+ll_status ll_sweep_task_of(const ll_sweep *sweep, const char *kind, size_t dropped, ll_sweep_task *task);
 
 /* Each stage appends the rows that are missing. */
 ll_status ll_sweep_importance(ll_sweep *sweep);
@@ -75,6 +85,19 @@ ll_status ll_sweep_speed(ll_sweep *sweep);
 
 /* A timing that was interrupted has left samples without their row at the end of samples.csv, and is run again: they go. */
 ll_status ll_sweep_forget_interrupted(ll_sweep *sweep);
+/* Quality rows of the same drops at --precisions, and of the full model's weights pruned as --wanda says beside float32 ones whole: the
+ * sweep's model goes, and one after the other comes. */
+ll_status ll_sweep_variants(ll_sweep *sweep);
+double ll_sweep_variants_work(const ll_sweep *sweep, size_t rows); /* rows: of the sweep's own weights */
+/* The options that the rows of precision i have, and those of pruned weights and of what stands beside them. */
+ll_options ll_sweep_precision_options(const ll_sweep *sweep, size_t i);
+ll_options ll_sweep_wanda_options(const ll_sweep *sweep);
+/* The drops beside pruned weights, the full model first; calloc'd. */
+ll_status ll_sweep_beside_wanda(const ll_sweep *sweep, ll_sweep_task **tasks, size_t *count);
+/* Refuses weights that this machine's memory does not hold, before any work. */
+ll_status ll_sweep_check_variants(const ll_sweep *sweep);
+/* The sweep's model, loaded and pruned; before that its streams into baseline (NULL: nobody compares). */
+ll_status ll_sweep_prune(ll_sweep *sweep, ll_baseline *baseline);
 
 /* The time it takes does not count into the progress. */
 ll_status ll_sweep_load(ll_sweep *sweep, ll_weights_kind weights, ll_model **out);

@@ -159,12 +159,13 @@ static void test_bad_parts(void) {
         SWEEP("2", "1", "[1]", "{\"a\": 1}", "[]"),
         SWEEP("2", "1", "[1]", "[]", "[]"),
         SWEEP("2", "1", "{}", "{}", "[]"),
-        SWEEP("2", "1", "[1]", "{}", "[[\"attn\", 1, \"attn:1\", 1]]"),
-        SWEEP("2", "1", "[1]", "{}", "[[\"attn\", 1, \"attn:1\", 3, \"\"]]"),
-        SWEEP("2", "1", "[1]", "{}", "[[\"attn\", 1, \"attn:1\", 0, \"\"]]"),
-        SWEEP("2", "1", "[1]", "{}", "[[\"attn\", -1, \"attn:1\", 1, \"\"]]"),
-        SWEEP("2", "1", "[1]", "{}", "[[1, 1, \"attn:1\", 1, \"\"]]"),
-        SWEEP("2", "1", "[1]", "{}", "[[\"attn\", 1, \"attn:1\", 1, \"" LONG "\"]]"),
+        SWEEP("2", "1", "[1]", "{}", "[[\"f32 NA f32\", \"attn\", 1, \"attn:1\", 1]]"),
+        SWEEP("2", "1", "[1]", "{}", "[[\"f32 NA f32\", \"attn\", 1, \"attn:1\", 3, \"\"]]"),
+        SWEEP("2", "1", "[1]", "{}", "[[\"f32 NA f32\", \"attn\", 1, \"attn:1\", 0, \"\"]]"),
+        SWEEP("2", "1", "[1]", "{}", "[[\"f32 NA f32\", \"attn\", -1, \"attn:1\", 1, \"\"]]"),
+        SWEEP("2", "1", "[1]", "{}", "[[\"f32 NA f32\", 1, 1, \"attn:1\", 1, \"\"]]"),
+        SWEEP("2", "1", "[1]", "{}", "[[\"f32 NA f32\", \"attn\", 1, \"attn:1\", 1, \"" LONG "\"]]"),
+        SWEEP("2", "1", "[1]", "{}", "[[\"" LONG LONG "\", \"attn\", 1, \"attn:1\", 1, \"\"]]"),
         SWEEP("2", "1", "[1]", "{}", "{}"),
     };
     REQUIRE(ll_toy_sweep_begin());
@@ -248,7 +249,7 @@ static void test_other_cuts(void) {
     CHECK(ll_toy_sweep("exact", "--exact", "--shard", "2/2", NULL) == 0);
     refused(ONE, "exact/shard-2-of-2", "is of another sweep: its exact is yes, not no");
     copy(TWO, "listed", "parts.json", "s/\"attn\",/\"mlp\",/");
-    refused(ONE, "listed", "list other rows: row 2 is attn 2 (");
+    refused(ONE, "listed", "list other rows: attn 2 (");
 }
 
 static void add_row(const char *folder, size_t part) {
@@ -257,7 +258,7 @@ static void add_row(const char *folder, size_t part) {
     ll_parts_sweep *sweep = &parts.sweeps[0];
     sweep->rows = realloc(sweep->rows, (sweep->row_count + 1) * sizeof *sweep->rows);
     REQUIRE(sweep->rows);
-    sweep->rows[sweep->row_count++] = (ll_parts_row){"joint", "attn:0+mlp:2", 2, part, ""};
+    sweep->rows[sweep->row_count++] = (ll_parts_row){"int8 128 bf16", "joint", "attn:0+mlp:2", 2, part, ""};
     CHECK(ll_parts_write(parts.sweeps, 1, ll_toy_sweep_path(folder), NULL) == LL_OK);
     ll_parts_free(&parts);
 }
@@ -276,8 +277,8 @@ static void test_rows_of_one_part(void) {
     copy(TWO, "mores", "quality.csv", "");
     add_row("mores", 2);
     refused(ONE, "mores",
-            "list other rows: row 10 is no row 0 () in one, joint 2 (attn:0+mlp:2) in the other");
-    refused("more", "mores", "list other rows: row 10 is ");
+            "list other rows: joint 2 (attn:0+mlp:2, int8 128 bf16) in one, no row 0 (, ) in the other");
+    refused("more", "mores", "list other rows: joint 2 ");
 }
 
 /* Two complete sweeps of one model. */

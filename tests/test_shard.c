@@ -150,6 +150,33 @@ static void test_merged(void) {
     free(after);
 }
 
+/* Other weights beside the sweep's own: every part has its drops' rows of these, part 1 those of pruned weights. */
+static void test_variants(void) {
+    static const char *const options[] = {"--no-speed", "--precisions", "f32,int8:128,int8:32+kv8", "--wanda",
+                                          "2:4,attn@3,mlp@2"};
+    REQUIRE(ll_toy_sweep_begin());
+    CHECK_MSG(ll_toy_sweep("wide", options[0], options[1], options[2], options[3], options[4], NULL) == 0,
+              "%s", ll_toy_said());
+    for (size_t i = 3; i >= 1; i--) {
+        char shard[32];
+        snprintf(shard, sizeof shard, "%zu/3", i);
+        CHECK_MSG(ll_toy_sweep("wides", options[0], options[1], options[2], options[3], options[4], "--shard",
+                               shard, NULL) == 0,
+                  "part %s: %s", shard, ll_toy_said());
+    }
+    CHECK_MSG(
+        ll_toy_merge("of-wides", "wides/shard-3-of-3", "wides/shard-2-of-3", "wides/shard-1-of-3", NULL) == 0,
+        "%s", ll_toy_said());
+    static const char *const files[] = {"importance", "quality", "tasks"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *a = ll_toy_sweep_rows("wide", files[i], false),
+             *b = ll_toy_sweep_rows("of-wides", files[i], false);
+        CHECK_MSG(a && b && strcmp(a, b) == 0, "%s.csv differs", files[i]);
+        free(a);
+        free(b);
+    }
+}
+
 /* More parts than there are different drops: some have no row, and all together are the sweep. */
 static void test_more_parts_than_rows(void) {
     REQUIRE(ll_toy_sweep_begin());
@@ -181,7 +208,7 @@ static void test_other_sweep(void) {
     CHECK_CONTAINS(ll_toy_said(),
                    "holds a part of another sweep: its prompt is -, this one's 8; choose another --out");
     CHECK(ll_toy_sweep("own", "--no-speed", "--weights", "f32", "--shard", "2/2", NULL) == 1);
-    CHECK_CONTAINS(ll_toy_said(), "its weights is int8 128, this one's f32 NA");
+    CHECK_CONTAINS(ll_toy_said(), "its weights is int8 128 bf16, this one's f32 NA f32");
     CHECK(ll_toy_sweep("own", "--no-speed", "--shard", "2/2", NULL) == 0);
     /* The same folder by another name. */
     CHECK(rename(ll_toy_sweep_path("own/shard-2-of-2"), ll_toy_sweep_path("own/shard-1-of-2")) == 0);
@@ -194,6 +221,7 @@ int main(int argc, char **argv) {
     ll_test_run("shard/parts", test_parts);
     ll_test_run("shard/neighbours", test_neighbours);
     ll_test_run("shard/merged", test_merged);
+    ll_test_run("shard/variants", test_variants);
     ll_test_run("shard/more parts than rows", test_more_parts_than_rows);
     ll_test_run("shard/other sweep", test_other_sweep);
     return ll_test_end();
