@@ -1,6 +1,7 @@
 /* The command line: one table of options, shared by every command. */
 #ifndef LL_OPTIONS_H
 #define LL_OPTIONS_H
+#include "metric.h"
 #include "model.h"
 
 typedef enum {
@@ -66,6 +67,7 @@ typedef struct {
     size_t window, first_window, max_windows; /* quality; max_windows 0: all */
     bool kl;                                  /* quality: compare with the full model */
     const char *csv;                          /* importance: file, "-" is standard output */
+    ll_metric metric;                         /* importance, plan */
     /* speed */
     size_t prompt, generate, repetitions; /* 0: the command's default */
     bool exact;

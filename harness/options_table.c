@@ -167,6 +167,8 @@ static const ll_option_spec options[] = {
      "tokens that a document is cut to (default: 2048, or the model's context)"},
     {"--length", "N", LL_VALUE_SIZE, FIELD(length), SWEEP, NULL, 2, COUNT_MAX,
      "tokens that a document is cut to" BY_PROTOCOL},
+    {"--metric", "cosine|no-residual|magnitude", LL_VALUE_METRIC, FIELD(metric), IMPORTANCE | PLAN, "cosine", 0,
+     0, "what importance is: 1 - cos(before, after); 1 - cos(before, what is added); |added| / |after|"},
     {"--csv", "FILE", LL_VALUE_TEXT, FIELD(csv), IMPORTANCE, NULL, 0, 0,
      "where kind,layer,importance go; - is standard output (default)"},
     {"--text", "FILE", LL_VALUE_TEXT, FIELD(text), QUALITY | SWEEP, LL_DATA_DIR "/wikitext2-test.txt", 0, 0,

@@ -39,6 +39,7 @@ typedef enum {
     LL_VALUE_NODES,   /* nodes and node of ll_placement_options */
     LL_VALUE_DECODE,  /* size_t in [low, high], or probe */
     LL_VALUE_BATCH,   /* size_t in [low, high], or max */
+    LL_VALUE_METRIC,  /* ll_metric */
     LL_VALUE_COUNTS   /* counts and count_total; each in [low, high] */
 } ll_value_kind;
 

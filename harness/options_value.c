@@ -133,6 +133,13 @@ static ll_status read_cut(const ll_option_spec *option, const char *text, bool *
     return ll_fail(error, LL_BAD_USAGE, "%s takes refuse or cut, found \"%s\"", option->name, text);
 }
 
+static ll_status read_metric(const ll_option_spec *option, const char *text, ll_metric *out,
+                             ll_error *error) {
+    if (ll_metric_parse(text, out))
+        return LL_OK;
+    return ll_fail(error, LL_BAD_USAGE, "%s takes %s, found \"%s\"", option->name, option->value, text);
+}
+
 /* The one word that stands for a number, the highest. */
 static bool read_word(const ll_option_spec *option, const char *text, size_t *out) {
     static const char *const words[] = {[LL_VALUE_BATCH] = "max",
@@ -237,6 +244,8 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         LL_TRY(read_integer(option, text, strlen(text), &integer, error));
         *(size_t *)field = (size_t)integer;
         return LL_OK;
+    case LL_VALUE_METRIC:
+        return read_metric(option, text, field, error);
     case LL_VALUE_COUNTS:
         return read_counts(option, text, out, error);
     }

@@ -8,8 +8,8 @@
     const ll_csv_schema ll_##variable##_schema = {                                                           \
         file, variable##_columns, sizeof variable##_columns / sizeof *variable##_columns, key_count}
 
-SCHEMA(importance, "importance", 8, "model_sha256", "weights", "group", "data_sha256", "samples", "length",
-       "kind", "layer", "importance", "tokens", "data_file", LL_RUN_COLUMNS);
+SCHEMA(importance, "importance", 9, "model_sha256", "weights", "group", "data_sha256", "samples", "length",
+       "metric", "kind", "layer", "importance", "tokens", "data_file", LL_RUN_COLUMNS);
 
 SCHEMA(quality, "quality", 12, "model_sha256", "weights", "group", "kv", "data_sha256", "recipe", "window",
        "first_window", "windows", "kind", "dropped", "drop", "perplexity", "perplexity_stderr", "kl",

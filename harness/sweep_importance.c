@@ -29,43 +29,58 @@ static void fill_key(ll_row *row, const ll_sweep *sweep) {
     ll_row_int(row, "length", sweep->plan.length);
 }
 
-static void fill_module(ll_row *row, int kind, size_t layer) {
+static void fill_module(ll_row *row, int metric, int kind, size_t layer) {
+    ll_row_text(row, "metric", ll_metric_name((ll_metric)metric));
     ll_row_text(row, "kind", ll_drop_kind_name((ll_drop_kind)kind));
     ll_row_int(row, "layer", layer);
+}
+
+static bool read_module(ll_sweep *sweep, const ll_csv *csv, ll_row *row, int metric, int kind, size_t layer) {
+    fill_module(row, metric, kind, layer);
+    const size_t at = ll_csv_find(csv, row);
+    const double found = at == SIZE_MAX ? NAN : ll_csv_number(csv, at, "importance");
+    if (!isfinite(found))
+        return false;
+    sweep->importance_by[metric][kind][layer] = found;
+    sweep->plan.tokens = (size_t)ll_csv_number(csv, at, "tokens");
+    return true;
 }
 
 /* Takes importance from the rows; false when one is missing. */
 static bool read_rows(ll_sweep *sweep, const ll_csv *csv) {
     ll_row row;
+    bool good = true;
     fill_key(&row, sweep);
-    for (int kind = 0; kind < LL_MODULE_KINDS; kind++)
-        for (size_t layer = 0; layer < sweep->config.layers; layer++) {
-            fill_module(&row, kind, layer);
-            const size_t at = ll_csv_find(csv, &row);
-            if (at == SIZE_MAX || !isfinite(ll_csv_number(csv, at, "importance")))
-                return false;
-            sweep->plan.importance[kind][layer] = ll_csv_number(csv, at, "importance");
-            sweep->plan.tokens = (size_t)ll_csv_number(csv, at, "tokens");
-        }
-    return true;
+    for (int metric = 0; metric < LL_METRICS; metric++)
+        for (int kind = 0; kind < LL_MODULE_KINDS; kind++)
+            for (size_t layer = 0; good && layer < sweep->config.layers; layer++)
+                good = read_module(sweep, csv, &row, metric, kind, layer);
+    memcpy(sweep->plan.importance, sweep->importance_by[LL_COSINE], sizeof sweep->plan.importance);
+    return good;
 }
 
-static ll_status append_rows(ll_sweep *sweep, ll_csv *csv, const ll_model *model) {
+static ll_status append_module(ll_sweep *sweep, ll_csv *csv, ll_row *row, double importance) {
+    if (ll_csv_find(csv, row) != SIZE_MAX)
+        return LL_OK;
+    ll_row_real(row, "importance", importance, 10);
+    sweep->computed++;
+    return ll_csv_append(csv, row, sweep->error);
+}
+
+static ll_status append_rows(ll_sweep *sweep, ll_csv *csv, const ll_model *model, const ll_tally *tally) {
     ll_row row;
     fill_key(&row, sweep);
-    ll_row_int(&row, "tokens", sweep->plan.tokens);
+    ll_row_int(&row, "tokens", tally->tokens);
     ll_row_text(&row, "data_file", ll_file_name(sweep->options->calib));
     ll_run_info_fill(&row, model, sweep->model_name,
                      sweep->options->seed); /* once: the system is asked for every page */
-    for (int kind = 0; kind < LL_MODULE_KINDS; kind++)
-        for (size_t layer = 0; layer < sweep->config.layers; layer++) {
-            fill_module(&row, kind, layer);
-            if (ll_csv_find(csv, &row) != SIZE_MAX)
-                continue;
-            ll_row_real(&row, "importance", sweep->plan.importance[kind][layer], 10);
-            LL_TRY(ll_csv_append(csv, &row, sweep->error));
-            sweep->computed++;
-        }
+    for (int metric = 0; metric < LL_METRICS; metric++)
+        for (int kind = 0; kind < LL_MODULE_KINDS; kind++)
+            for (size_t layer = 0; layer < sweep->config.layers; layer++) {
+                fill_module(&row, metric, kind, layer);
+                LL_TRY(append_module(sweep, csv, &row,
+                                     tally->sum[metric][kind][layer] / (double)tally->tokens));
+            }
     return LL_OK;
 }
 
@@ -94,7 +109,7 @@ static ll_status measure_with(ll_sweep *sweep, const ll_model *model) {
     sweep->progress.unit = document_work(sweep);
     LL_TRY(ll_importance_run(&sweep->plan, model, &sweep->calib, sweep->protocol->samples,
                              sweep->protocol->length, &tally, &kept, &sweep->progress, sweep->error));
-    LL_TRY(append_rows(sweep, sweep->importance, model));
+    LL_TRY(append_rows(sweep, sweep->importance, model, &tally));
     (void)remove(k.path); /* left over, it is worth nothing and does no harm */
     return LL_OK;
 }

@@ -39,7 +39,8 @@ typedef struct {
     ll_windows windows;                                      /* of text */
     ll_exam exam;                                            /* empty without --tasks */
     ll_csv *importance, *quality, *scores, *speed, *samples; /* open, and so locked, for the whole sweep */
-    ll_plan plan;
+    ll_plan plan; /* the paper's: one-shot, by cosine */
+    double importance_by[LL_METRICS][LL_MODULE_KINDS][LL_MAX_LAYERS];
     ll_sweep_task *tasks;
     size_t task_count;
     ll_model *model; /* with the options' weights; NULL until something needs it */

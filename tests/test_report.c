@@ -107,13 +107,14 @@ static void add_speed(const speed_row *s) {
     append(&row);
 }
 
-static void add_importance(const char *kind, uint64_t layer, double importance) {
+static void add_importance(const char *metric, const char *kind, uint64_t layer, double importance) {
     ll_row row;
     ll_row_begin(&row, &ll_importance_schema);
     fill_run(&row, "2026-01-01T00:00:00Z");
     ll_row_text(&row, "data_file", "c4.jsonl");
     ll_row_int(&row, "samples", 16);
     ll_row_int(&row, "length", 256);
+    ll_row_text(&row, "metric", metric);
     ll_row_text(&row, "kind", kind);
     ll_row_int(&row, "layer", layer);
     ll_row_real(&row, "importance", importance, 9);
@@ -146,7 +147,7 @@ static void add_sweep(void) {
     static const char *const kinds[] = {"block", "attn", "mlp"};
     for (uint64_t k = 0; k < 3; k++)
         for (uint64_t layer = 6; layer-- > 0;)
-            add_importance(kinds[k], layer,
+            add_importance("cosine", kinds[k], layer,
                            layer == 2   ? (double)NAN
                            : layer == 3 ? 0
                                         : 0.5 / (double)(layer + k + 1));
@@ -256,7 +257,9 @@ static void test_parts(void) {
         return;
     ll_error error = {""};
     begin("importance-only");
-    add_importance("attn", 0, 0.5);
+    add_importance("cosine", "attn", 0, 0.5);
+    add_importance("magnitude", "attn", 0, 0.25); /* not the paper's: not plotted */
+    add_importance("magnitude", "attn", 1, 0.25);
     CHECK_MSG(ll_report_write(folder, out, NULL, &error) == LL_OK, "%s", error.text);
     CHECK(has_plot("importance") && !has_plot("quality") && !has_plot("speedup"));
     char *text = read_report();
