@@ -7,9 +7,12 @@
 #include <string.h>
 
 static const char *const names[LL_ORDERS] = {
-    [LL_ORDER_IMPORTANCE] = "importance",   [LL_ORDER_NO_RESIDUAL] = "no-residual",
-    [LL_ORDER_MAGNITUDE] = "magnitude",     [LL_ORDER_REVERSE] = "reverse",
-    [LL_ORDER_ITERATIVE] = "iterative",     [LL_ORDER_CONSECUTIVE] = "consecutive",
+    [LL_ORDER_IMPORTANCE] = "importance",
+    [LL_ORDER_NO_RESIDUAL] = "no-residual",
+    [LL_ORDER_MAGNITUDE] = "magnitude",
+    [LL_ORDER_REVERSE] = "reverse",
+    [LL_ORDER_ITERATIVE] = "iterative",
+    [LL_ORDER_CONSECUTIVE] = "consecutive",
     [LL_ORDER_COST] = "cost",
 };
 
@@ -119,8 +122,9 @@ static ll_status check(ll_order order, const ll_order_input *input, ll_drop_kind
     if (order == LL_ORDER_ITERATIVE)
         return ll_fail(error, LL_BAD_USAGE, "the order iterative is found by running the model");
     if (order == LL_ORDER_COST && kind != LL_JOINT)
-        return ll_fail(error, LL_BAD_USAGE, "the order cost is of joint, not of %s: modules of one kind cost "
-                                            "the same",
+        return ll_fail(error, LL_BAD_USAGE,
+                       "the order cost is of joint, not of %s: modules of one kind cost "
+                       "the same",
                        ll_drop_kind_name(kind));
     if (order == LL_ORDER_CONSECUTIVE && count > ll_kind_modules(kind, input->layers))
         return ll_fail(error, LL_BAD_USAGE, "%zu neighbours: there are %zu %s modules", count,

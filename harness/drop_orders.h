@@ -9,11 +9,11 @@ typedef enum {
     LL_ORDER_IMPORTANCE = 0,  /* one-shot, by cosine: the paper's */
     LL_ORDER_NO_RESIDUAL = 1, /* the same by another metric (metric.h) */
     LL_ORDER_MAGNITUDE = 2,
-    LL_ORDER_REVERSE = 3, /* the deepest first */
-    LL_ORDER_RANDOM = 4,  /* and the next ones: random-0, random-1, ... */
+    LL_ORDER_REVERSE = 3,                                   /* the deepest first */
+    LL_ORDER_RANDOM = 4,                                    /* and the next ones: random-0, random-1, ... */
     LL_ORDER_ITERATIVE = LL_ORDER_RANDOM + LL_RANDOM_SEEDS, /* iterative.h */
-    LL_ORDER_CONSECUTIVE, /* neighbours */
-    LL_ORDER_COST,        /* by importance a microsecond saved */
+    LL_ORDER_CONSECUTIVE,                                   /* neighbours */
+    LL_ORDER_COST,                                          /* by importance a microsecond saved */
     LL_ORDERS
 } ll_order;
 
@@ -25,8 +25,9 @@ ll_status ll_order_parse(const char *text, size_t length, ll_order *out);
 /* What orders look at. Importance is by the metric that the order names. */
 typedef struct {
     size_t layers; /* 1 .. LL_MAX_LAYERS */
-    const double (*importance)[LL_MAX_LAYERS]; /* [LL_MODULE_KINDS], finite; NULL where the order takes none */
-    double microseconds[LL_MLP + 1];           /* LL_ORDER_COST: that dropping one such module saves */
+    const double (
+        *importance)[LL_MAX_LAYERS]; /* [LL_MODULE_KINDS], finite; NULL where the order takes none */
+    double microseconds[LL_MLP + 1]; /* LL_ORDER_COST: that dropping one such module saves */
 } ll_order_input;
 
 /* The modules of kind in the order in which they go; out->modules is malloc'd. count: of LL_ORDER_CONSECUTIVE only, how many will

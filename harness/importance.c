@@ -41,8 +41,8 @@ static void add_tokens(ll_tally *tally, const observed *o, size_t tokens) {
     for (int metric = 0; metric < LL_METRICS; metric++)
         for (int kind = 0; kind < LL_MODULE_KINDS; kind++)
             for (size_t layer = 0; layer < o->layers; layer++)
-                tally->sum[metric][kind][layer] += sum_of(
-                    changed_by(o, (ll_metric)metric, (ll_module){(ll_drop_kind)kind, layer}), tokens);
+                tally->sum[metric][kind][layer] +=
+                    sum_of(changed_by(o, (ll_metric)metric, (ll_module){(ll_drop_kind)kind, layer}), tokens);
     tally->tokens += tokens;
     tally->documents++;
 }
@@ -91,8 +91,7 @@ ll_status ll_importance_run(ll_plan *plan, const ll_model *model, const ll_docum
                             ll_progress *progress, ll_error *error) {
     const ll_mask full = {0};
     ll_sequences sequences;
-    LL_TRY(
-        ll_sequences_make(&sequences, ll_model_tokenizer(model), documents, samples, length, error));
+    LL_TRY(ll_sequences_make(&sequences, ll_model_tokenizer(model), documents, samples, length, error));
     plan->layers = ll_model_config(model)->layers;
     plan->samples = sequences.count;
     plan->length = length;

@@ -1,5 +1,5 @@
-#include "report_private.h"
 #include "metric.h"
+#include "report_private.h"
 #include "rows.h"
 
 #include <errno.h>

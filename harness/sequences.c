@@ -14,16 +14,14 @@ static ll_status fill(ll_sequences *s, const ll_tokenizer *tokenizer, const ll_d
         s->tokens += ids->count;
         s->longest = ids->count > s->longest ? ids->count : s->longest;
     }
-    return s->tokens ? LL_OK
-                     : ll_fail(error, LL_BAD_INPUT, "the calibration documents hold no tokens");
+    return s->tokens ? LL_OK : ll_fail(error, LL_BAD_INPUT, "the calibration documents hold no tokens");
 }
 
 ll_status ll_sequences_make(ll_sequences *out, const ll_tokenizer *tokenizer, const ll_documents *documents,
                             size_t samples, size_t length, ll_error *error) {
     *out = (ll_sequences){0};
     const bool all = samples == 0 || samples > documents->count;
-    const ll_status status =
-        fill(out, tokenizer, documents, all ? documents->count : samples, length, error);
+    const ll_status status = fill(out, tokenizer, documents, all ? documents->count : samples, length, error);
     if (status != LL_OK)
         ll_sequences_free(out);
     return status;

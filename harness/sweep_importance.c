@@ -78,8 +78,8 @@ static ll_status append_rows(ll_sweep *sweep, ll_csv *csv, const ll_model *model
         for (int kind = 0; kind < LL_MODULE_KINDS; kind++)
             for (size_t layer = 0; layer < sweep->config.layers; layer++) {
                 fill_module(&row, metric, kind, layer);
-                LL_TRY(append_module(sweep, csv, &row,
-                                     tally->sum[metric][kind][layer] / (double)tally->tokens));
+                LL_TRY(
+                    append_module(sweep, csv, &row, tally->sum[metric][kind][layer] / (double)tally->tokens));
             }
     return LL_OK;
 }
