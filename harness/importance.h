@@ -19,11 +19,10 @@ typedef struct {
     void *context;
 } ll_tally_keeper;
 
-/* Adds to tally the sequences that it does not hold yet, run without what mask drops (that adds nothing); the result is the same to
- * the bit, whatever it held before. A progress step is a sequence. */
-ll_status ll_tally_run(ll_tally *tally, const ll_model *model, const ll_mask *mask,
-                       const ll_sequences *sequences, const ll_tally_keeper *keeper, ll_progress *progress,
-                       ll_error *error);
+/* Adds to tally the sequences that it does not hold yet, run through the full model; the result is the same to the bit, whatever
+ * it held before. A progress step is a sequence. */
+ll_status ll_tally_run(ll_tally *tally, const ll_model *model, const ll_sequences *sequences,
+                       const ll_tally_keeper *keeper, ll_progress *progress, ll_error *error);
 /* plan's importance and tokens as tally, of tokens, has them by metric; plan->layers are known. */
 void ll_tally_take(const ll_tally *tally, ll_metric metric, ll_plan *plan);
 

@@ -186,7 +186,7 @@ static void check_metrics(const json_t *golden, const ll_model *model, const ll_
     ll_plan plan = {.layers = ll_model_config(model)->layers};
     ll_progress progress;
     ll_progress_begin(&progress, "test", 1, true);
-    CHECK(ll_tally_run(tally, model, &(ll_mask){0}, sequences, NULL, &progress, &error) == LL_OK);
+    CHECK(ll_tally_run(tally, model, sequences, NULL, &progress, &error) == LL_OK);
     for (int metric = 0; metric < LL_METRICS; metric++) {
         importance expected;
         read_importance(golden, (ll_metric)metric, expected);
@@ -214,22 +214,37 @@ static ll_status note(void *context, const ll_mask *mask, ll_module module, ll_e
     return s->count < 16 ? LL_OK : ll_fail(why, LL_BAD_USAGE, "too many drops");
 }
 
-static void check_iterative(const json_t *golden, const ll_model *model, const ll_sequences *sequences) {
-    const char *name;
-    json_t *expected;
+static ll_iterative *begin(const ll_model *model, const ll_sequences *sequences, uint64_t memory) {
+    ll_iterative *it = NULL;
+    CHECK_MSG(ll_iterative_create(&it, model, sequences, memory, &error) == LL_OK, "%s", error.text);
+    return it;
+}
+
+static ll_status run(ll_iterative *it, ll_mask *mask, ll_drop_kind kind, size_t count, steps *found) {
+    const ll_iterative_keeper keeper = {note, found};
     ll_progress progress;
     ll_progress_begin(&progress, "test", 1, true);
+    return ll_iterative_run(it, mask, kind, count, found ? &keeper : NULL, &progress, &error);
+}
+
+/* All kinds, one after the other, on the same streams. */
+static ll_iterative_work check_iterative(const json_t *golden, const ll_model *model,
+                                         const ll_sequences *sequences, uint64_t memory) {
+    const char *name;
+    json_t *expected;
+    ll_iterative *it = begin(model, sequences, memory);
     json_object_foreach(json_object_get(golden, "iterative"), name, expected) {
         ll_drop_kind kind = LL_ATTN;
         ll_mask mask = {0};
         steps found = {.count = 0};
         CHECK(ll_drop_kind_parse(name, strlen(name), &kind) == LL_OK);
-        CHECK_MSG(ll_iterative_run(&mask, model, sequences, kind, json_array_size(expected),
-                                   &(ll_iterative_keeper){note, &found}, &progress, &error) == LL_OK,
-                  "%s", error.text);
+        CHECK_MSG(run(it, &mask, kind, json_array_size(expected), &found) == LL_OK, "%s", error.text);
         check_modules(name, found.modules, found.count, expected);
         CHECK(ll_iterative_count(&mask, kind, ll_model_config(model)->layers) == found.count);
     }
+    const ll_iterative_work work = ll_iterative_done(it);
+    ll_iterative_destroy(it);
+    return work;
 }
 
 static void fill_sequences(ll_sequences *out, const json_t *lists) {
@@ -257,46 +272,89 @@ static ll_model *load_deep(void) {
     return model;
 }
 
-static void test_toy(void) {
-    json_t *root = read_golden();
-    const json_t *golden = model_of(root, "deep");
+typedef struct {
+    json_t *root;
+    const json_t *golden;
+    ll_model *model;
     ll_sequences sequences;
-    ll_model *model = load_deep();
-    REQUIRE(model && golden);
-    fill_sequences(&sequences, json_object_get(golden, "ids"));
-    check_metrics(golden, model, &sequences);
-    check_iterative(golden, model, &sequences);
-    ll_sequences_free(&sequences);
-    ll_model_destroy(model);
-    json_decref(root);
+} toy;
+
+static bool make_toy(toy *t) {
+    *t = (toy){.root = read_golden(), .model = load_deep()};
+    t->golden = model_of(t->root, "deep");
+    if (t->golden)
+        fill_sequences(&t->sequences, json_object_get(t->golden, "ids"));
+    return t->golden && t->model;
+}
+
+static void free_toy(toy *t) {
+    ll_sequences_free(&t->sequences);
+    ll_model_destroy(t->model);
+    json_decref(t->root);
+}
+
+static const uint64_t ample = 1u << 30;
+
+static void test_toy(void) {
+    toy t;
+    REQUIRE(make_toy(&t));
+    check_metrics(t.golden, t.model, &t.sequences);
+    check_iterative(t.golden, t.model, &t.sequences, ample);
+    free_toy(&t);
+}
+
+/* Kept streams save layers, and change nothing: whatever memory there is for them. */
+static void test_memory(void) {
+    enum { LAYERS = 10, HIDDEN = 32, ATTN = 6 };
+    static const size_t deepest[ATTN] = {LAYERS, 8, 9,
+                                         7,      5, 6}; /* the golden order's drops, before each step */
+    toy t;
+    REQUIRE(make_toy(&t));
+    const uint64_t layer = t.sequences.tokens * HIDDEN * sizeof(float);
+    uint64_t before = 0;
+    for (uint64_t layers = 0; layers <= LAYERS; layers++) {
+        const ll_iterative_work work = check_iterative(t.golden, t.model, &t.sequences, layers * layer);
+        CHECK_MSG(work.asked == 4 * 6 * LAYERS * t.sequences.tokens, "%llu asked",
+                  (unsigned long long)work.asked);
+        CHECK_MSG(layers == 0 || work.computed <= before, "streams before %llu layers: more is computed",
+                  (unsigned long long)layers);
+        before = work.computed;
+        if (layers <= 1)
+            CHECK(work.computed == work.asked);
+    }
+    ll_mask mask = {0};
+    steps found = {.count = 0};
+    ll_iterative *it = begin(t.model, &t.sequences, ample);
+    CHECK(run(it, &mask, LL_ATTN, ATTN, &found) == LL_OK);
+    size_t expected = LAYERS;
+    for (size_t i = 1; i < ATTN; i++)
+        expected += LAYERS - deepest[i];
+    CHECK_MSG(ll_iterative_done(it).computed == expected * t.sequences.tokens, "%llu layers, expected %zu",
+              (unsigned long long)(ll_iterative_done(it).computed / t.sequences.tokens), expected);
+    ll_iterative_destroy(it);
+    free_toy(&t);
 }
 
 /* Going on from a mask ends where one run does; more than there is ends with all; a block of which one layer is gone already is
  * still a block. */
-static void test_iterative_goes_on(void) {
-    json_t *root = read_golden();
-    const json_t *golden = model_of(root, "deep");
-    ll_sequences sequences;
-    ll_progress progress;
-    ll_model *model = load_deep();
-    ll_progress_begin(&progress, "test", 1, true);
-    REQUIRE(model && golden);
-    fill_sequences(&sequences, json_object_get(golden, "ids"));
+static void test_goes_on(void) {
+    toy t;
+    REQUIRE(make_toy(&t));
     ll_mask parts = {0}, whole = {0};
     steps found = {.count = 0};
-    const ll_iterative_keeper keeper = {note, &found};
-    CHECK(ll_iterative_run(&parts, model, &sequences, LL_ATTN, 2, &keeper, &progress, &error) == LL_OK);
-    CHECK(ll_iterative_run(&parts, model, &sequences, LL_ATTN, 5, &keeper, &progress, &error) == LL_OK);
-    CHECK(ll_iterative_run(&whole, model, &sequences, LL_ATTN, 5, NULL, &progress, &error) == LL_OK);
+    ll_iterative *it = begin(t.model, &t.sequences, ample), *other = begin(t.model, &t.sequences, ample);
+    CHECK(run(it, &parts, LL_ATTN, 2, &found) == LL_OK);
+    CHECK(run(other, &parts, LL_ATTN, 5, &found) == LL_OK);
+    CHECK(run(it, &whole, LL_ATTN, 5, NULL) == LL_OK);
     CHECK(found.count == 5 && memcmp(&parts, &whole, sizeof whole) == 0);
-    CHECK(ll_iterative_run(&whole, model, &sequences, LL_ATTN, 99, NULL, &progress, &error) == LL_OK);
+    CHECK(run(it, &whole, LL_ATTN, 99, NULL) == LL_OK);
     CHECK(ll_mask_count(whole.attn, 10) == 10 && ll_mask_count(whole.mlp, 10) == 0);
     CHECK(ll_iterative_count(&whole, LL_BLOCK, 10) == 0 && ll_iterative_count(&whole, LL_JOINT, 10) == 10);
-    CHECK(ll_iterative_run(&whole, model, &sequences, LL_BLOCK, 1, NULL, &progress, &error) == LL_OK);
+    CHECK(run(it, &whole, LL_BLOCK, 1, NULL) == LL_OK);
     CHECK(ll_mask_count(whole.mlp, 10) == 1 && ll_iterative_count(&whole, LL_BLOCK, 10) == 1);
-    ll_sequences_free(&sequences);
-    ll_model_destroy(model);
-    json_decref(root);
+    ll_iterative_destroy(it);
+    ll_iterative_destroy(other);
+    free_toy(&t);
 }
 
 static void test_real(void) {
@@ -316,7 +374,9 @@ static void test_real(void) {
                               (size_t)json_integer_value(json_object_get(golden, "iterative_samples")),
                               (size_t)json_integer_value(json_object_get(golden, "iterative_length")),
                               &error) == LL_OK);
-    check_iterative(golden, model, &sequences);
+    const ll_iterative_work work = check_iterative(golden, model, &sequences, ample);
+    CHECK_MSG(5 * work.computed < 3 * work.asked, "%.0f %% of the layers were computed",
+              100.0 * (double)work.computed / (double)work.asked);
     ll_sequences_free(&sequences);
     ll_documents_free(&documents);
     ll_model_destroy(model);
@@ -330,7 +390,8 @@ int main(int argc, char **argv) {
     ll_test_run("orders/ties, times that save nothing, what is refused", test_edges);
     ll_test_run("orders/metrics by hand", test_metrics);
     ll_test_run("orders/importance and iterative dropping of a toy model equal torch's", test_toy);
-    ll_test_run("orders/iterative dropping goes on from what is dropped", test_iterative_goes_on);
+    ll_test_run("orders/iterative dropping with streams kept in any memory", test_memory);
+    ll_test_run("orders/iterative dropping goes on from what is dropped", test_goes_on);
     ll_test_run("orders/importance and iterative dropping of the real model equal torch's", test_real);
     return ll_test_end();
 }
