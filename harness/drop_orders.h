@@ -17,6 +17,12 @@ typedef enum {
     LL_ORDERS
 } ll_order;
 
+/* A set of orders: bit 1 << order. */
+enum { LL_ALL_ORDERS = (1 << LL_ORDERS) - 1 };
+
+/* What of a module's time counts in LL_ORDER_COST. */
+typedef enum { LL_MIX_GENERATION = 0, LL_MIX_PREFILL = 1, LL_MIX_DECODE = 2, LL_MIXES } ll_mix;
+
 enum { LL_ORDER_NAME = 16 };
 void ll_order_name(ll_order order, char out[LL_ORDER_NAME]); /* "importance", "random-0", ... */
 /* LL_BAD_INPUT when text is none. */

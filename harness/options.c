@@ -143,6 +143,11 @@ static ll_status check_together(const ll_options *options, ll_error *error) {
                        "--tasks asks a model, and random weights say nothing: leave one out");
     if (options->no_speed && options->synthetic)
         return ll_fail(error, LL_BAD_USAGE, "--no-speed leaves nothing of synthetic weights: leave one out");
+    if (options->orders && options->synthetic)
+        return ll_fail(error, LL_BAD_USAGE,
+                       "--orders chooses by importance, and random weights have none: leave one out");
+    if (options->no_speed && options->orders != LL_ALL_ORDERS && options->orders >> LL_ORDER_COST & 1)
+        return ll_fail(error, LL_BAD_USAGE, "--orders cost needs timings: leave --no-speed out");
     if (options->subset && (!options->limit || options->limit == LL_LIMIT_ALL))
         return ll_fail(error, LL_BAD_USAGE, "--subset needs --limit N: how many questions are drawn");
     if (options->paired && !options->drop)

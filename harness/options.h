@@ -1,6 +1,7 @@
 /* The command line: one table of options, shared by every command. */
 #ifndef LL_OPTIONS_H
 #define LL_OPTIONS_H
+#include "drop_orders.h"
 #include "metric.h"
 #include "model.h"
 
@@ -89,6 +90,8 @@ typedef struct {
     bool no_speed;                /* no timings */
     size_t counts[LL_MAX_COUNTS]; /* numbers of dropped modules */
     size_t count_total;           /* of counts; 0: the protocol's default */
+    unsigned orders;              /* 1 << ll_order; 0: the protocol's default */
+    ll_mix mix;
 } ll_options;
 
 /* Parses argv[1..]. `--help` anywhere: prints the command's help (or the program's) and *done is true.

@@ -227,6 +227,11 @@ static const ll_option_spec options[] = {
      "0 takes the likeliest token; 1 draws as the model says"},
     {"--counts", "N,N,...", LL_VALUE_COUNTS, FIELD(counts), SWEEP, NULL, 0, 2 * LL_MAX_LAYERS,
      "numbers of dropped modules, 0 is always run" BY_PROTOCOL},
+    {"--orders", "NAME,...", LL_VALUE_ORDERS, FIELD(orders), SWEEP, NULL, 0, 0,
+     "ways of choosing what goes, beside importance: no-residual, magnitude, reverse, random, iterative, "
+     "consecutive, cost, or all (default: all with --full, else none)"},
+    {"--cost-mix", "generation|prefill|decode", LL_VALUE_MIX, FIELD(mix), SWEEP, "generation", 0, 0,
+     "--orders cost: which of a module's time counts"},
     {"--quick", NULL, LL_VALUE_FLAG, FIELD(quick), SWEEP, NULL, 0, 0,
      "the quick protocol: the default, but for models of the paper's tables, whose default is its own "
      "protocol"},

@@ -40,6 +40,8 @@ typedef enum {
     LL_VALUE_DECODE,  /* size_t in [low, high], or probe */
     LL_VALUE_BATCH,   /* size_t in [low, high], or max */
     LL_VALUE_METRIC,  /* ll_metric */
+    LL_VALUE_ORDERS,  /* unsigned: 1 << ll_order */
+    LL_VALUE_MIX,     /* ll_mix */
     LL_VALUE_COUNTS   /* counts and count_total; each in [low, high] */
 } ll_value_kind;
 

@@ -140,6 +140,43 @@ static ll_status read_metric(const ll_option_spec *option, const char *text, ll_
     return ll_fail(error, LL_BAD_USAGE, "%s takes %s, found \"%s\"", option->name, option->value, text);
 }
 
+static ll_status read_mix(const ll_option_spec *option, const char *text, ll_mix *out, ll_error *error) {
+    static const char *const names[LL_MIXES] = {"generation", "prefill", "decode"};
+    for (int mix = 0; mix < LL_MIXES; mix++)
+        if (strcmp(text, names[mix]) == 0) {
+            *out = (ll_mix)mix;
+            return LL_OK;
+        }
+    return ll_fail(error, LL_BAD_USAGE, "%s takes %s, found \"%s\"", option->name, option->value, text);
+}
+
+/* The orders of one word. */
+static unsigned orders_of(const char *word, size_t length) {
+    static const unsigned random = ((1u << LL_RANDOM_SEEDS) - 1) << LL_ORDER_RANDOM;
+    ll_order order;
+    if (length == 3 && memcmp(word, "all", 3) == 0)
+        return LL_ALL_ORDERS;
+    if (length == 6 && memcmp(word, "random", 6) == 0)
+        return random;
+    return ll_order_parse(word, length, &order) == LL_OK ? 1u << order : 0;
+}
+
+static ll_status read_orders(const ll_option_spec *option, const char *text, unsigned *out, ll_error *error) {
+    for (const char *item = text;; item++) {
+        const size_t length = strcspn(item, ",");
+        const unsigned named = orders_of(item, length);
+        if (!named)
+            return ll_fail(error, LL_BAD_USAGE,
+                           "%s: no order is called \"%.*s\"; there are all, importance, no-residual, "
+                           "magnitude, reverse, random, random-0 to random-%d, iterative, consecutive, cost",
+                           option->name, (int)length, item, LL_RANDOM_SEEDS - 1);
+        *out |= named;
+        item += length;
+        if (!*item)
+            return LL_OK;
+    }
+}
+
 /* The one word that stands for a number, the highest. */
 static bool read_word(const ll_option_spec *option, const char *text, size_t *out) {
     static const char *const words[] = {[LL_VALUE_BATCH] = "max",
@@ -246,6 +283,10 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         return LL_OK;
     case LL_VALUE_METRIC:
         return read_metric(option, text, field, error);
+    case LL_VALUE_ORDERS:
+        return read_orders(option, text, field, error);
+    case LL_VALUE_MIX:
+        return read_mix(option, text, field, error);
     case LL_VALUE_COUNTS:
         return read_counts(option, text, out, error);
     }

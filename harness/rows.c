@@ -22,6 +22,10 @@ SCHEMA(tasks, "tasks", 14, "model_sha256", "weights", "group", "kv", "isa", "lim
        "only_dropped", "p_value", "tokens_asked", "tokens_computed", "seconds", "prompts_cut", "commit",
        "compiler", "cpu", "threads", "nodes", "placement", "model", "source", "seed", "date");
 
+/* How modules were chosen; quality, tasks and speed know only what is dropped. */
+SCHEMA(plans, "plans", 9, "model_sha256", "weights", "group", "order", "data_sha256", "samples", "length",
+       "kind", "dropped", "drop", "data_file", LL_RUN_COLUMNS);
+
 /* A timing belongs to its CPU, ISA and thread count, which are keys here. */
 SCHEMA(speed, "speed", 16, "model_sha256", "weights", "group", "kv", "cpu", "isa", "threads", "resident",
        "batch", "prompt", "generate", "method", "repetitions", "kind", "dropped", "drop",
@@ -31,6 +35,10 @@ SCHEMA(speed, "speed", 16, "model_sha256", "weights", "group", "kv", "cpu", "isa
        "bytes_per_token", "ops_per_token", "int8_share", "bandwidth_share", "peak_gops", "f32_peak_gops",
        "bandwidth_gbs", "weight_bytes", "commit", "compiler", "nodes", "placement", "model", "source", "seed",
        "date");
+
+SCHEMA(costs, "costs", 14, "model_sha256", "weights", "group", "kv", "cpu", "isa", "threads", "resident",
+       "batch", "prompt", "generate", "method", "repetitions", "kind", "modules", "prefill_microseconds",
+       "decode_microseconds", "commit", "compiler", "nodes", "placement", "model", "source", "seed", "date");
 
 /* Timings of a speed row carry its date; those of an interrupted one match no row. */
 SCHEMA(samples, "samples", 0, "model_sha256", "weights", "group", "kv", "resident", "batch", "prompt",

@@ -9,14 +9,14 @@
 
 enum { TYPICAL_TOKENS = 400 };
 
-static double document_work(const ll_sweep *sweep) {
+double ll_sweep_document_work(const ll_sweep *sweep) {
     const size_t length = sweep->protocol->length;
     return ll_pace_prefill(&sweep->importance_pace,
                            (double)(length < TYPICAL_TOKENS ? length : TYPICAL_TOKENS), false);
 }
 
 double ll_sweep_importance_work(const ll_sweep *sweep) {
-    return (double)sweep->protocol->samples * document_work(sweep);
+    return (double)sweep->protocol->samples * ll_sweep_document_work(sweep);
 }
 
 /* What the keys of all rows have in common. */
@@ -106,7 +106,7 @@ static ll_status measure_with(ll_sweep *sweep, const ll_model *model) {
     ll_tally tally = ll_tally_read(k.path, &k.key);
     k.saved = ll_seconds();
     const ll_tally_keeper kept = {save, &k};
-    sweep->progress.unit = document_work(sweep);
+    sweep->progress.unit = ll_sweep_document_work(sweep);
     LL_TRY(ll_importance_run(&sweep->plan, model, &sweep->calib, sweep->protocol->samples,
                              sweep->protocol->length, &tally, &kept, &sweep->progress, sweep->error));
     LL_TRY(append_rows(sweep, sweep->importance, model, &tally));
