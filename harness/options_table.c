@@ -45,7 +45,7 @@ static const ll_command_spec commands[LL_COMMAND_COUNT] = {
     [LL_COMMAND_IMPORTANCE] =
         {"importance", "MODEL", LL_POSITIONAL_REQUIRED,
          "How much every attention layer, MLP layer and block changes its input.",
-         "Importance is 1 minus the mean cosine similarity of a module's input and output.",
+         "Importance is 1 minus the mean cosine similarity of a module's input and output; --metric: others.",
          "layerlab importance smollm2-135m --samples 4 --length 256 --csv -"},
     [LL_COMMAND_PLAN] = {"plan", "MODEL", LL_POSITIONAL_REQUIRED,
                          "Finds the order in which modules go, least important first, and writes it as JSON.",

@@ -157,13 +157,35 @@ static ll_report_entry *find_entry(grid *entries, const ll_report_row *row, ll_e
     return NULL;
 }
 
+static bool drops_the_same(const ll_report_row *a, const ll_report_row *b) {
+    static const char *const columns[] = {"model_sha256", "kind", "dropped", "drop"};
+    bool same = true;
+    for (size_t i = 0; same && i < sizeof columns / sizeof *columns; i++)
+        same = strcmp(ll_report_text(a, columns[i]), ll_report_text(b, columns[i])) == 0;
+    return same;
+}
+
+/* Whether its modules were chosen in another way than by importance, as plans.csv says; rows of no plan there are the paper's. */
+static bool is_of_another_order(const ll_report_data *data, const ll_report_row *row) {
+    bool other = false;
+    for (size_t i = 0; data->plans_csv && i < ll_csv_rows(data->plans_csv); i++) {
+        const ll_report_row plan = {data->plans_csv, &ll_plans_schema, i};
+        if (!drops_the_same(&plan, row))
+            continue;
+        if (strcmp(ll_report_text(&plan, "order"), "importance") == 0)
+            return false;
+        other = true;
+    }
+    return other;
+}
+
 /* Of several plans that drop the same number, the last one measured counts; speed only of the modules that
  * quality was measured without. */
 static ll_status place_rows(ll_report_data *data, grid *entries, const ll_report_row *setting, bool speed,
                             ll_error *error) {
     for (size_t i = 0; setting->csv && i < ll_csv_rows(setting->csv); i++) {
         const ll_report_row row = {setting->csv, setting->schema, i};
-        if (!ll_report_belongs(setting, i)) {
+        if (!ll_report_belongs(setting, i) || is_of_another_order(data, &row)) {
             data->other_rows++;
             continue;
         }
@@ -228,6 +250,7 @@ static ll_status load(ll_report_data *data, const char *folder, ll_error *error)
             "%s: no row in importance.csv, quality.csv or speed.csv there; expected the folder of a sweep",
             folder);
     LL_TRY(read_csv(folder, &ll_tasks_schema, &data->tasks_csv, error));
+    LL_TRY(read_csv(folder, &ll_plans_schema, &data->plans_csv, error));
     LL_TRY(choose_settings(data, error));
     LL_TRY(ll_report_find_tasks(data, error));
     return ll_report_make_entries(data, error);
@@ -247,6 +270,7 @@ void ll_report_free(ll_report_data *data) {
     ll_csv_close(data->quality_csv);
     ll_csv_close(data->speed_csv);
     ll_csv_close(data->tasks_csv);
+    ll_csv_close(data->plans_csv);
     free(data->entries);
     memset(data, 0, sizeof *data);
 }
