@@ -3,7 +3,7 @@
 #define LL_OPTIONS_H
 #include "drop_orders.h"
 #include "metric.h"
-#include "model.h"
+#include "passages.h"
 
 typedef enum {
     LL_COMMAND_INFO,
@@ -66,9 +66,11 @@ typedef struct {
     const char *text, *calib; /* the project's own data by default; NULL where the command takes none */
     size_t samples, length;   /* calibration; 0: the command's default */
     size_t window, first_window, max_windows; /* quality; max_windows 0: all */
-    bool kl;                                  /* quality: compare with the full model */
-    const char *csv;                          /* importance: file, "-" is standard output */
-    ll_metric metric;                         /* importance, plan */
+    ll_recipe recipe;
+    size_t sweep_memory; /* MiB of residual streams; 0: by what is free */
+    bool kl;             /* quality: compare with the full model */
+    const char *csv;     /* importance: file, "-" is standard output */
+    ll_metric metric;    /* importance, plan */
     /* speed */
     size_t prompt, generate, repetitions; /* 0: the command's default */
     bool exact;

@@ -1,6 +1,7 @@
 /* The other ways of choosing what goes: their plans, written down, and their drops among those that are measured. */
 #include "cmd.h"
 #include "iterative.h"
+#include "needs.h"
 #include "rows.h"
 #include "run_info.h"
 #include "sweep_private.h"
@@ -180,12 +181,9 @@ static ll_status add_plans(ll_sweep *sweep, ll_order order) {
 }
 
 /* ---- iterative ---- */
-/* Half of what is free, and not more than 4 GiB. */
-uint64_t ll_sweep_stream_memory(const ll_sweep *sweep) {
-    ll_machine machine = sweep->machine;
-    (void)ll_machine_probe(&machine, "", NULL);
-    const uint64_t half = machine.available / 2, most = (uint64_t)4 << 30;
-    return half < most ? half : most;
+static uint64_t stream_memory(const ll_sweep *sweep) {
+    const uint64_t asked = (uint64_t)sweep->options->sweep_memory << 20;
+    return asked ? asked : ll_needs_room();
 }
 
 static ll_status set_up(stage *s) {
@@ -200,7 +198,7 @@ static ll_status set_up(stage *s) {
     l->model = l->own ? l->own : sweep->model;
     LL_TRY(ll_sequences_make(&l->sequences, ll_model_tokenizer(l->model), &sweep->calib,
                              iterative_samples(sweep), sweep->plan.length, sweep->error));
-    return ll_iterative_create(&l->run, l->model, &l->sequences, ll_sweep_stream_memory(sweep), sweep->error);
+    return ll_iterative_create(&l->run, l->model, &l->sequences, stream_memory(sweep), sweep->error);
 }
 
 static void clear_up(laboratory *l) {

@@ -40,7 +40,7 @@ typedef struct {
     size_t asked_resident, asked_batch; /* by the user; 0, LL_BATCH_MAX: by memory */
     ll_pace pace, importance_pace;      /* with the sweep's weights, with those of importance */
     ll_documents calib, text;
-    ll_windows windows;                                      /* of text */
+    ll_passages passages;                                    /* of text */
     ll_exam exam;                                            /* empty without --tasks */
     ll_csv *importance, *quality, *scores, *speed, *samples; /* open, and so locked, for the whole sweep */
     ll_csv *plans, *costs; /* so are these; costs: NULL where no order asks */
@@ -81,8 +81,6 @@ ll_status ll_sweep_speed(ll_sweep *sweep);
 
 /* A cell is cut where it is full, and a cut key would stand for other drops too: a long one ends with its hash. */
 void ll_sweep_shorten_drop(char drop[LL_MASK_TEXT]);
-/* Bytes for residual streams that are kept. */
-uint64_t ll_sweep_stream_memory(const ll_sweep *sweep);
 /* A drop to be measured; nothing where the same drop is among them. */
 ll_status ll_sweep_add_task(ll_sweep *sweep, const char *kind, size_t dropped, const ll_mask *mask,
                             unsigned measured);
