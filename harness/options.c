@@ -78,8 +78,10 @@ static ll_status read_option(ll_arguments *arguments, ll_options *out, ll_error 
         return fail_unknown_option(name, out->which, error);
     }
     bool *const seen = &arguments->seen[option - ll_option_spec_at(0)];
-    if (*seen)
+    if (*seen && option->kind != LL_VALUE_SETS)
         return ll_fail(error, LL_BAD_USAGE, "%s is given twice; give it once", option->name);
+    if (!*seen && option->kind == LL_VALUE_SETS)
+        out->calib_count = 0; /* the default goes */
     *seen = true;
     if (option->kind == LL_VALUE_FLAG) {
         if (argument[length])
@@ -129,7 +131,7 @@ static ll_status check_together(const ll_options *options, ll_error *error) {
     if (options->which == LL_COMMAND_GENERATE && !options->prompt_text)
         return ll_fail(error, LL_BAD_USAGE, "generate needs --prompt TEXT, for example: %s",
                        command->example);
-    if (options->folder_count > 1 && !options->out)
+    if (options->which == LL_COMMAND_REPORT && options->folder_count > 1 && !options->out)
         return ll_fail(
             error, LL_BAD_USAGE,
             "%s of %zu folders needs --out DIR, where the comparison goes; it belongs to none of them",

@@ -18,6 +18,7 @@ typedef enum {
     LL_COMMAND_SWEEP,
     LL_COMMAND_REPORT,
     LL_COMMAND_EXPORT,
+    LL_COMMAND_CALIBRATION,
     LL_COMMAND_COUNT
 } ll_command;
 
@@ -27,7 +28,8 @@ typedef enum {
 #define LL_DECODE_PROBE SIZE_MAX  /* --decode-threads: to be found out */
 enum {
     LL_MAX_COUNTS = 64,
-    LL_MAX_FOLDERS = 32,      /* that one report compares */
+    LL_MAX_FOLDERS = 32,      /* that one report compares; models of one calibration */
+    LL_MAX_SETS = 16,         /* calibration */
     LL_DEFAULT_LENGTH = 2048, /* importance, plan: tokens of a calibration document, or the model's context */
 };
 
@@ -35,7 +37,7 @@ typedef struct {
     const char *command; /* "quality" */
     ll_command which;
     const char *model; /* name or path (report: the first folder); NULL where none was given */
-    const char *folders[LL_MAX_FOLDERS]; /* report */
+    const char *folders[LL_MAX_FOLDERS]; /* report; calibration: models */
     size_t folder_count;
     /* common */
     ll_weights_kind weights;
@@ -64,7 +66,10 @@ typedef struct {
     bool force;
     /* texts */
     const char *text, *calib; /* the project's own data by default; NULL where the command takes none */
-    size_t samples, length;   /* calibration; 0: the command's default */
+    const char *calibs[LL_MAX_SETS]; /* calibration */
+    size_t calib_count;
+    size_t lowest;
+    size_t samples, length;                   /* calibration; 0: the command's default */
     size_t window, first_window, max_windows; /* quality; max_windows 0: all */
     ll_recipe recipe;
     size_t sweep_memory; /* MiB of residual streams; 0: by what is free */

@@ -151,6 +151,16 @@ static ll_status read_metric(const ll_option_spec *option, const char *text, ll_
     return ll_fail(error, LL_BAD_USAGE, "%s takes %s, found \"%s\"", option->name, option->value, text);
 }
 
+static ll_status read_set(const ll_option_spec *option, const char *text, ll_options *out, ll_error *error) {
+    if (!*text)
+        return ll_fail(error, LL_BAD_USAGE, "%s needs a %s, found an empty one", option->name, option->value);
+    if (out->calib_count == LL_MAX_SETS)
+        return ll_fail(error, LL_BAD_USAGE, "%s can be given %d times, found \"%s\" beyond them",
+                       option->name, LL_MAX_SETS, text);
+    out->calibs[out->calib_count++] = text;
+    return LL_OK;
+}
+
 static ll_status read_mix(const ll_option_spec *option, const char *text, ll_mix *out, ll_error *error) {
     static const char *const names[LL_MIXES] = {"generation", "prefill", "decode"};
     for (int mix = 0; mix < LL_MIXES; mix++)
@@ -296,6 +306,8 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         return LL_OK;
     case LL_VALUE_METRIC:
         return read_metric(option, text, field, error);
+    case LL_VALUE_SETS:
+        return read_set(option, text, out, error);
     case LL_VALUE_ORDERS:
         return read_orders(option, text, field, error);
     case LL_VALUE_MIX:

@@ -42,6 +42,11 @@ SCHEMA(costs, "costs", 14, "model_sha256", "weights", "group", "kv", "cpu", "isa
        "batch", "prompt", "generate", "method", "repetitions", "kind", "modules", "prefill_microseconds",
        "decode_microseconds", "commit", "compiler", "nodes", "placement", "model", "source", "seed", "date");
 
+/* Two importance maps: all of it follows from importance.csv, so it is written anew each time. */
+SCHEMA(calibration, "calibration", 13, "compared", "weights", "group", "length", "metric", "kind",
+       "model_sha256", "data_sha256", "samples", "other_model_sha256", "other_data_sha256", "other_samples",
+       "lowest", "overlap", "rank_correlation", "model", "data_file", "other_model", "other_data_file");
+
 /* Timings of a speed row carry its date; those of an interrupted one match no row. */
 SCHEMA(samples, "samples", 0, "model_sha256", "weights", "group", "kv", "resident", "batch", "prompt",
        "generate", "kind", "dropped", "drop", "repetition", "arm", "phase", "depth", "tokens", "seconds",

@@ -50,9 +50,9 @@ static ll_options accepted(const char *line) {
 }
 
 static void test_commands(void) {
-    static const char *const names[LL_COMMAND_COUNT] = {"info",  "tokenize", "generate", "importance",
-                                                        "plan",  "quality",  "eval",     "tasks",
-                                                        "speed", "sweep",    "report",   "export"};
+    static const char *const names[LL_COMMAND_COUNT] = {
+        "info",  "tokenize", "generate", "importance", "plan",   "quality",    "eval",
+        "tasks", "speed",    "sweep",    "report",     "export", "calibration"};
     for (int c = 0; c < LL_COMMAND_COUNT; c++) {
         char line[64];
         snprintf(line, sizeof line, "%s m%s", names[c], c == LL_COMMAND_GENERATE ? " --prompt x" : "");
