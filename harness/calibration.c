@@ -39,9 +39,8 @@ static void take_counts(measurement *m) {
         if (m->total == 0 || m->counts[m->total - 1] != used)
             m->counts[m->total++] = used;
     }
-    if (asked[options->count_total - 1] > there && !options->quiet && m->s->number == 0)
-        fprintf(stderr, "%s holds %zu documents: these are used where %zu were asked for\n",
-                options->calibs[m->set], there, asked[options->count_total - 1]);
+    if (m->s->number == 0)
+        ll_cmd_say_fewer(options, options->calibs[m->set], there, asked[options->count_total - 1]);
 }
 
 static ll_importance_key key_of(const measurement *m, size_t samples) {

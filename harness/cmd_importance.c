@@ -58,6 +58,7 @@ static ll_status run(const ll_options *options, const ll_model *model, const ll_
                                                         : LL_DEFAULT_LENGTH;
     const bool all = options->samples == 0 || options->samples > documents->count;
     ll_tally tally = {0};
+    ll_cmd_say_fewer(options, options->calib, documents->count, options->samples);
     ll_progress progress;
     plan->metric = options->metric;
     ll_progress_begin(&progress, "importance", (double)(all ? documents->count : options->samples),

@@ -170,6 +170,7 @@ static ll_status read_header(ll_sweep *sweep, const ll_checkpoint *checkpoint) {
 
 static ll_status look_at_files(ll_sweep *sweep) {
     LL_TRY(ll_documents_load(&sweep->calib, sweep->options->calib, sweep->error));
+    ll_cmd_say_fewer(sweep->options, sweep->options->calib, sweep->calib.count, sweep->protocol->samples);
     LL_TRY(ll_documents_load(&sweep->text, sweep->options->text, sweep->error));
     LL_TRY(ll_cmd_locate(sweep->options, sweep->model_path, sweep->error));
     ll_checkpoint *checkpoint;

@@ -123,6 +123,19 @@ def iterative(model, sequences, kind, layers, drops):
     return written(order)
 
 
+def likeness(values, layers):
+    """Of two metrics' lists: rank correlation (no ties), how many of the 3 and of the 8 lowest are the same."""
+    out = {}
+    for a, b in (("cosine", "no-residual"), ("cosine", "magnitude"), ("no-residual", "magnitude")):
+        for kind in (*KINDS, "joint"):
+            lists = [np.array([values[m][k, i] for k, i in members(kind, layers)]) for m in (a, b)]
+            ranks = [np.argsort(np.argsort(x)) for x in lists]
+            assert all(len(set(x)) == len(x) for x in lists)
+            both = [len(set(np.argsort(lists[0])[:n]) & set(np.argsort(lists[1])[:n])) for n in (3, 8)]
+            out[f"{a} {b} {kind}"] = [float(f"{np.corrcoef(*ranks)[0, 1]:.10g}"), *both]
+    return out
+
+
 def entry(name, model, sequences, few, drops, **more):
     layers = model.config.num_hidden_layers
     found = importance(model, sequences)
@@ -130,7 +143,8 @@ def entry(name, model, sequences, few, drops, **more):
     rounded = {m: {(k, i): values[m][k][i] for k in KINDS for i in range(layers)} for m in METRICS}
     steps = {kind: iterative(model, few, kind, layers, drops) for kind in (*KINDS, "joint")}
     print(f"{name}: {sum(map(len, sequences))} tokens, iterative over {sum(map(len, few))}")
-    return dict(name=name, layers=layers, metrics=values, orders=orders(rounded, layers), iterative=steps, **more)
+    made = dict(orders=orders(rounded, layers), likeness=likeness(rounded, layers), iterative=steps)
+    return dict(name=name, layers=layers, metrics=values, **made, **more)
 
 
 def make_deep():
