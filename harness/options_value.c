@@ -249,30 +249,9 @@ static ll_status read_counts(const ll_option_spec *option, const char *text, ll_
     }
 }
 
-ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_options *out, ll_error *error) {
-    void *field = (char *)out + option->field;
-    uint64_t integer = 0;
-    switch (option->kind) {
-    case LL_VALUE_FLAG:
-        *(bool *)field = true;
-        return LL_OK;
-    case LL_VALUE_TEXT:
-        if (!*text)
-            return ll_fail(error, LL_BAD_USAGE, "%s needs a %s, found an empty one", option->name,
-                           option->value);
-        *(const char **)field = text;
-        return LL_OK;
-    case LL_VALUE_ANY:
-        *(const char **)field = text;
-        return LL_OK;
-    case LL_VALUE_SIZE:
-        LL_TRY(read_integer(option, text, strlen(text), &integer, error));
-        *(size_t *)field = (size_t)integer;
-        return LL_OK;
-    case LL_VALUE_U64:
-        return read_integer(option, text, strlen(text), field, error);
-    case LL_VALUE_REAL:
-        return read_real(option, text, field, error);
+/* A value that is one of some words. */
+static ll_status read_choice(const ll_option_spec *option, const char *text, void *field, ll_error *error) {
+    switch ((int)option->kind) {
     case LL_VALUE_WEIGHTS:
         return read_weights(option, text, field, error);
     case LL_VALUE_GROUP:
@@ -291,29 +270,68 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         return read_numa(option, text, field, error);
     case LL_VALUE_BIND:
         return read_bind(option, text, field, error);
-    case LL_VALUE_NODES:
-        return read_nodes(option, text, field, error);
     case LL_VALUE_CUT:
         return read_cut(option, text, field, error);
+    case LL_VALUE_METRIC:
+        return read_metric(option, text, field, error);
+    case LL_VALUE_MIX:
+        return read_mix(option, text, field, error);
+    }
+    return LL_OK;
+}
+
+ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_options *out, ll_error *error) {
+    void *field = (char *)out + option->field;
+    uint64_t integer = 0;
+    switch (option->kind) {
+    case LL_VALUE_FLAG:
+        *(bool *)field = true;
+        return LL_OK;
+    case LL_VALUE_TEXT:
+        if (!*text)
+            return ll_fail(error, LL_BAD_USAGE, "%s needs a %s, found an empty one", option->name,
+                           option->value);
+        *(const char **)field = text;
+        return LL_OK;
+    case LL_VALUE_ANY:
+        *(const char **)field = text;
+        return LL_OK;
     case LL_VALUE_DECODE:
     case LL_VALUE_BATCH:
     case LL_VALUE_SHOTS:
     case LL_VALUE_LIMIT:
         if (read_word(option, text, field))
             return LL_OK;
+        /* fall through */
+    case LL_VALUE_SIZE:
         LL_TRY(read_integer(option, text, strlen(text), &integer, error));
         *(size_t *)field = (size_t)integer;
         return LL_OK;
-    case LL_VALUE_METRIC:
-        return read_metric(option, text, field, error);
+    case LL_VALUE_U64:
+        return read_integer(option, text, strlen(text), field, error);
+    case LL_VALUE_REAL:
+        return read_real(option, text, field, error);
+    case LL_VALUE_NODES:
+        return read_nodes(option, text, field, error);
     case LL_VALUE_SETS:
         return read_set(option, text, out, error);
     case LL_VALUE_ORDERS:
         return read_orders(option, text, field, error);
-    case LL_VALUE_MIX:
-        return read_mix(option, text, field, error);
     case LL_VALUE_COUNTS:
         return read_counts(option, text, out, error);
+    case LL_VALUE_WEIGHTS:
+    case LL_VALUE_GROUP:
+    case LL_VALUE_ISA:
+    case LL_VALUE_MATMUL:
+    case LL_VALUE_RECIPE:
+    case LL_VALUE_KV:
+    case LL_VALUE_HUGE:
+    case LL_VALUE_NUMA:
+    case LL_VALUE_BIND:
+    case LL_VALUE_CUT:
+    case LL_VALUE_METRIC:
+    case LL_VALUE_MIX:
+        return read_choice(option, text, field, error);
     }
     return LL_OK;
 }

@@ -3,6 +3,7 @@
 #include "test.h"
 #include "tree.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +78,33 @@ static void test_counts(void) {
     ll_tree_free(&tree);
 }
 
+/* Table 1 of the paper, Llama-2-13B (40 blocks): modules of each kind from the last block but one upwards, as its plans have them.
+ * Goal: at most 45 % of one by one. */
+static void test_paper_plans(void) {
+    enum { DEEP = 40, PLANS = 9 };
+    static const struct {
+        bool attn, mlp;
+        size_t count;
+    } plans[PLANS] = {{false, false, 0}, {true, true, 4},   {true, true, 8},
+                      {false, true, 4},  {false, true, 8},  {true, false, 4},
+                      {true, false, 8},  {true, false, 16}, {true, false, 20}};
+    ll_mask masks[PLANS];
+    size_t asked = 0;
+    ll_tree tree;
+    memset(masks, 0, sizeof masks);
+    for (size_t i = 0; i < PLANS; i++) {
+        for (size_t n = 0; n < plans[i].count; n++) {
+            masks[i].attn[DEEP - 2 - n] = plans[i].attn;
+            masks[i].mlp[DEEP - 2 - n] = plans[i].mlp;
+        }
+        asked += ll_mask_modules(&masks[i], DEEP);
+    }
+    REQUIRE(ll_tree_make(&tree, masks, PLANS, DEEP, &error) == LL_OK);
+    const size_t modules = ll_tree_modules(&tree, 0, PLANS, NULL);
+    CHECK_MSG(modules * 100 <= asked * 45, "%zu of %zu modules", modules, asked);
+    ll_tree_free(&tree);
+}
+
 /* Passages of unlike lengths, of which more or less is scored. */
 static ll_passages make_passages(void) {
     static int32_t ids[PASSAGES * WINDOW];
@@ -129,6 +157,40 @@ static void test_bits(void) {
     }
 }
 
+/* Errors take passages as independent: by hand from each passage alone. */
+static void test_errors(void) {
+    const ll_passages passages = make_passages();
+    const ll_mask mask = mask_of(drops[1]);
+    ll_model *model = make_model(LL_WEIGHTS_INT8, 1);
+    REQUIRE(model);
+    ll_quality_job job = {.model = model, .passages = &passages, .masks = &mask, .count = 1, .compare = true};
+    ll_quality whole, one[PASSAGES];
+    run(&whole, &job);
+    double loss = 0, difference = 0, tokens = 0;
+    for (size_t i = 0; i < PASSAGES; i++) {
+        ll_passages alone = passages;
+        alone.passage += i;
+        alone.count = 1;
+        job.passages = &alone;
+        run(&one[i], &job);
+        CHECK(isnan(one[i].perplexity_stderr) && isnan(one[i].kl_stderr));
+        tokens += (double)one[i].tokens;
+    }
+    for (size_t i = 0; i < PASSAGES; i++) {
+        const double n = (double)one[i].tokens, far = (log(one[i].perplexity) - log(whole.perplexity)) * n,
+                     apart = (one[i].difference - whole.difference) * n;
+        loss += far * far * PASSAGES / (PASSAGES - 1);
+        difference += apart * apart * PASSAGES / (PASSAGES - 1);
+    }
+    loss = sqrt(loss) / tokens;
+    difference = sqrt(difference) / tokens;
+    CHECK_MSG(fabs(whole.perplexity_stderr / whole.perplexity - loss) < 1e-9 && loss > 0,
+              "error of the loss %.9g, expected %.9g", whole.perplexity_stderr / whole.perplexity, loss);
+    CHECK_MSG(fabs(whole.difference_stderr - difference) < 1e-9 && difference > 0,
+              "error of the difference %.9g, expected %.9g", whole.difference_stderr, difference);
+    ll_model_destroy(model);
+}
+
 /* Saves what has come so far; the run ends after some passages. */
 typedef struct {
     size_t end;
@@ -171,7 +233,9 @@ int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
     ll_progress_begin(&progress, "test", 1, true);
     ll_test_run("tree/modules that run", test_counts);
+    ll_test_run("tree/the paper's plans of llama2-13b", test_paper_plans);
     ll_test_run("tree/the bits of each drop alone, at any memory", test_bits);
+    ll_test_run("tree/errors from the spread of passages", test_errors);
     ll_test_run("tree/a run that was interrupted", test_interrupted);
     return ll_test_end();
 }
