@@ -5,7 +5,7 @@
 #include "merge.h"
 #include "parts.h"
 
-enum { LL_MERGE_FILES = 5, LL_MERGE_PATH = 4096 };
+enum { LL_MERGE_FILES = 7, LL_MERGE_PATH = 4096 };
 extern const ll_csv_schema *const ll_merge_schemas[LL_MERGE_FILES];
 
 typedef struct {

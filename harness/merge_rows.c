@@ -6,7 +6,8 @@
 #include <string.h>
 
 const ll_csv_schema *const ll_merge_schemas[LL_MERGE_FILES] = {
-    &ll_importance_schema, &ll_quality_schema, &ll_tasks_schema, &ll_speed_schema, &ll_samples_schema};
+    &ll_importance_schema, &ll_plans_schema, &ll_quality_schema, &ll_tasks_schema,
+    &ll_speed_schema,      &ll_costs_schema, &ll_samples_schema};
 
 /* Files of which each part has only its own drops' rows, so that they need to be put in order; of others every part has all. */
 static const ll_csv_schema *const by_drop[] = {&ll_quality_schema, &ll_tasks_schema, &ll_speed_schema,
@@ -113,12 +114,17 @@ static void put_what(const table *t, const merged *row, char text[LL_CSV_CELL]) 
              row->cells[modules ? layer : number]);
 }
 
+/* Of which two never agree. */
+static bool is_timing(const table *t) {
+    return t->schema == &ll_speed_schema || t->schema == &ll_costs_schema;
+}
+
 static ll_status conflict(const table *t, const merged *a, const merged *b, size_t at) {
     const ll_merge_input *first = &t->merge->inputs[a->input], *other = &t->merge->inputs[b->input];
     const size_t isa = column(t->schema, "isa");
     char what[LL_CSV_CELL], advice[2 * LL_CSV_CELL];
     put_what(t, a, what);
-    if (t->schema == &ll_speed_schema)
+    if (is_timing(t))
         snprintf(advice, sizeof advice, "--first keeps the timing of the folder named first");
     else if (isa < t->schema->count && strcmp(a->cells[isa], b->cells[isa]) != 0)
         snprintf(advice, sizeof advice,
@@ -135,7 +141,7 @@ static ll_status conflict(const table *t, const merged *a, const merged *b, size
 }
 
 static ll_status compare_values(const table *t, const merged *a, const merged *b) {
-    if (t->schema == &ll_speed_schema && t->merge->options->first)
+    if (is_timing(t) && t->merge->options->first)
         return LL_OK;
     for (size_t i = t->keys; i < t->schema->count; i++)
         if (!may_differ(t->schema->columns[i]) && strcmp(a->cells[i], b->cells[i]) != 0)

@@ -76,6 +76,8 @@ static void put_weights(json_t *settings, ll_sweep *sweep) {
 
 static void put_texts(json_t *settings, const ll_sweep *sweep) {
     const ll_protocol *p = sweep->protocol;
+    put_number(settings, "orders", p->orders);
+    put_number(settings, "cost-mix", sweep->options->mix);
     json_object_set_new(settings, "calib", json_string(sweep->calib.sha256));
     put_number(settings, "samples", p->samples);
     put_number(settings, "length", p->length);
@@ -166,26 +168,31 @@ ll_status ll_shard_begin(ll_sweep *sweep) {
 
 /* ---- the list ---- */
 /* A row of the list, unless it is there: a precision may be the sweep's own. */
-static void list_row(ll_parts_sweep *parts, const char *weights, const ll_sweep_task *task, size_t part,
-                     const char *files) {
+static void list_row(ll_sweep *sweep, const char *weights, const ll_sweep_task *task, size_t part,
+                     bool timed) {
+    ll_parts_sweep *parts = &sweep->parts;
+    const ll_options *o = sweep->options;
     ll_parts_row row = {"", task->kind, task->drop, task->dropped, part, ""};
     snprintf(row.weights, sizeof row.weights, "%s", weights);
-    snprintf(row.files, sizeof row.files, "%s", files);
+    snprintf(row.files, sizeof row.files, "%s%s%s", o->synthetic ? "" : "quality",
+             sweep->exam.count && task->measured & LL_ASKED ? " tasks" : "",
+             timed && !o->no_speed && task->measured & LL_TIMED ? " speed" : "");
     for (size_t i = 0; i < parts->row_count; i++)
         if (ll_parts_same(&parts->rows[i], &row))
             return;
     parts->rows[parts->row_count++] = row;
 }
 
-static void list_tasks(ll_sweep *sweep, const ll_options *options, const size_t *part, const char *files) {
+/* Other precisions are of the plan's drops alone, and not timed. */
+static void list_tasks(ll_sweep *sweep, const ll_options *options, const size_t *part, bool own) {
     char weights[LL_PARTS_WEIGHTS];
     name_weights(weights, sweep, options, NULL);
-    for (size_t i = 0; i < sweep->listed_count; i++)
-        list_row(&sweep->parts, weights, &sweep->listed[i], part[i], files);
+    for (size_t i = 0; i < (own ? sweep->listed_count : sweep->listed_planned); i++)
+        list_row(sweep, weights, &sweep->listed[i], part[i], own);
 }
 
 /* Pruned weights and what stands beside them, of which part 1 measures what it has not. */
-static ll_status list_wanda(ll_sweep *sweep, const char *files) {
+static ll_status list_wanda(ll_sweep *sweep) {
     const ll_options options = ll_sweep_wanda_options(sweep);
     char weights[LL_PARTS_WEIGHTS];
     size_t count;
@@ -194,10 +201,10 @@ static ll_status list_wanda(ll_sweep *sweep, const char *files) {
     LL_TRY(ll_sweep_beside_wanda(sweep, &sweep->beside, &count));
     name_weights(weights, sweep, &options, NULL);
     for (size_t i = 0; i < count; i++)
-        list_row(&sweep->parts, weights, &sweep->beside[i], 1, files);
+        list_row(sweep, weights, &sweep->beside[i], 1, false);
     for (size_t i = 0; i < options.wanda_count; i++) {
         name_weights(weights, sweep, &options, &options.wanda[i]);
-        list_row(&sweep->parts, weights, &sweep->full, 1, files);
+        list_row(sweep, weights, &sweep->full, 1, false);
     }
     return LL_OK;
 }
@@ -206,18 +213,15 @@ static ll_status list_wanda(ll_sweep *sweep, const char *files) {
 static ll_status list_rows(ll_sweep *sweep, const size_t *part) {
     const ll_options *o = sweep->options;
     const size_t most = (1 + o->precision_count) * sweep->listed_count + 2 * o->wanda_count + 1;
-    char asked[32], all[LL_PARTS_FILES];
-    snprintf(asked, sizeof asked, "%s%s", o->synthetic ? "" : "quality", sweep->exam.count ? " tasks" : "");
-    snprintf(all, sizeof all, "%s%s", asked, o->no_speed ? "" : " speed");
     sweep->parts.rows = calloc(most, sizeof *sweep->parts.rows);
     if (!sweep->parts.rows)
         return ll_fail(sweep->error, LL_NO_RESOURCE, "no memory for the list of drops");
-    list_tasks(sweep, o, part, all);
+    list_tasks(sweep, o, part, true);
     for (size_t i = 0; i < o->precision_count; i++) {
         const ll_options options = ll_sweep_precision_options(sweep, i);
-        list_tasks(sweep, &options, part, asked);
+        list_tasks(sweep, &options, part, false);
     }
-    LL_TRY(list_wanda(sweep, asked));
+    LL_TRY(list_wanda(sweep));
     return ll_parts_write(&sweep->parts, 1, sweep->folder, sweep->error);
 }
 
@@ -225,10 +229,15 @@ static ll_status cut(ll_sweep *sweep, const ll_mask **masks, size_t *part) {
     const ll_shard *shard = &sweep->options->shard;
     for (size_t i = 0; i < sweep->listed_count; i++)
         masks[i] = &sweep->listed[i].mask;
-    LL_TRY(ll_shard_parts(masks, sweep->listed_count, sweep->config.layers, shard->of, part, sweep->error));
+    LL_TRY(ll_shard_parts(masks, sweep->shared, sweep->config.layers, shard->of, part, sweep->error));
+    for (size_t i = sweep->shared; i < sweep->listed_count; i++)
+        part[i] = 1;
+    sweep->planned = 0;
     for (size_t i = 0; i < sweep->listed_count; i++)
-        if (part[i] == shard->part)
+        if (part[i] == shard->part) {
             sweep->tasks[sweep->task_count++] = sweep->listed[i];
+            sweep->planned += i < sweep->listed_planned;
+        }
     return list_rows(sweep, part);
 }
 
@@ -238,6 +247,7 @@ ll_status ll_shard_cut(ll_sweep *sweep) {
         return LL_OK;
     sweep->listed = sweep->tasks;
     sweep->listed_count = sweep->task_count;
+    sweep->listed_planned = sweep->planned;
     sweep->tasks = calloc(sweep->listed_count, sizeof *sweep->tasks);
     sweep->task_count = 0;
     const ll_mask **masks = calloc(sweep->listed_count, sizeof *masks);

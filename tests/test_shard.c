@@ -150,24 +150,22 @@ static void test_merged(void) {
     free(after);
 }
 
-/* Other weights beside the sweep's own: every part has its drops' rows of these, part 1 those of pruned weights. */
+/* Other weights and other orders beside the sweep's own: every part has its drops' rows of these, part 1 those of pruned weights. */
 static void test_variants(void) {
-    static const char *const options[] = {"--no-speed", "--precisions", "f32,int8:128,int8:32+kv8", "--wanda",
-                                          "2:4,attn@3,mlp@2"};
+#define VARIANTS                                                                                             \
+    "--no-speed", "--precisions", "f32,int8:128,int8:32+kv8", "--wanda", "2:4,attn@3,mlp@2", "--orders", "all"
     REQUIRE(ll_toy_sweep_begin());
-    CHECK_MSG(ll_toy_sweep("wide", options[0], options[1], options[2], options[3], options[4], NULL) == 0,
-              "%s", ll_toy_said());
+    CHECK_MSG(ll_toy_sweep("wide", VARIANTS, NULL) == 0, "%s", ll_toy_said());
     for (size_t i = 3; i >= 1; i--) {
         char shard[32];
         snprintf(shard, sizeof shard, "%zu/3", i);
-        CHECK_MSG(ll_toy_sweep("wides", options[0], options[1], options[2], options[3], options[4], "--shard",
-                               shard, NULL) == 0,
-                  "part %s: %s", shard, ll_toy_said());
+        CHECK_MSG(ll_toy_sweep("wides", VARIANTS, "--shard", shard, NULL) == 0, "part %s: %s", shard,
+                  ll_toy_said());
     }
     CHECK_MSG(
         ll_toy_merge("of-wides", "wides/shard-3-of-3", "wides/shard-2-of-3", "wides/shard-1-of-3", NULL) == 0,
         "%s", ll_toy_said());
-    static const char *const files[] = {"importance", "quality", "tasks"};
+    static const char *const files[] = {"importance", "plans", "quality", "tasks"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *a = ll_toy_sweep_rows("wide", files[i], false),
              *b = ll_toy_sweep_rows("of-wides", files[i], false);
@@ -175,6 +173,24 @@ static void test_variants(void) {
         free(a);
         free(b);
     }
+}
+
+/* What follows from timings, which are different in each part, is part 1's alone. */
+static void test_costs(void) {
+    REQUIRE(ll_toy_sweep_begin());
+    CHECK_MSG(ll_toy_sweep("dear", "--orders", "reverse,cost", "--shard", "1/2", NULL) == 0, "%s",
+              ll_toy_said());
+    CHECK_MSG(ll_toy_sweep("dear", "--orders", "reverse,cost", "--shard", "2/2", NULL) == 0, "%s",
+              ll_toy_said());
+    CHECK_MSG(ll_toy_merge("of-dear", "dear/shard-2-of-2", "dear/shard-1-of-2", NULL) == 0, "%s",
+              ll_toy_said());
+    char *plans = ll_toy_sweep_rows("of-dear", "plans", false),
+         *costs = ll_toy_sweep_rows("of-dear", "costs", false);
+    CHECK(plans && strstr(plans, ",cost,") && costs && strstr(costs, ",attn,"));
+    free(plans);
+    free(costs);
+    CHECK(ll_toy_sweep("dear", "--orders", "cost", "--shard", "1/2", NULL) == 1);
+    CHECK_CONTAINS(ll_toy_said(), "holds a part of another sweep: its orders is ");
 }
 
 /* More parts than there are different drops: some have no row, and all together are the sweep. */
@@ -222,6 +238,7 @@ int main(int argc, char **argv) {
     ll_test_run("shard/neighbours", test_neighbours);
     ll_test_run("shard/merged", test_merged);
     ll_test_run("shard/variants", test_variants);
+    ll_test_run("shard/costs", test_costs);
     ll_test_run("shard/more parts than rows", test_more_parts_than_rows);
     ll_test_run("shard/other sweep", test_other_sweep);
     return ll_test_end();

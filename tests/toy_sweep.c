@@ -198,6 +198,8 @@ static bool is_time(const char *column) {
     static const char *const times[] = {"date",
                                         "placement",
                                         "seconds",
+                                        "prefill_microseconds",
+                                        "decode_microseconds",
                                         "prefill_tokens_per_s",
                                         "decode_tokens_per_s",
                                         "peak_gops",
@@ -216,9 +218,11 @@ static bool is_time(const char *column) {
 }
 
 static const ll_csv_schema *const schemas[] = {&ll_importance_schema, &ll_quality_schema, &ll_tasks_schema,
-                                               &ll_speed_schema, &ll_samples_schema};
+                                               &ll_plans_schema,      &ll_speed_schema,   &ll_samples_schema};
 
 static const ll_csv_schema *find_schema(const char *name) {
+    if (strcmp(name, ll_costs_schema.name) == 0)
+        return &ll_costs_schema;
     for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++)
         if (strcmp(schemas[i]->name, name) == 0)
             return schemas[i];
