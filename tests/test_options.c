@@ -406,7 +406,6 @@ int main(int argc, char **argv) {
     ll_test_run("options/precisions", test_precisions);
     ll_test_run("options/eval", test_eval);
     ll_test_run("options/commands", test_commands);
-    ll_test_run("options/eval", test_eval);
     ll_test_run("options/shard", test_shard);
     ll_test_run("options/orders", test_orders);
     ll_test_run("options/calibration", test_calibration);
