@@ -1,3 +1,4 @@
+#include "metric.h"
 #include "report_private.h"
 #include "rows.h"
 
@@ -85,7 +86,12 @@ static ll_report_row largest(const grouping *g, bool first) {
 typedef struct {
     const ll_csv *csv;
     const ll_csv_schema *schema;
+    const char *column, *wanted; /* only rows whose column holds wanted; NULL: all */
 } source;
+
+static bool is_of_source(const source *s, size_t row) {
+    return !s->column || strcmp(ll_csv_cell(s->csv, row, s->column), s->wanted) == 0;
+}
 
 /* The commonest setting by the first columns, of the rows that equal within in its first within_columns. */
 static ll_status choose(const source *sources, size_t count, size_t columns, const ll_report_row *within,
@@ -95,7 +101,8 @@ static ll_status choose(const source *sources, size_t count, size_t columns, con
     for (size_t s = 0; s < count; s++)
         for (size_t i = 0; sources[s].csv && i < ll_csv_rows(sources[s].csv) && good; i++) {
             const ll_report_row row = {sources[s].csv, sources[s].schema, i};
-            if (!within || !within->csv || same_setting(within, &row, within_columns))
+            if (is_of_source(&sources[s], i) &&
+                (!within || !within->csv || same_setting(within, &row, within_columns)))
                 good = add_row(&g, &row, columns);
         }
     *out = largest(&g, !within);
@@ -109,9 +116,10 @@ enum {
 }; /* model_sha256; and weights, group, kv: they come first in quality and speed */
 
 static ll_status choose_settings(ll_report_data *data, ll_error *error) {
-    const source sources[] = {{data->quality_csv, &ll_quality_schema},
-                              {data->speed_csv, &ll_speed_schema},
-                              {data->importance_csv, &ll_importance_schema}};
+    const source sources[] = {
+        {data->quality_csv, &ll_quality_schema, NULL, NULL},
+        {data->speed_csv, &ll_speed_schema, NULL, NULL},
+        {data->importance_csv, &ll_importance_schema, "metric", ll_metric_name(LL_COSINE)}};
     ll_report_row weights;
     LL_TRY(choose(sources, 2, KV_COLUMNS, NULL, 0, &weights, error));
     LL_TRY(
@@ -150,13 +158,35 @@ static ll_report_entry *find_entry(grid *entries, const ll_report_row *row, ll_e
     return NULL;
 }
 
+static bool drops_the_same(const ll_report_row *a, const ll_report_row *b) {
+    static const char *const columns[] = {"model_sha256", "kind", "dropped", "drop"};
+    bool same = true;
+    for (size_t i = 0; same && i < sizeof columns / sizeof *columns; i++)
+        same = strcmp(ll_report_text(a, columns[i]), ll_report_text(b, columns[i])) == 0;
+    return same;
+}
+
+/* Whether its modules were chosen in another way than by importance, as plans.csv says; rows of no plan there are the paper's. */
+static bool is_of_another_order(const ll_report_data *data, const ll_report_row *row) {
+    bool other = false;
+    for (size_t i = 0; data->plans_csv && i < ll_csv_rows(data->plans_csv); i++) {
+        const ll_report_row plan = {data->plans_csv, &ll_plans_schema, i};
+        if (!drops_the_same(&plan, row))
+            continue;
+        if (strcmp(ll_report_text(&plan, "order"), "importance") == 0)
+            return false;
+        other = true;
+    }
+    return other;
+}
+
 /* Of several plans that drop the same number, the last one measured counts; speed only of the modules that
  * quality was measured without. */
 static ll_status place_rows(ll_report_data *data, grid *entries, const ll_report_row *setting, bool speed,
                             ll_error *error) {
     for (size_t i = 0; setting->csv && i < ll_csv_rows(setting->csv); i++) {
         const ll_report_row row = {setting->csv, setting->schema, i};
-        if (!ll_report_belongs(setting, i)) {
+        if (!ll_report_belongs(setting, i) || is_of_another_order(data, &row)) {
             data->other_rows++;
             continue;
         }
@@ -221,6 +251,7 @@ static ll_status load(ll_report_data *data, const char *folder, ll_error *error)
             "%s: no row in importance.csv, quality.csv or speed.csv there; expected the folder of a sweep",
             folder);
     LL_TRY(read_csv(folder, &ll_tasks_schema, &data->tasks_csv, error));
+    LL_TRY(read_csv(folder, &ll_plans_schema, &data->plans_csv, error));
     LL_TRY(choose_settings(data, error));
     LL_TRY(ll_report_find_tasks(data, error));
     return ll_report_make_entries(data, error);
@@ -240,6 +271,7 @@ void ll_report_free(ll_report_data *data) {
     ll_csv_close(data->quality_csv);
     ll_csv_close(data->speed_csv);
     ll_csv_close(data->tasks_csv);
+    ll_csv_close(data->plans_csv);
     free(data->entries);
     memset(data, 0, sizeof *data);
 }

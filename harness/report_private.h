@@ -37,7 +37,7 @@ typedef struct {
 } ll_report_average;
 
 typedef struct {
-    ll_csv *importance_csv, *quality_csv, *speed_csv, *tasks_csv; /* NULL: not there */
+    ll_csv *importance_csv, *quality_csv, *speed_csv, *tasks_csv, *plans_csv; /* NULL: not there */
     /* What the report is about: of several settings in one file, the one with most rows. */
     ll_report_row importance, quality, speed;
     /* The full model first when it was measured, then kind by kind, dropped ascending. */
