@@ -30,7 +30,10 @@ ll_status ll_sweep_load(ll_sweep *sweep, ll_weights_kind weights, ll_model **out
 }
 
 ll_status ll_sweep_need_model(ll_sweep *sweep) {
-    return sweep->model ? LL_OK : ll_sweep_load(sweep, sweep->options->weights, &sweep->model);
+    if (sweep->model)
+        return LL_OK;
+    return sweep->wanda ? ll_sweep_prune(sweep, NULL)
+                        : ll_sweep_load(sweep, sweep->options->weights, &sweep->model);
 }
 
 void ll_sweep_skip(ll_sweep *sweep, double work) {
@@ -102,27 +105,40 @@ static ll_status make_room(ll_sweep *sweep) {
     return LL_OK;
 }
 
-ll_status ll_sweep_add_task(ll_sweep *sweep, const char *kind, size_t dropped, const ll_mask *mask,
-                            unsigned measured) {
-    LL_TRY(make_room(sweep));
-    ll_sweep_task *task = &sweep->tasks[sweep->task_count];
+static void fill_task(const ll_sweep *sweep, const char *kind, size_t dropped, const ll_mask *mask,
+                      unsigned measured, ll_sweep_task *task) {
     task->kind = kind;
     task->dropped = dropped;
     task->measured = measured;
     task->mask = *mask;
     ll_mask_format(mask, sweep->config.layers, task->drop);
     ll_sweep_shorten_drop(task->drop);
+}
+
+ll_status ll_sweep_add_task(ll_sweep *sweep, const char *kind, size_t dropped, const ll_mask *mask,
+                            unsigned measured) {
+    LL_TRY(make_room(sweep));
+    ll_sweep_task *task = &sweep->tasks[sweep->task_count];
+    fill_task(sweep, kind, dropped, mask, measured, task);
     sweep->task_count += !is_listed(sweep, task);
     return LL_OK;
 }
 
-static ll_status add_planned(ll_sweep *sweep, const char *kind, size_t dropped) {
+ll_status ll_sweep_task_of(const ll_sweep *sweep, const char *kind, size_t dropped, ll_sweep_task *task) {
     char spec[64] = "none";
     ll_mask mask;
     if (dropped)
         snprintf(spec, sizeof spec, "%s@%zu", kind, dropped);
     LL_TRY(ll_drop_parse(&mask, spec, sweep->config.layers, &sweep->plan.orders, sweep->error));
-    return ll_sweep_add_task(sweep, kind, dropped, &mask, LL_ASKED | LL_TIMED);
+    fill_task(sweep, kind, dropped, &mask, LL_ASKED | LL_TIMED, task);
+    return LL_OK;
+}
+
+static ll_status add_planned(ll_sweep *sweep, const char *kind, size_t dropped) {
+    LL_TRY(make_room(sweep));
+    LL_TRY(ll_sweep_task_of(sweep, kind, dropped, &sweep->tasks[sweep->task_count]));
+    sweep->planned = ++sweep->task_count;
+    return LL_OK;
 }
 
 /* The full model, then every kind at every count that it reaches. */
@@ -273,7 +289,7 @@ static double total_work(const ll_sweep *sweep) {
     if (sweep->options->synthetic)
         return speed;
     return speed + ll_sweep_importance_work(sweep) + ll_sweep_orders_work(sweep) +
-           rows * (ll_sweep_quality_work(sweep) + ll_sweep_tasks_work(sweep));
+           rows * (ll_sweep_quality_work(sweep) + ll_sweep_tasks_work(sweep)) + ll_sweep_variants_work(sweep);
 }
 
 static void say_time(const ll_sweep *sweep) {
@@ -286,6 +302,7 @@ static void say_time(const ll_sweep *sweep) {
 static ll_status run_stages(ll_sweep *sweep, ll_options *options, ll_protocol *protocol) {
     LL_TRY(look(sweep));
     LL_TRY(check_protocol(sweep));
+    LL_TRY(ll_sweep_check_variants(sweep));
     LL_TRY(open_all(sweep));
     LL_TRY(ll_sweep_fit(sweep, options, protocol));
     if (!options->synthetic)
@@ -303,7 +320,9 @@ static ll_status run_stages(ll_sweep *sweep, ll_options *options, ll_protocol *p
         LL_TRY(ll_sweep_quality(sweep));
     }
     LL_TRY(ll_sweep_tasks(sweep));
-    return sweep->options->no_speed ? LL_OK : ll_sweep_speed(sweep);
+    if (!sweep->options->no_speed)
+        LL_TRY(ll_sweep_speed(sweep));
+    return ll_sweep_variants(sweep);
 }
 
 ll_status ll_sweep_run(const ll_options *options, const ll_protocol *protocol, const char *folder,

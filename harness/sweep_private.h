@@ -48,7 +48,9 @@ typedef struct {
     double importance_by[LL_METRICS][LL_MODULE_KINDS][LL_MAX_LAYERS];
     ll_sweep_task *tasks;
     size_t task_count, task_capacity;
-    ll_model *model; /* with the options' weights; NULL until something needs it */
+    size_t planned;               /* the first of them, by the paper's order */
+    const ll_wanda_amount *wanda; /* how the weights are pruned before quality is measured; NULL: not */
+    ll_model *model;              /* with the options' weights; NULL until something needs it */
     ll_progress progress;
     size_t computed;
     ll_error *error;
@@ -67,9 +69,17 @@ ll_status ll_sweep_fit(ll_sweep *sweep, ll_options *options, ll_protocol *protoc
 /* Once model_sha256 is known: where rows are there, what they were measured with counts, not what is free now. */
 ll_status ll_sweep_fit_as_before(ll_sweep *sweep, ll_options *options, ll_protocol *protocol);
 
+/* What rows call pruned weights in their columns weights and group: "f32-wanda-2:4", and the calibration that they were pruned by, documents x
+ * tokens with the beginning of its SHA-256. */
+void ll_sweep_pruned_names(const ll_sweep *sweep, char weights[LL_CSV_CELL], char group[LL_CSV_CELL]);
+/* Fills these columns, of whatever weights. */
+void ll_sweep_weights(ll_row *row, const ll_sweep *sweep);
 /* Begins a row of speed.csv, or of costs.csv, with all that comes before what is dropped; setting: before how it was measured. */
 void ll_sweep_speed_setting(ll_row *row, const ll_csv_schema *schema, const ll_sweep *sweep);
 void ll_sweep_speed_key(ll_row *row, const ll_csv_schema *schema, const ll_sweep *sweep);
+
+/* A drop of the sweep's plan. */
+ll_status ll_sweep_task_of(const ll_sweep *sweep, const char *kind, size_t dropped, ll_sweep_task *task);
 
 /* Each stage appends the rows that are missing. */
 ll_status ll_sweep_importance(ll_sweep *sweep);
@@ -86,6 +96,14 @@ ll_status ll_sweep_add_task(ll_sweep *sweep, const char *kind, size_t dropped, c
                             unsigned measured);
 /* Of drop orders: microseconds that one attention layer, one MLP layer takes of the mix; measured where costs.csv lacks them. */
 ll_status ll_sweep_costs(ll_sweep *sweep, double microseconds[LL_MLP + 1]);
+/* Quality rows of the same drops at --precisions, and of the full model's weights pruned as --wanda says beside float32 ones whole: the
+ * sweep's model goes, and one after the other comes. */
+ll_status ll_sweep_variants(ll_sweep *sweep);
+double ll_sweep_variants_work(const ll_sweep *sweep);
+/* Refuses weights that this machine's memory does not hold, before any work. */
+ll_status ll_sweep_check_variants(const ll_sweep *sweep);
+/* The sweep's model, loaded and pruned; before that its streams into baseline (NULL: nobody compares). */
+ll_status ll_sweep_prune(ll_sweep *sweep, ll_baseline *baseline);
 
 /* The time it takes does not count into the progress. */
 ll_status ll_sweep_load(ll_sweep *sweep, ll_weights_kind weights, ll_model **out);
