@@ -85,11 +85,11 @@ typedef struct {
     size_t sweep_memory;                 /* MiB of residual streams; 0: by what is free */
     bool kl;                             /* quality: compare with the full model */
     const char *csv;                     /* importance: file, "-" is standard output */
-    ll_metric metric;                    /* importance, plan, calibration */
     ll_wanda_amount wanda[LL_MAX_WANDA]; /* quality, eval, sweep: weights that are pruned */
     size_t wanda_count;
     ll_precision precisions[LL_MAX_PRECISIONS]; /* sweep: of more quality rows */
     size_t precision_count;
+    ll_metric metric; /* importance, plan */
     /* speed */
     size_t prompt, generate, repetitions; /* 0: the command's default */
     bool exact;

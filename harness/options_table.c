@@ -185,9 +185,6 @@ static const ll_option_spec options[] = {
      "tokens that a document is cut to (default: 2048, or the model's context)"},
     {"--length", "N", LL_VALUE_SIZE, FIELD(length), SWEEP, NULL, 2, COUNT_MAX,
      "tokens that a document is cut to" BY_PROTOCOL},
-    {"--metric", "cosine|no-residual|magnitude", LL_VALUE_METRIC, FIELD(metric),
-     IMPORTANCE | PLAN | CALIBRATION, "cosine", 0, 0,
-     "what importance is: 1 - cos(before, after); 1 - cos(before, what is added); |added| / |after|"},
     {"--wanda", "SPARSITY", LL_VALUE_WANDA, FIELD(wanda), PRUNING, NULL, 0, 1,
      "prune the f32 weights by Wanda (arXiv 2306.11695) first: 2:4, a share such as 0.5, or as many weights "
      "as "
@@ -204,6 +201,9 @@ static const ll_option_spec options[] = {
      "--wanda: documents to use (default: 128)"},
     {"--length", "N", LL_VALUE_SIZE, FIELD(length), PRUNING, NULL, 2, COUNT_MAX,
      "--wanda: tokens that a document is cut to (default: 2048, or the model's context)"},
+    {"--metric", "cosine|no-residual|magnitude", LL_VALUE_METRIC, FIELD(metric),
+     IMPORTANCE | PLAN | CALIBRATION, "cosine", 0, 0,
+     "what importance is: 1 - cos(before, after); 1 - cos(before, what is added); |added| / |after|"},
     {"--csv", "FILE", LL_VALUE_TEXT, FIELD(csv), IMPORTANCE, NULL, 0, 0,
      "where kind,layer,importance go; - is standard output (default)"},
     {"--text", "FILE", LL_VALUE_TEXT, FIELD(text), QUALITY | SWEEP, LL_DATA_DIR "/wikitext2-test.txt", 0, 0,

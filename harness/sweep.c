@@ -83,6 +83,24 @@ void ll_sweep_shorten_drop(char drop[LL_MASK_TEXT]) {
     snprintf(drop + KEPT, LL_MASK_TEXT - KEPT, "...#%.*s", HASH, hash);
 }
 
+static void fill_task(const ll_sweep *sweep, ll_sweep_task *task, const char *kind, size_t dropped,
+                      unsigned measured) {
+    task->kind = kind;
+    task->dropped = dropped;
+    task->measured = measured;
+    ll_mask_format(&task->mask, sweep->config.layers, task->drop);
+    ll_sweep_shorten_drop(task->drop);
+}
+
+ll_status ll_sweep_task_of(const ll_sweep *sweep, const char *kind, size_t dropped, ll_sweep_task *task) {
+    char spec[64] = "none";
+    if (dropped)
+        snprintf(spec, sizeof spec, "%s@%zu", kind, dropped);
+    LL_TRY(ll_drop_parse(&task->mask, spec, sweep->config.layers, &sweep->plan.orders, sweep->error));
+    fill_task(sweep, task, kind, dropped, LL_ASKED | LL_TIMED);
+    return LL_OK;
+}
+
 static bool is_listed(const ll_sweep *sweep, const ll_sweep_task *task) {
     for (size_t i = 0; i < sweep->task_count; i++) {
         const ll_sweep_task *other = &sweep->tasks[i];
@@ -105,40 +123,20 @@ static ll_status make_room(ll_sweep *sweep) {
     return LL_OK;
 }
 
-static void fill_task(const ll_sweep *sweep, const char *kind, size_t dropped, const ll_mask *mask,
-                      unsigned measured, ll_sweep_task *task) {
-    task->kind = kind;
-    task->dropped = dropped;
-    task->measured = measured;
-    task->mask = *mask;
-    ll_mask_format(mask, sweep->config.layers, task->drop);
-    ll_sweep_shorten_drop(task->drop);
-}
-
 ll_status ll_sweep_add_task(ll_sweep *sweep, const char *kind, size_t dropped, const ll_mask *mask,
                             unsigned measured) {
     LL_TRY(make_room(sweep));
     ll_sweep_task *task = &sweep->tasks[sweep->task_count];
-    fill_task(sweep, kind, dropped, mask, measured, task);
+    task->mask = *mask;
+    fill_task(sweep, task, kind, dropped, measured);
     sweep->task_count += !is_listed(sweep, task);
     return LL_OK;
 }
 
-ll_status ll_sweep_task_of(const ll_sweep *sweep, const char *kind, size_t dropped, ll_sweep_task *task) {
-    char spec[64] = "none";
-    ll_mask mask;
-    if (dropped)
-        snprintf(spec, sizeof spec, "%s@%zu", kind, dropped);
-    LL_TRY(ll_drop_parse(&mask, spec, sweep->config.layers, &sweep->plan.orders, sweep->error));
-    fill_task(sweep, kind, dropped, &mask, LL_ASKED | LL_TIMED, task);
-    return LL_OK;
-}
-
 static ll_status add_planned(ll_sweep *sweep, const char *kind, size_t dropped) {
-    LL_TRY(make_room(sweep));
-    LL_TRY(ll_sweep_task_of(sweep, kind, dropped, &sweep->tasks[sweep->task_count]));
-    sweep->planned = ++sweep->task_count;
-    return LL_OK;
+    ll_sweep_task task;
+    LL_TRY(ll_sweep_task_of(sweep, kind, dropped, &task));
+    return ll_sweep_add_task(sweep, kind, dropped, &task.mask, task.measured);
 }
 
 /* The full model, then every kind at every count that it reaches. */
@@ -315,6 +313,7 @@ static ll_status run_stages(ll_sweep *sweep, ll_options *options, ll_protocol *p
     ll_progress_begin(&sweep->progress, real ? "importance" : "speed", total_work(sweep), options->quiet);
     LL_TRY(real ? ll_sweep_importance(sweep) : plan_by_depth(sweep));
     LL_TRY(make_tasks(sweep));
+    sweep->planned = sweep->task_count;
     if (real) {
         LL_TRY(ll_sweep_orders(sweep));
         LL_TRY(ll_sweep_quality(sweep));

@@ -48,7 +48,7 @@ typedef struct {
     double importance_by[LL_METRICS][LL_MODULE_KINDS][LL_MAX_LAYERS];
     ll_sweep_task *tasks;
     size_t task_count, task_capacity;
-    size_t planned;               /* the first of them, by the paper's order */
+    size_t planned;               /* of them those of the plan, which come first; other orders' follow */
     const ll_wanda_amount *wanda; /* how the weights are pruned before quality is measured; NULL: not */
     ll_model *model;              /* with the options' weights; NULL until something needs it */
     ll_progress progress;
@@ -89,13 +89,6 @@ ll_status ll_sweep_quality(ll_sweep *sweep);
 ll_status ll_sweep_tasks(ll_sweep *sweep);
 ll_status ll_sweep_speed(ll_sweep *sweep);
 
-/* A cell is cut where it is full, and a cut key would stand for other drops too: a long one ends with its hash. */
-void ll_sweep_shorten_drop(char drop[LL_MASK_TEXT]);
-/* A drop to be measured; nothing where the same drop is among them. */
-ll_status ll_sweep_add_task(ll_sweep *sweep, const char *kind, size_t dropped, const ll_mask *mask,
-                            unsigned measured);
-/* Of drop orders: microseconds that one attention layer, one MLP layer takes of the mix; measured where costs.csv lacks them. */
-ll_status ll_sweep_costs(ll_sweep *sweep, double microseconds[LL_MLP + 1]);
 /* Quality rows of the same drops at --precisions, and of the full model's weights pruned as --wanda says beside float32 ones whole: the
  * sweep's model goes, and one after the other comes. */
 ll_status ll_sweep_variants(ll_sweep *sweep);
@@ -104,6 +97,13 @@ double ll_sweep_variants_work(const ll_sweep *sweep);
 ll_status ll_sweep_check_variants(const ll_sweep *sweep);
 /* The sweep's model, loaded and pruned; before that its streams into baseline (NULL: nobody compares). */
 ll_status ll_sweep_prune(ll_sweep *sweep, ll_baseline *baseline);
+/* A cell is cut where it is full, and a cut key would stand for other drops too: a long one ends with its hash. */
+void ll_sweep_shorten_drop(char drop[LL_MASK_TEXT]);
+/* A drop to be measured; nothing where the same drop is among them. */
+ll_status ll_sweep_add_task(ll_sweep *sweep, const char *kind, size_t dropped, const ll_mask *mask,
+                            unsigned measured);
+/* Of drop orders: microseconds that one attention layer, one MLP layer takes of the mix; measured where costs.csv lacks them. */
+ll_status ll_sweep_costs(ll_sweep *sweep, double microseconds[LL_MLP + 1]);
 
 /* The time it takes does not count into the progress. */
 ll_status ll_sweep_load(ll_sweep *sweep, ll_weights_kind weights, ll_model **out);
