@@ -1,5 +1,5 @@
 #include "cmd.h"
-#include "report.h"
+#include "report/report.h"
 #include "sweep.h"
 
 #include <stdio.h>

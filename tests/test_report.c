@@ -1,7 +1,7 @@
 /* The report on a small made-up sweep, whose table was worked out by hand. */
 #include "documents.h"
 #include "page.h"
-#include "report.h"
+#include "report/report.h"
 #include "rows.h"
 #include "test.h"
 

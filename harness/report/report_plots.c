@@ -1,5 +1,5 @@
 #include "plot.h"
-#include "report_private.h"
+#include "report/report_private.h"
 
 #include <math.h>
 #include <stdlib.h>

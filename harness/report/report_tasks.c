@@ -1,5 +1,5 @@
 #include "eval/task_list.h"
-#include "report_private.h"
+#include "report/report_private.h"
 #include "rows.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
-#include "report.h"
+#include "report/report.h"
 #include "documents.h"
-#include "report_private.h"
+#include "report/report_private.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "report_private.h"
+#include "report/report_private.h"
 
 #include <math.h>
 #include <stdlib.h>

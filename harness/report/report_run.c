@@ -1,5 +1,5 @@
 #include "model_list.h"
-#include "report_private.h"
+#include "report/report_private.h"
 
 #include <stdlib.h>
 #include <string.h>

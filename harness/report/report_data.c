@@ -1,4 +1,4 @@
-#include "report_private.h"
+#include "report/report_private.h"
 #include "rows.h"
 
 #include <errno.h>
