@@ -246,7 +246,7 @@ static void test_plots(void) {
     free(text);
     /* Nothing else is left there. */
     char command[400];
-    snprintf(command, sizeof command, "test $(ls -A '%s' | wc -l) = 7", out);
+    snprintf(command, sizeof command, "test $(ls -A '%s' | wc -l) = 8", out);
     CHECK(system(command) == 0);
 }
 

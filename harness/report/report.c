@@ -6,6 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifndef LL_PLOTS_DIR
+#define LL_PLOTS_DIR "harness/plots"
+#endif
+
 static const char *const plot_captions[LL_REPORT_PLOTS] = {
     "Perplexity against the number of modules dropped",
     "Speedup of the whole generation against the number of modules dropped, measured and predicted",
@@ -14,64 +18,108 @@ static const char *const plot_captions[LL_REPORT_PLOTS] = {
     "Accuracy of every task against the number of modules dropped, with guessing",
 };
 
-static void print_caption_quality(FILE *stream, bool tasks) {
-    fprintf(
-        stream,
-        " **perplexity** ± standard error. **KL** divergence from the full model, nats a token. **top-1** "
-        "share of tokens for which the most likely next token is the full model's. **gamma** = increase of "
-        "perplexity in percent / speedup gained in percent, so lower is better (the paper's gamma takes "
-        "points "
-        "of task accuracy%s); NA where nothing was gained. Bold: the lowest perplexity at that number "
-        "dropped.",
-        tasks ? ": below" : "; perplexity is the only quality here");
+/* ---- the page ---- */
+
+typedef struct {
+    const ll_report_data *data;
+    const char *out;     /* the folder that pictures lie in */
+    const bool *drawn;   /* [LL_REPORT_PLOTS] */
+    bool placed;         /* the sweep's picture of its threads and memory lies there */
+    const char *style;   /* the HTML page's; NULL: Markdown */
+    const char *lacking; /* why pictures are missing; NULL: none is */
+} page;
+
+static void say_quality(ll_sheet *sheet, bool tasks) {
+    ll_sheet_sayf(sheet,
+                  " **perplexity** ± standard error. **KL** divergence from the full model, nats a token. "
+                  "**top-1** share of tokens for which the most likely next token is the full model's. "
+                  "**gamma** = increase of perplexity in percent / speedup gained in percent, so lower is "
+                  "better (the paper's gamma takes points of task accuracy%s); NA where nothing was gained. "
+                  "Bold: the lowest perplexity at that number dropped.",
+                  tasks ? ": below" : "; perplexity is the only quality here");
 }
 
-static void print_caption(FILE *stream, const ll_report_data *data) {
-    fputs(ll_report_is_synthetic(data) ? "\n**kind** attn, mlp and block: the deepest modules of that kind "
-                                         "but for the last block's; weights are "
-                                         "random, so there is no importance and no quality, and time does "
-                                         "not depend on which modules go."
-                                       : "\n**kind** attn, mlp and block: modules of that kind with the "
-                                         "lowest importance; joint: attention and MLP "
-                                         "layers in one list.",
-          stream);
-    fputs(" **speedup** of the whole generation", stream);
+static void print_caption(ll_sheet *sheet, const ll_report_data *data) {
+    ll_sheet_begin(sheet, LL_NOTE);
+    ll_sheet_say(
+        sheet, ll_report_is_synthetic(data)
+                   ? "**kind** attn, mlp and block: the deepest modules of that kind but for the last "
+                     "block's; weights are random, so there is no importance and no quality, and time does "
+                     "not depend on which modules go."
+                   : "**kind** attn, mlp and block: modules of that kind with the lowest importance; joint: "
+                     "attention and MLP layers in one list.");
+    ll_sheet_say(sheet, " **speedup** of the whole generation");
     if (data->speed.csv)
-        fprintf(stream, " (%s prompt tokens, then %s generated; %s)", ll_report_text(&data->speed, "prompt"),
-                ll_report_text(&data->speed, "generate"), ll_report_text(&data->speed, "method"));
-    fputs(
-        ": the full model's time over the dropped model's, the two in turns, median (quartiles); "
-        "**prefill**, "
-        "**decode**: the same of its two parts; **predicted** from bytes and operations alone. **paper**: "
-        "the speedup "
-        "that the paper published, measured on GPUs. **KV-cache** as allocated (share of the full model's).",
-        stream);
+        ll_report_say_row(sheet, &data->speed, " (@ prompt tokens, then @ generated; @)",
+                          (const char *const[]){"prompt", "generate", "method"});
+    ll_sheet_say(
+        sheet, ": the full model's time over the dropped model's, the two in turns, median (quartiles); "
+               "**prefill**, **decode**: the same of its two parts; **predicted** from bytes and operations "
+               "alone. **paper**: the speedup that the paper published, measured on GPUs. **KV-cache** as "
+               "allocated (share of the full model's).");
     if (data->quality.csv)
-        print_caption_quality(stream, data->task_count > 0);
-    fputc('\n', stream);
+        say_quality(sheet, data->task_count > 0);
+    ll_sheet_end(sheet, LL_NOTE);
+}
+
+static void print_picture(ll_sheet *sheet, const page *p, const char *name, const char *ending,
+                          const char *caption) {
+    char file[64], path[4096], *svg = NULL;
+    size_t length;
+    snprintf(file, sizeof file, "%s%s", name, ending);
+    if (sheet->form == LL_HTML &&
+        (size_t)snprintf(path, sizeof path, "%s/%s.svg", p->out, name) < sizeof path &&
+        ll_file_read(path, &svg, &length, NULL) != LL_OK)
+        svg = NULL;
+    ll_sheet_picture(sheet, file, caption, svg);
+    free(svg);
 }
 
 /* Plots that this run did not draw may lie there from another one; they are not this report's. */
-static bool print_report(FILE *stream, const ll_report_data *data, const bool drawn[LL_REPORT_PLOTS],
-                         bool placed) {
+static void print_plots(ll_sheet *sheet, const page *p) {
+    for (int i = 0; i < LL_REPORT_PLOTS; i++)
+        if (p->drawn[i])
+            print_picture(sheet, p, ll_report_plot_names[i], ".png", plot_captions[i]);
+    if (p->lacking) {
+        ll_sheet_begin(sheet, LL_PARAGRAPH);
+        ll_sheet_say(sheet, "Pictures are missing: ");
+        ll_sheet_quote(sheet, p->lacking);
+        ll_sheet_end(sheet, LL_PARAGRAPH);
+    }
+}
+
+static void print_title(ll_sheet *sheet, const ll_report_data *data) {
     char model[LL_CSV_CELL];
     ll_report_model(data, model, sizeof model);
-    fprintf(stream, "# Dropping layers of %s%s\n\n", model,
-            ll_report_is_synthetic(data) ? ", synthetic weights" : "");
-    ll_report_print_run(stream, data);
+    ll_sheet_begin(sheet, LL_TITLE);
+    ll_sheet_say(sheet, "Dropping layers of ");
+    ll_sheet_quote(sheet, model);
+    ll_sheet_say(sheet, ll_report_is_synthetic(data) ? ", synthetic weights" : "");
+    ll_sheet_end(sheet, LL_TITLE);
+}
+
+static bool print_page(FILE *stream, const void *context) {
+    const page *p = context;
+    const ll_report_data *data = p->data;
+    ll_sheet sheet = {.stream = stream, .form = p->style ? LL_HTML : LL_MARKDOWN};
+    char model[LL_CSV_CELL], title[LL_CSV_CELL + 64];
+    ll_report_model(data, model, sizeof model);
+    snprintf(title, sizeof title, "Dropping layers of %s", model);
+    ll_sheet_open(&sheet, title, p->style);
+    print_title(&sheet, data);
+    ll_report_print_run(&sheet, data);
     if (data->count) {
-        fputs("\n## What dropping costs and gains\n\n", stream);
-        if (!ll_report_print_table(stream, data))
+        ll_sheet_section(&sheet, "drops", "What dropping costs and gains");
+        if (!ll_report_print_table(&sheet, data))
             return false;
-        print_caption(stream, data);
+        print_caption(&sheet, data);
     }
-    if (data->task_count && !ll_report_print_tasks(stream, data))
+    if (data->task_count && !ll_report_print_tasks(&sheet, data))
         return false;
-    for (int i = 0; i < LL_REPORT_PLOTS; i++)
-        if (drawn[i])
-            fprintf(stream, "\n![%s](%s.png)\n", plot_captions[i], ll_report_plot_names[i]);
-    if (placed)
-        fputs("\n![Threads and memory by node](placement.svg)\n", stream);
+    print_plots(&sheet, p);
+    if (p->placed)
+        print_picture(&sheet, p, "placement", ".svg", "Threads and memory by node");
+    ll_sheet_close(&sheet);
     return true;
 }
 
@@ -94,36 +142,48 @@ ll_status ll_report_write_page(const char *out, const char *name, const char *wh
     return status;
 }
 
-typedef struct {
-    const ll_report_data *data;
-    const bool *drawn; /* [LL_REPORT_PLOTS] */
-    bool placed;       /* the sweep's picture of its threads and memory lies there */
-} page;
+/* ---- files ---- */
 
-static bool print_page(FILE *stream, const void *context) {
-    const page *p = context;
-    return print_report(stream, p->data, p->drawn, p->placed);
+static bool is_there(const char *out, const char *name) {
+    char path[4096];
+    return (size_t)snprintf(path, sizeof path, "%s/%s", out, name) < sizeof path && access(path, R_OK) == 0;
+}
+
+static ll_status write_pages(page *p, ll_error *error) {
+    char *style;
+    size_t length;
+    p->style = NULL;
+    LL_TRY(ll_report_write_page(p->out, "report.md", "report", print_page, p, error));
+    LL_TRY(ll_file_read(LL_PLOTS_DIR "/report.css", &style, &length, error));
+    p->style = style;
+    const ll_status status = ll_report_write_page(p->out, "report.html", "report", print_page, p, error);
+    free(style);
+    return status;
+}
+
+static bool print_tables(FILE *stream, const ll_report_data *data) {
+    ll_sheet sheet = {.stream = stream};
+    return (!data->count || ll_report_print_table(&sheet, data)) &&
+           (!data->task_count || ll_report_print_tasks(&sheet, data));
 }
 
 static ll_status write_all(const ll_report_data *data, const char *out, FILE *table, ll_error *error) {
     LL_TRY(ll_folder_make(out, error));
-    if (table && data->count && !ll_report_print_table(table, data))
+    if (table && !print_tables(table, data))
         return ll_fail(error, LL_NO_RESOURCE, "report: no memory for the table");
-    if (table && data->task_count && !ll_report_print_tasks(table, data))
-        return ll_fail(error, LL_NO_RESOURCE, "report: no memory for the tasks' table");
     bool drawn[LL_REPORT_PLOTS] = {false};
-    /* The table is worth having without the plots, so their failure waits. */
-    const ll_status plotted = ll_report_plot(data, out, drawn, error);
-    ll_error second;
-    char picture[4096];
-    const int length = snprintf(picture, sizeof picture, "%s/placement.svg", out);
-    const page p = {data, drawn, length > 0 && (size_t)length < sizeof picture && access(picture, R_OK) == 0};
-    const ll_status written = ll_report_write_page(out, "report.md", "report", print_page, &p, &second);
-    if (plotted != LL_OK)
-        return plotted;
-    if (written != LL_OK && error)
-        *error = second;
-    return written;
+    /* The pages are worth having without the plots, so their failure waits, and is told in them. */
+    ll_error first = {""};
+    const ll_status plotted = ll_report_plot(data, out, drawn, &first);
+    page p = {.data = data,
+              .out = out,
+              .drawn = drawn,
+              .placed = is_there(out, "placement.svg"),
+              .lacking = plotted == LL_OK ? NULL : first.text};
+    LL_TRY(write_pages(&p, error));
+    if (plotted != LL_OK && error)
+        *error = first;
+    return plotted;
 }
 
 ll_status ll_report_write(const char *folder, const char *out, FILE *table, ll_error *error) {

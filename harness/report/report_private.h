@@ -4,6 +4,7 @@
 #include "csv.h"
 #include "drop.h"
 #include "paper.h"
+#include "report/sheet.h"
 
 /* A row of a CSV; csv NULL: none. It also stands for a setting: the rows that equal it in the columns before
  * "kind". */
@@ -66,24 +67,21 @@ bool ll_report_belongs(const ll_report_row *setting, size_t row);
 /* Whether the paper published speedups of entries of this model. */
 bool ll_report_has_paper(const ll_report_data *data);
 /* False: no memory. */
-bool ll_report_print_table(FILE *stream, const ll_report_data *data);
-/* Markdown that is also a table to the eye: the first column to the left, the others to the right, the first line its head.
- * cells: lines x columns. False: no memory. */
-bool ll_report_print_grid(FILE *stream, const char *const *cells, size_t lines, size_t columns);
+bool ll_report_print_table(ll_sheet *sheet, const ll_report_data *data);
 enum { LL_REPORT_CELL = 64 };
 /* "1.210 (1.200-1.220)": median and quartiles. */
 void ll_report_put_speedup(char cell[LL_REPORT_CELL], const ll_report_row *row);
-/* A cell of the markdown table; a bar in it would begin another. */
-void ll_report_put_escaped(FILE *stream, const char *text);
-/* Prints format, with every @ an escaped cell of the row: of columns, in their order. */
-void ll_report_print_cells(FILE *stream, const ll_report_row *row, const char *format,
-                           const char *const *columns);
+/* Says format, with every @ a cell of the row: of columns, in their order. */
+void ll_report_say_row(ll_sheet *sheet, const ll_report_row *row, const char *format,
+                       const char *const *columns);
 /* Writes what print prints as the page out/name, whole or not at all; what, "report", names it in an error. */
 typedef bool ll_report_print(FILE *stream, const void *context); /* false: no memory */
 ll_status ll_report_write_page(const char *out, const char *name, const char *what, ll_report_print *print,
                                const void *context, ll_error *error);
 /* What was measured, where and by which build. */
-void ll_report_print_run(FILE *stream, const ll_report_data *data);
+void ll_report_print_run(ll_sheet *sheet, const ll_report_data *data);
+/* "2026-01-01T00:00:00Z to 2026-01-03T00:00:00Z": of all rows shown. */
+void ll_report_say_dates(ll_sheet *sheet, const ll_report_data *data);
 /* The model's name as its rows have it; without one the listed file of its SHA-256, or a part of that. */
 void ll_report_model(const ll_report_data *data, char *out, size_t capacity);
 /* Whether the timings are of random weights. */
@@ -99,7 +97,7 @@ ll_report_average ll_report_average_of(const ll_report_data *data, const ll_repo
 /* Tasks that have a part in the average; their mean chance. */
 size_t ll_report_averaged(const ll_report_data *data, double *chance);
 /* The section on tasks. False: no memory. */
-bool ll_report_print_tasks(FILE *stream, const ll_report_data *data);
+bool ll_report_print_tasks(ll_sheet *sheet, const ll_report_data *data);
 
 enum { LL_REPORT_PLOTS = 5 };
 extern const char *const ll_report_plot_names[LL_REPORT_PLOTS];

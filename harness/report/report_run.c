@@ -49,14 +49,6 @@ void ll_report_model(const ll_report_data *data, char *out, size_t capacity) {
 }
 
 /* ---- what the rows have in common ---- */
-void ll_report_put_escaped(FILE *stream, const char *text) {
-    for (; *text; text++) {
-        if (strchr("|\\<*`_", *text))
-            putc('\\', stream);
-        putc(*text, stream);
-    }
-}
-
 typedef struct {
     const char *seen[16];
     size_t count, more;
@@ -87,15 +79,17 @@ static void see_distinct(void *context, const char *text) {
     add_distinct(context, text);
 }
 
-static void print_distinct(FILE *stream, const ll_report_data *data, const char *what, const char *column) {
+static void print_distinct(ll_sheet *sheet, const ll_report_data *data, const char *what,
+                           const char *column) {
     distinct d = {{NULL}, 0, 0};
     visit(data, column, see_distinct, &d);
-    fprintf(stream, "| %s | ", what);
+    ll_sheet_begin_fact(sheet, what);
     for (size_t i = 0; i < d.count; i++) {
-        fputs(i ? "; " : "", stream);
-        ll_report_put_escaped(stream, d.seen[i]);
+        ll_sheet_say(sheet, i ? "; " : "");
+        ll_sheet_quote(sheet, d.seen[i]);
     }
-    fputs(d.more ? "; and more |\n" : " |\n", stream);
+    ll_sheet_say(sheet, d.more ? "; and more" : "");
+    ll_sheet_end_fact(sheet);
 }
 
 typedef struct {
@@ -113,71 +107,93 @@ static void see_date(void *context, const char *text) {
         s->last = text;
 }
 
-static void print_dates(FILE *stream, const ll_report_data *data) {
+static void print_dates(ll_sheet *sheet, const ll_report_data *data) {
+    ll_sheet_begin_fact(sheet, "measured");
+    ll_report_say_dates(sheet, data);
+    ll_sheet_end_fact(sheet);
+}
+
+void ll_report_say_dates(ll_sheet *sheet, const ll_report_data *data) {
     span s = {NULL, NULL};
     visit(data, "date", see_date, &s);
-    fputs("| measured | ", stream);
-    ll_report_put_escaped(stream, s.first ? s.first : "NA");
+    ll_sheet_quote(sheet, s.first ? s.first : "NA");
     if (s.first && strcmp(s.first, s.last) != 0) {
-        fputs(" to ", stream);
-        ll_report_put_escaped(stream, s.last);
-    }
-    fputs(" |\n", stream);
-}
-
-/* ---- the header ---- */
-void ll_report_print_cells(FILE *stream, const ll_report_row *row, const char *format,
-                           const char *const *columns) {
-    for (; *format; format++) {
-        if (*format == '@')
-            ll_report_put_escaped(stream, ll_report_text(row, *columns++));
-        else
-            putc(*format, stream);
+        ll_sheet_say(sheet, " to ");
+        ll_sheet_quote(sheet, s.last);
     }
 }
-#define CELLS(row, format, ...) ll_report_print_cells(stream, row, format, (const char *const[]){__VA_ARGS__})
 
-static void print_measured(FILE *stream, const ll_report_data *data) {
-    if (data->quality.csv) {
-        CELLS(&data->quality, "| quality | @ (SHA-256 @): @ of @ tokens, ", "data_file", "data_sha256",
-              "recipe", "window");
-        if (strcmp(ll_report_text(&data->quality, "windows"), "0") == 0)
-            CELLS(&data->quality, "all from window @", "first_window");
-        else
-            CELLS(&data->quality, "@ from window @", "windows", "first_window");
-        CELLS(&data->quality, "; @ tokens scored |\n", "tokens");
-    }
-    if (data->speed.csv)
+/* ---- the table ---- */
+void ll_report_say_row(ll_sheet *sheet, const ll_report_row *row, const char *format,
+                       const char *const *columns) {
+    const char *cells[LL_CSV_MAX_COLUMNS];
+    size_t count = 0;
+    for (const char *at = format; (at = strchr(at, '@')); at++, count++)
+        cells[count] = ll_report_text(row, columns[count]);
+    ll_sheet_say_cells(sheet, format, cells);
+}
+#define CELLS(row, format, ...) ll_report_say_row(sheet, row, format, (const char *const[]){__VA_ARGS__})
+
+static void print_quality(ll_sheet *sheet, const ll_report_row *row) {
+    ll_sheet_begin_fact(sheet, "quality");
+    CELLS(row, "@ (SHA-256 @): @ of @ tokens, ", "data_file", "data_sha256", "recipe", "window");
+    if (strcmp(ll_report_text(row, "windows"), "0") == 0)
+        CELLS(row, "all from window @", "first_window");
+    else
+        CELLS(row, "@ from window @", "windows", "first_window");
+    CELLS(row, "; @ tokens scored", "tokens");
+    ll_sheet_end_fact(sheet);
+}
+
+static void print_measured(ll_sheet *sheet, const ll_report_data *data) {
+    if (data->quality.csv)
+        print_quality(sheet, &data->quality);
+    if (data->speed.csv) {
+        ll_sheet_begin_fact(sheet, "speed");
         CELLS(&data->speed,
-              "| speed | prompt of @ tokens, then @ generated; batch @; @ KV-cache; @; @ timings of both; "
-              "blocks with "
-              "weights of their own: @ |\n",
+              "prompt of @ tokens, then @ generated; batch @; @ KV-cache; @; @ timings of both; blocks with "
+              "weights of their own: @",
               "prompt", "generate", "batch", "kv", "method", "repetitions", "resident");
-    if (data->importance.csv)
-        CELLS(&data->importance, "| calibration | @ (SHA-256 @): @ documents of up to @ tokens; @ tokens |\n",
-              "data_file", "data_sha256", "samples", "length", "tokens");
+        ll_sheet_end_fact(sheet);
+    }
+    if (data->importance.csv) {
+        ll_sheet_begin_fact(sheet, "calibration");
+        CELLS(&data->importance, "@ (SHA-256 @): @ documents of up to @ tokens; @ tokens", "data_file",
+              "data_sha256", "samples", "length", "tokens");
+        ll_sheet_end_fact(sheet);
+    }
 }
 
-void ll_report_print_run(FILE *stream, const ll_report_data *data) {
+static void print_model(ll_sheet *sheet, const ll_report_data *data) {
     char model[LL_CSV_CELL], weights[LL_CSV_CELL];
+    const bool synthetic = ll_report_is_synthetic(data);
     ll_report_model(data, model, sizeof model);
     ll_report_weights(data, weights, sizeof weights);
-    fputs("| | |\n|:-|:-|\n| model | ", stream);
-    ll_report_put_escaped(stream, model);
-    CELLS(main_setting(data),
-          ll_report_is_synthetic(data) ? " (@) |\n| weights | " : " (SHA-256 @) |\n| weights | ",
-          "model_sha256");
-    ll_report_put_escaped(stream, weights);
-    fputs(ll_report_is_synthetic(data) ? "; synthetic: random numbers of the true shape |\n" : " |\n",
-          stream);
-    print_measured(stream, data);
-    print_distinct(stream, data, "CPU", "cpu");
-    print_distinct(stream, data, "ISA", "isa");
-    print_distinct(stream, data, "threads", "threads");
-    print_distinct(stream, data, "placement", "placement");
-    print_distinct(stream, data, "commit", "commit");
-    print_distinct(stream, data, "compiler", "compiler");
-    print_dates(stream, data);
-    if (data->other_rows)
-        fprintf(stream, "| not shown | %zu rows of other settings or plans |\n", data->other_rows);
+    ll_sheet_begin_fact(sheet, "model");
+    ll_sheet_quote(sheet, model);
+    CELLS(main_setting(data), synthetic ? " (@)" : " (SHA-256 @)", "model_sha256");
+    ll_sheet_end_fact(sheet);
+    ll_sheet_begin_fact(sheet, "weights");
+    ll_sheet_quote(sheet, weights);
+    ll_sheet_say(sheet, synthetic ? "; synthetic: random numbers of the true shape" : "");
+    ll_sheet_end_fact(sheet);
+}
+
+void ll_report_print_run(ll_sheet *sheet, const ll_report_data *data) {
+    ll_sheet_begin_facts(sheet, "What was run");
+    print_model(sheet, data);
+    print_measured(sheet, data);
+    print_distinct(sheet, data, "CPU", "cpu");
+    print_distinct(sheet, data, "ISA", "isa");
+    print_distinct(sheet, data, "threads", "threads");
+    print_distinct(sheet, data, "placement", "placement");
+    print_distinct(sheet, data, "commit", "commit");
+    print_distinct(sheet, data, "compiler", "compiler");
+    print_dates(sheet, data);
+    if (data->other_rows) {
+        ll_sheet_begin_fact(sheet, "not shown");
+        ll_sheet_sayf(sheet, "%zu rows of other settings or plans", data->other_rows);
+        ll_sheet_end_fact(sheet);
+    }
+    ll_sheet_end_facts(sheet);
 }

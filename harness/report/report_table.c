@@ -151,49 +151,7 @@ static void fill_line(line out, const ll_report_data *data, const ll_report_entr
             embolden(out[i]);
 }
 
-/* Characters as shown: UTF-8 continuation bytes take no place. */
-static int shown(const char *text) {
-    int count = 0;
-    for (; *text; text++)
-        count += ((unsigned char)*text & 0xC0) != 0x80;
-    return count;
-}
-
-static void print_line(FILE *stream, const char *const *cells, const int *widths, size_t columns) {
-    for (size_t i = 0; i < columns; i++) {
-        const int gap = widths[i] - shown(cells[i]);
-        fprintf(stream, "| %*s%s%*s ", i == 0 ? 0 : gap, "", cells[i], i == 0 ? gap : 0, "");
-    }
-    fputs("|\n", stream);
-}
-
-static void print_rule(FILE *stream, const int *widths, size_t columns) {
-    for (size_t i = 0; i < columns; i++) {
-        fputs(i == 0 ? "|:" : "|-", stream);
-        for (int dash = 0; dash < widths[i]; dash++)
-            putc('-', stream);
-        fputs(i == 0 ? "-" : ":", stream);
-    }
-    fputs("|\n", stream);
-}
-
-bool ll_report_print_grid(FILE *stream, const char *const *cells, size_t lines, size_t columns) {
-    int *widths = calloc(columns, sizeof *widths);
-    if (!widths)
-        return false;
-    for (size_t i = 0; i < lines * columns; i++)
-        if (shown(cells[i]) > widths[i % columns])
-            widths[i % columns] = shown(cells[i]);
-    for (size_t l = 0; l < lines; l++) {
-        print_line(stream, cells + l * columns, widths, columns);
-        if (l == 0)
-            print_rule(stream, widths, columns);
-    }
-    free(widths);
-    return true;
-}
-
-static bool print_lines(FILE *stream, const line *lines, size_t count, const bool chosen[COLUMNS]) {
+static bool print_lines(ll_sheet *sheet, const line *lines, size_t count, const bool chosen[COLUMNS]) {
     const char **cells = malloc(count * COLUMNS * sizeof *cells);
     if (!cells)
         return false;
@@ -202,12 +160,12 @@ static bool print_lines(FILE *stream, const line *lines, size_t count, const boo
         for (int i = 0; i < COLUMNS; i++)
             if (chosen[i])
                 cells[used++] = lines[l][i];
-    const bool good = ll_report_print_grid(stream, cells, count, used / count);
+    const bool good = ll_sheet_table(sheet, "What dropping costs and gains", cells, count, used / count);
     free(cells);
     return good;
 }
 
-bool ll_report_print_table(FILE *stream, const ll_report_data *data) {
+bool ll_report_print_table(ll_sheet *sheet, const ll_report_data *data) {
     bool chosen[COLUMNS];
     line *lines = calloc(data->count + 1, sizeof *lines);
     if (!lines)
@@ -217,7 +175,7 @@ bool ll_report_print_table(FILE *stream, const ll_report_data *data) {
         strcpy(lines[0][i], heads[i]);
     for (size_t i = 0; i < data->count; i++)
         fill_line(lines[i + 1], data, &data->entries[i]);
-    const bool good = print_lines(stream, (const line *)lines, data->count + 1, chosen);
+    const bool good = print_lines(sheet, (const line *)lines, data->count + 1, chosen);
     free(lines);
     return good;
 }
