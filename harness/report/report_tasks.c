@@ -268,18 +268,9 @@ static double paper_average(const ll_report_data *data, const ll_csv *paper, siz
     return sum / (double)count;
 }
 
-/* The row of the whole model that a row of the paper is compared with. */
-static size_t paper_baseline(const ll_csv *paper, size_t row) {
-    for (size_t i = 0; i < ll_csv_rows(paper); i++)
-        if (strcmp(ll_csv_cell(paper, i, "method"), "baseline") == 0 &&
-            strcmp(ll_csv_cell(paper, i, "model"), ll_csv_cell(paper, row, "model")) == 0)
-            return i;
-    return row;
-}
-
 static void fill_paper_line(table *t, const ll_report_data *data, const ll_csv *paper, size_t row) {
     const double speedup = ll_csv_number(paper, row, "speedup"), average = paper_average(data, paper, row),
-                 full = paper_average(data, paper, paper_baseline(paper, row));
+                 full = paper_average(data, paper, ll_paper_baseline(paper, row));
     size_t c = 0;
     snprintf(cell(t, c++), CELL, "paper: %s", ll_csv_cell(paper, row, "model"));
     snprintf(cell(t, c++), CELL, "%s", ll_csv_cell(paper, row, "method"));
@@ -328,7 +319,7 @@ static void fill_heads(table *t, const ll_report_data *data, bool scores) {
 
 static bool print_scores(ll_sheet *sheet, const ll_report_data *data) {
     ll_csv *paper = NULL;
-    if (ll_paper_open_tasks(&paper, NULL) != LL_OK)
+    if (ll_paper_open(&paper, ll_paper_table_at(0), NULL) != LL_OK)
         paper = NULL;
     const size_t published = paper ? ll_csv_rows(paper) : 0;
     table t = {.lines = calloc(data->count + published + 4, sizeof *t.lines)};
