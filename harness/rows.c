@@ -15,6 +15,10 @@ SCHEMA(quality, "quality", 12, "model_sha256", "weights", "group", "kv", "data_s
        "first_window", "windows", "kind", "dropped", "drop", "perplexity", "perplexity_stderr", "kl",
        "kl_stderr", "top1", "top1_stderr", "tokens", "data_file", LL_RUN_COLUMNS);
 
+/* What is dropped in which order; data_sha256, samples and length are NA where the order needs no text. */
+SCHEMA(plans, "plans", 9, "model_sha256", "weights", "group", "order", "data_sha256", "samples", "length",
+       "kind", "dropped", "drop", "data_file", LL_RUN_COLUMNS);
+
 /* Another ISA rounds otherwise: a difference is between answers of one. */
 SCHEMA(tasks, "tasks", 14, "model_sha256", "weights", "group", "kv", "isa", "limit", "too_long", "task",
        "task_sha256", "data_sha256", "num_fewshot", "kind", "dropped", "drop", "metric", "value", "stderr",

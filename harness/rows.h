@@ -6,6 +6,7 @@
 
 extern const ll_csv_schema ll_importance_schema; /* importance.csv */
 extern const ll_csv_schema ll_quality_schema;    /* quality.csv */
+extern const ll_csv_schema ll_plans_schema;      /* plans.csv */
 extern const ll_csv_schema ll_tasks_schema;      /* tasks.csv */
 extern const ll_csv_schema ll_speed_schema;      /* speed.csv: medians */
 extern const ll_csv_schema ll_samples_schema;    /* samples.csv: every timing */

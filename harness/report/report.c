@@ -1,6 +1,8 @@
 #include "report/report.h"
 #include "documents.h"
+#include "report/published.h"
 #include "report/report_private.h"
+#include "report/rerun.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +121,8 @@ static bool print_page(FILE *stream, const void *context) {
     print_plots(&sheet, p);
     if (p->placed)
         print_picture(&sheet, p, "placement", ".svg", "Threads and memory by node");
+    if (!ll_report_print_published(&sheet, data) || !ll_report_print_reruns(&sheet, data))
+        return false;
     ll_sheet_close(&sheet);
     return true;
 }

@@ -220,6 +220,7 @@ static ll_status load(ll_report_data *data, const char *folder, ll_error *error)
             "%s: no row in importance.csv, quality.csv or speed.csv there; expected the folder of a sweep",
             folder);
     LL_TRY(read_csv(folder, &ll_tasks_schema, &data->tasks_csv, error));
+    LL_TRY(read_csv(folder, &ll_plans_schema, &data->plans_csv, error));
     LL_TRY(choose_settings(data, error));
     LL_TRY(ll_report_find_tasks(data, error));
     return ll_report_make_entries(data, error);
@@ -227,6 +228,7 @@ static ll_status load(ll_report_data *data, const char *folder, ll_error *error)
 
 ll_status ll_report_load(ll_report_data *out, const char *folder, ll_error *error) {
     memset(out, 0, sizeof *out);
+    out->folder = folder;
     (void)ll_paper_load(&out->paper, NULL, NULL); /* without it a column is missing, nothing more */
     const ll_status status = load(out, folder, error);
     if (status != LL_OK)
@@ -239,6 +241,7 @@ void ll_report_free(ll_report_data *data) {
     ll_csv_close(data->quality_csv);
     ll_csv_close(data->speed_csv);
     ll_csv_close(data->tasks_csv);
+    ll_csv_close(data->plans_csv);
     free(data->entries);
     memset(data, 0, sizeof *data);
 }

@@ -38,7 +38,8 @@ typedef struct {
 } ll_report_average;
 
 typedef struct {
-    ll_csv *importance_csv, *quality_csv, *speed_csv, *tasks_csv; /* NULL: not there */
+    const char *folder; /* that the files lie in, as it was given */
+    ll_csv *importance_csv, *quality_csv, *speed_csv, *tasks_csv, *plans_csv; /* NULL: not there */
     /* What the report is about: of several settings in one file, the one with most rows. */
     ll_report_row importance, quality, speed;
     /* The full model first when it was measured, then kind by kind, dropped ascending. */
@@ -61,6 +62,8 @@ const char *ll_report_text(const ll_report_row *row, const char *column);
 double ll_report_number(const ll_report_row *row, const char *column);
 /* The full model's entry; NULL: not measured. */
 const ll_report_entry *ll_report_full(const ll_report_data *data);
+/* The setting that says most: of the model, and of how its weights are held. */
+const ll_report_row *ll_report_main(const ll_report_data *data);
 /* Whether row of csv belongs to the setting. */
 bool ll_report_belongs(const ll_report_row *setting, size_t row);
 
@@ -84,6 +87,8 @@ void ll_report_print_run(ll_sheet *sheet, const ll_report_data *data);
 void ll_report_say_dates(ll_sheet *sheet, const ll_report_data *data);
 /* The model's name as its rows have it; without one the listed file of its SHA-256, or a part of that. */
 void ll_report_model(const ll_report_data *data, char *out, size_t capacity);
+/* The list's name for those weights, else the name that rows have; what a command is given. */
+void ll_report_listed_model(const ll_report_data *data, char *out, size_t capacity);
 /* Whether the timings are of random weights. */
 bool ll_report_is_synthetic(const ll_report_data *data);
 /* "int8 in groups of 128" */

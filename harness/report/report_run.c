@@ -12,13 +12,12 @@ static const ll_model_entry *find_model(const char *sha256) {
     return NULL;
 }
 
-/* The setting that says most: of the model, and of how its weights are held. */
-static const ll_report_row *main_setting(const ll_report_data *data) {
+const ll_report_row *ll_report_main(const ll_report_data *data) {
     return data->quality.csv ? &data->quality : data->speed.csv ? &data->speed : &data->importance;
 }
 
 void ll_report_weights(const ll_report_data *data, char *out, size_t capacity) {
-    const ll_report_row *row = main_setting(data);
+    const ll_report_row *row = ll_report_main(data);
     if (row == &data->importance) {
         snprintf(out, capacity, "f32");
         return;
@@ -37,8 +36,8 @@ bool ll_report_is_synthetic(const ll_report_data *data) {
 }
 
 void ll_report_model(const ll_report_data *data, char *out, size_t capacity) {
-    const char *sha256 = ll_report_text(main_setting(data), "model_sha256");
-    const char *name = ll_report_text(main_setting(data), "model");
+    const char *sha256 = ll_report_text(ll_report_main(data), "model_sha256");
+    const char *name = ll_report_text(ll_report_main(data), "model");
     const ll_model_entry *model = find_model(sha256);
     if (strcmp(name, "NA") != 0)
         snprintf(out, capacity, "%s", name);
@@ -46,6 +45,14 @@ void ll_report_model(const ll_report_data *data, char *out, size_t capacity) {
         snprintf(out, capacity, "%s", model->file);
     else
         snprintf(out, capacity, "model %.12s", sha256);
+}
+
+void ll_report_listed_model(const ll_report_data *data, char *out, size_t capacity) {
+    const ll_model_entry *listed = find_model(ll_report_text(ll_report_main(data), "model_sha256"));
+    if (listed)
+        snprintf(out, capacity, "%s", listed->name);
+    else
+        ll_report_model(data, out, capacity);
 }
 
 /* ---- what the rows have in common ---- */
@@ -171,7 +178,7 @@ static void print_model(ll_sheet *sheet, const ll_report_data *data) {
     ll_report_weights(data, weights, sizeof weights);
     ll_sheet_begin_fact(sheet, "model");
     ll_sheet_quote(sheet, model);
-    CELLS(main_setting(data), synthetic ? " (@)" : " (SHA-256 @)", "model_sha256");
+    CELLS(ll_report_main(data), synthetic ? " (@)" : " (SHA-256 @)", "model_sha256");
     ll_sheet_end_fact(sheet);
     ll_sheet_begin_fact(sheet, "weights");
     ll_sheet_quote(sheet, weights);
