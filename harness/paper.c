@@ -169,10 +169,44 @@ double ll_paper_average(const ll_paper_table *table, const ll_csv *csv, size_t r
     return count ? sum / (double)count : (double)NAN;
 }
 
-size_t ll_paper_baseline(const ll_csv *csv, size_t row) {
-    for (size_t i = 0; i < ll_csv_rows(csv); i++)
-        if (strcmp(ll_csv_cell(csv, i, "method"), "baseline") == 0 &&
-            strcmp(ll_csv_cell(csv, i, "model"), ll_csv_cell(csv, row, "model")) == 0)
+size_t ll_paper_baseline(const ll_paper_table *table, const ll_csv *csv, size_t row) {
+    static const char *const same[] = {"model", "weights"};
+    for (size_t i = 0; has_column(table, "method") && i < ll_csv_rows(csv); i++) {
+        bool fits = strcmp(ll_csv_cell(csv, i, "method"), "baseline") == 0;
+        for (size_t c = 0; c < 2; c++)
+            fits = fits && (!has_column(table, same[c]) ||
+                            strcmp(ll_csv_cell(csv, i, same[c]), ll_csv_cell(csv, row, same[c])) == 0);
+        if (fits)
             return i;
-    return row;
+    }
+    return SIZE_MAX;
+}
+
+double ll_paper_gamma(const ll_paper_table *table, const ll_csv *csv, size_t row) {
+    if (!has_column(table, "gamma"))
+        return (double)NAN;
+    const double gain = 100 * (ll_csv_number(csv, row, "speedup") - 1);
+    const double lost =
+        ll_csv_number(csv, ll_paper_baseline(csv, row), "avg") - ll_csv_number(csv, row, "avg");
+    return gain > 0 ? lost / gain : (double)NAN;
+}
+
+/* Averages are printed with one digit, speedups with two. */
+bool ll_paper_agrees(const ll_paper_table *table, const ll_csv *csv, size_t row, const char *column,
+                     double *recomputed) {
+    const double half_point = 0.05, half_percent = 0.5, half_gamma = 0.005, tiny = 1e-9;
+    const bool average = strcmp(column, "avg") == 0;
+    *recomputed = average                        ? ll_paper_average(table, csv, row)
+                  : strcmp(column, "gamma") == 0 ? ll_paper_gamma(table, csv, row)
+                                                 : (double)NAN;
+    const double printed = isfinite(*recomputed) ? ll_csv_number(csv, row, column) : (double)NAN;
+    if (!isfinite(printed))
+        return true;
+    /* The columns' own rounding averages out, at most half of their last digit; of gamma that of both averages and of the gain counts. */
+    double slack = 2 * half_point;
+    if (!average) {
+        const double gain = 100 * (ll_csv_number(csv, row, "speedup") - 1);
+        slack = half_gamma + (2 * half_point + fabs(*recomputed) * half_percent) / gain;
+    }
+    return fabs(printed - *recomputed) <= slack + tiny;
 }

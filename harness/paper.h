@@ -42,8 +42,14 @@ ll_status ll_paper_open(ll_csv **out, const ll_paper_table *table, ll_error *err
 bool ll_paper_is_accuracy(const char *column);
 /* "attn-8"; false: it is not written so. */
 bool ll_paper_parse_method(const char *text, ll_drop_kind *kind, size_t *dropped);
-/* The row of the whole model that a row of a table is compared with; the row itself where there is none. */
-size_t ll_paper_baseline(const ll_csv *csv, size_t row);
+/* The row of the whole model (of the same weights) that a row is compared with; SIZE_MAX: the table has none. */
+size_t ll_paper_baseline(const ll_paper_table *table, const ll_csv *csv, size_t row);
 /* The mean of a row's accuracies, in percent; NAN: it has none. */
 double ll_paper_average(const ll_paper_table *table, const ll_csv *csv, size_t row);
+/* A row's gamma: points of avg lost to the baseline's for a percent of speed gained, of the printed avg and speedup; NAN: it has none. */
+double ll_paper_gamma(const ll_paper_table *table, const ll_csv *csv, size_t row);
+/* Whether a printed avg or gamma is what the row's other columns give, as far as these are rounded; recomputed receives that. A cell
+ * that is empty or another column: NAN and true. */
+bool ll_paper_agrees(const ll_paper_table *table, const ll_csv *csv, size_t row, const char *column,
+                     double *recomputed);
 #endif

@@ -9,27 +9,27 @@
 /* ---- what a number of the paper is of ---- */
 
 typedef struct {
-    const char *column;
+    const char *column, *title;
     ll_quantity quantity;
     const char *kind, *order, *task, *shots; /* NULL: the row says */
 } meaning;
 
 static const meaning meanings[] = {
-    {"avg", LL_AVERAGE, NULL, NULL, NULL, NULL},
-    {"speedup", LL_SPEEDUP, NULL, NULL, NULL, NULL},
-    {"gamma", LL_GAMMA, NULL, NULL, NULL, NULL},
-    {"perplexity", LL_PERPLEXITY, NULL, NULL, NULL, NULL},
-    {"kv_full_gb", LL_KV_FULL, "none", NULL, NULL, NULL},
-    {"kv_dropped_gb", LL_KV_DROPPED, "attn", NULL, NULL, NULL},
-    {"attn_without_residual", LL_AVERAGE, "attn", "no-residual", NULL, NULL},
-    {"attn_with_residual", LL_AVERAGE, "attn", "importance", NULL, NULL},
-    {"mlp_without_residual", LL_AVERAGE, "mlp", "no-residual", NULL, NULL},
-    {"mlp_with_residual", LL_AVERAGE, "mlp", "importance", NULL, NULL},
-    {"ctx_2k", LL_TASK_ACCURACY, NULL, NULL, "banking77", "77"},
-    {"ctx_4k", LL_TASK_ACCURACY, NULL, NULL, "banking77", "154"},
-    {"ctx_7k", LL_TASK_ACCURACY, NULL, NULL, "banking77", "231"},
-    {"ctx_9k", LL_TASK_ACCURACY, NULL, NULL, "banking77", "308"},
-    {"ctx_14k", LL_TASK_ACCURACY, NULL, NULL, "banking77", "385"},
+    {"avg", "average", LL_AVERAGE, NULL, NULL, NULL, NULL},
+    {"speedup", "speedup", LL_SPEEDUP, NULL, NULL, NULL, NULL},
+    {"gamma", "gamma", LL_GAMMA, NULL, NULL, NULL, NULL},
+    {"perplexity", "perplexity", LL_PERPLEXITY, NULL, NULL, NULL, NULL},
+    {"kv_full_gb", "full model, GiB", LL_KV_FULL, "none", NULL, NULL, NULL},
+    {"kv_dropped_gb", "dropped, GiB", LL_KV_DROPPED, "attn", NULL, NULL, NULL},
+    {"attn_without_residual", "attention, without", LL_AVERAGE, "attn", "no-residual", NULL, NULL},
+    {"attn_with_residual", "attention, with", LL_AVERAGE, "attn", "importance", NULL, NULL},
+    {"mlp_without_residual", "MLP, without", LL_AVERAGE, "mlp", "no-residual", NULL, NULL},
+    {"mlp_with_residual", "MLP, with", LL_AVERAGE, "mlp", "importance", NULL, NULL},
+    {"ctx_2k", "2k tokens", LL_TASK_ACCURACY, NULL, NULL, "banking77", "77"},
+    {"ctx_4k", "4k", LL_TASK_ACCURACY, NULL, NULL, "banking77", "154"},
+    {"ctx_7k", "7k", LL_TASK_ACCURACY, NULL, NULL, "banking77", "231"},
+    {"ctx_9k", "9k", LL_TASK_ACCURACY, NULL, NULL, "banking77", "308"},
+    {"ctx_14k", "14k", LL_TASK_ACCURACY, NULL, NULL, "banking77", "385"},
 };
 
 static const char *const words[][2] = {
@@ -69,8 +69,24 @@ static void take_method(const char *method, ll_condition *c) {
         snprintf(c->weights, sizeof c->weights, "f32-wanda-%s@%zu", name, count);
     } else if (strcmp(method, "baseline") == 0) {
         c->kind = "none";
+    } else if (strcmp(method, "joint_layer_drop") == 0) {
+        c->kind = "joint";
     } else if (ll_paper_parse_method(method, &kind, &c->dropped)) {
         c->kind = ll_drop_kind_name(kind);
+    }
+}
+
+/* Of a kind whose number the paper does not say: as many of ours as come nearest to its speedup. */
+static void take_as_fast(const ll_published *p, size_t row, ll_condition *c) {
+    double nearest = INFINITY;
+    for (size_t i = 0; i < p->data->count; i++) {
+        const ll_report_entry *entry = &p->data->entries[i];
+        const double away =
+            fabs(ll_report_number(&entry->speed, "speedup") - ll_csv_number(p->csv, row, "speedup"));
+        if (strcmp(entry->kind, c->kind) == 0 && away < nearest) {
+            nearest = away;
+            c->dropped = entry->dropped;
+        }
     }
 }
 
@@ -80,6 +96,8 @@ static void take_row(const ll_published *p, size_t row, ll_condition *c) {
                *weights = cell_of(p, row, "weights"), *kept = cell_of(p, row, "layers_dropped_model");
     if (method)
         take_method(method, c);
+    if (c->kind && strcmp(c->kind, "none") != 0 && !c->dropped && cell_of(p, row, "speedup"))
+        take_as_fast(p, row, c);
     if (dropped)
         c->dropped = strtoul(dropped, NULL, 10);
     if (kept)
@@ -155,12 +173,22 @@ size_t ll_report_blocks(const ll_report_data *data) {
     return blocks;
 }
 
+const char *ll_published_title(const ll_published *p, const char *column) {
+    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
+        if (strcmp(meanings[i].column, column) == 0)
+            return meanings[i].title;
+    for (size_t i = 0; i < p->data->task_count; i++)
+        if (strcmp(p->data->tasks[i].paper_column, column) == 0)
+            return p->data->tasks[i].title;
+    return column;
+}
+
 ll_condition ll_published_condition(const ll_published *p, size_t row, const char *column, bool scaled) {
     ll_condition c = {.quantity = LL_NOT_OURS, .order = "importance"};
     take_row(p, row, &c);
     take_column(p, column, &c);
     const size_t theirs = ll_published_blocks(p, row);
-    if (scaled && theirs && p->blocks)
+    if (scaled && theirs && p->blocks && !(c.kind && strcmp(c.kind, "joint") == 0))
         c.dropped = (2 * c.dropped * p->blocks + theirs) / (2 * theirs);
     return c;
 }

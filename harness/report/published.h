@@ -36,6 +36,8 @@ typedef struct {
 /* Of the number in row and column, or in a column that tables may have besides: "perplexity". scaled: with as many modules as are the
  * same share of our blocks. */
 ll_condition ll_published_condition(const ll_published *p, size_t row, const char *column, bool scaled);
+/* A column as people read it. */
+const char *ll_published_title(const ll_published *p, const char *column);
 /* Blocks of the paper's model of a row; 0: not known. */
 size_t ll_published_blocks(const ll_published *p, size_t row);
 /* Blocks of the model that the report is of; 0: not known. */
@@ -47,10 +49,26 @@ typedef struct {
 } ll_measured;
 /* What our rows say of it. */
 ll_measured ll_published_ours(const ll_published *p, size_t row, const char *column, bool scaled);
+/* Our perplexity without what an average is without; nothing of any other number. */
+ll_measured ll_published_perplexity(const ll_published *p, size_t row, const char *column);
 /* Of the full model, as a row's number is of a dropped one. */
 ll_measured ll_published_ours_full(const ll_published *p, size_t row, const char *column);
 /* The paper's number; of avg where a task is missing here, the mean over the others. */
 double ll_published_theirs(const ll_published *p, size_t row, const char *column);
+
+/* What rows that we have nothing of would need; lists with commas. */
+enum { LL_WANTED_WORDS = 256 };
+typedef struct {
+    bool any, tasks, counts[2 * LL_MAX_LAYERS + 1];
+    char orders[LL_WANTED_WORDS], pruned[LL_WANTED_WORDS], weights[LL_WANTED_WORDS], shots[LL_WANTED_WORDS];
+} ll_wanted;
+/* The row's columns with numbers, as they are or scaled to our blocks. */
+void ll_wanted_add(ll_wanted *wanted, const ll_published *p, size_t row, const char *const *columns,
+                   size_t count, bool scaled);
+/* The commands that would measure it. False: no memory. */
+bool ll_wanted_print(ll_sheet *sheet, const ll_report_data *data, const ll_wanted *wanted);
+/* The paper's figures that have no table, and where ours is. */
+bool ll_wanted_print_figures(ll_sheet *sheet, const ll_report_data *data);
 
 /* The section of the report. False: no memory. */
 bool ll_report_print_published(ll_sheet *sheet, const ll_report_data *data);

@@ -191,6 +191,14 @@ ll_measured ll_published_ours(const ll_published *p, size_t row, const char *col
     return ours_of(p, row, &c);
 }
 
+ll_measured ll_published_perplexity(const ll_published *p, size_t row, const char *column) {
+    ll_condition c = ll_published_condition(p, row, column, false);
+    if (c.quantity != LL_AVERAGE)
+        return nothing;
+    c.quantity = LL_PERPLEXITY;
+    return ours_of(p, row, &c);
+}
+
 ll_measured ll_published_ours_full(const ll_published *p, size_t row, const char *column) {
     ll_condition c = ll_published_condition(p, row, column, false);
     c.kind = "none";

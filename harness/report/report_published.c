@@ -9,14 +9,16 @@
 
 /* ---- a table: of every published row the paper's line and ours ---- */
 
-enum { CELL = LL_REPORT_CELL, EXTRA = 1, HEADS = 2, WORDS = 256 };
+enum { CELL = LL_REPORT_CELL, EXTRA = 1, HEADS = 2 };
 
 typedef enum {
     THEIRS,
-    SAME,   /* ours without as many modules */
-    SCALED, /* ours without the same share of the blocks */
-    AWAY,   /* how far ours is from theirs */
-    BF16,   /* their KV-cache by arithmetic, as our sessions would allocate it */
+    SAME,        /* ours without as many modules */
+    SCALED,      /* ours without the same share of the blocks */
+    PERPLEXITY,  /* ours, where columns and not rows say what is dropped */
+    SAME_AWAY,   /* how far ours is from theirs */
+    SCALED_AWAY, /* the same of the same share */
+    BF16,        /* their KV-cache by arithmetic, as our sessions would allocate it */
     INT8,
 } line_kind;
 
@@ -27,23 +29,8 @@ typedef struct {
     bool own; /* the paper has our model: its rows alone are shown */
     char (*cells)[CELL];
     size_t lines;
-    struct { /* what rows that we have nothing of would need; lists with commas */
-        bool any, tasks, counts[2 * LL_MAX_LAYERS + 1];
-        char orders[WORDS], pruned[WORDS], weights[WORDS], shots[WORDS];
-    } wanted;
+    ll_wanted wanted; /* by rows that we have nothing of */
 } table;
-
-/* Adds a word that is not in the list yet; "" is none. */
-static void add_word(char list[WORDS], const char *word) {
-    char text[WORDS], *rest = text;
-    snprintf(text, sizeof text, "%s", list);
-    for (char *known = strtok_r(text, ",", &rest); known; known = strtok_r(NULL, ",", &rest))
-        if (strcmp(known, word) == 0)
-            return;
-    const size_t used = strlen(list);
-    if (*word)
-        snprintf(list + used, WORDS - used, "%s%s", used ? "," : "", word);
-}
 
 static bool is_name(const char *column) {
     static const char *const names[] = {"model",
@@ -65,13 +52,14 @@ static bool is_name(const char *column) {
 
 static void choose_columns(table *t) {
     const ll_csv_schema *schema = &t->p.table->schema;
-    bool by_method = false;
+    bool by_method = false, by_length = false;
     for (size_t i = 0; i < schema->count; i++) {
         by_method = by_method || strcmp(schema->columns[i], "method") == 0;
+        by_length = by_length || ll_published_condition(&t->p, 0, schema->columns[i], false).shots;
         if (!is_name(schema->columns[i]))
             t->columns[t->count++] = schema->columns[i];
     }
-    if (by_method && t->p.data->quality.csv)
+    if (by_method && !by_length && t->p.data->quality.csv)
         t->columns[t->count++] = "perplexity";
 }
 
@@ -113,9 +101,8 @@ static bool is_kv(ll_quantity quantity) {
     return quantity == LL_KV_FULL || quantity == LL_KV_DROPPED;
 }
 
-/* The row of the whole model; SIZE_MAX: the table has none. */
-static size_t baseline_of(const table *t, size_t row) {
-    return strcmp(t->p.table->schema.columns[1], "method") == 0 ? ll_paper_baseline(t->p.csv, row) : SIZE_MAX;
+static bool is_kv_table(const table *t) {
+    return strcmp(t->p.table->schema.name, "table4_kv_cache") == 0;
 }
 
 /* Ours less theirs. Accuracies of another model are compared by what the drop changed in each. */
@@ -123,17 +110,11 @@ static double away(const table *t, size_t row, const char *column, ll_quantity q
     const double theirs = ll_published_theirs(&t->p, row, column);
     if (!is_accuracy(quantity) || t->own)
         return is_kv(quantity) || quantity == LL_PERPLEXITY ? (double)NAN : ours - theirs;
-    const size_t full = baseline_of(t, row);
+    const size_t full = ll_paper_baseline(t->p.table, t->p.csv, row);
     if (full == SIZE_MAX || full == row)
         return (double)NAN;
     return (ours - ll_published_ours_full(&t->p, row, column).value) -
            (theirs - ll_published_theirs(&t->p, full, column));
-}
-
-/* Of two numbers of ours the one with the same share of the blocks is compared, where it is there. */
-static ll_measured compared(const table *t, size_t row, const char *column) {
-    const ll_measured scaled = ll_published_ours(&t->p, row, column, true);
-    return isfinite(scaled.value) ? scaled : ll_published_ours(&t->p, row, column, false);
 }
 
 static void put_number(char *out, double value, double error, int digits, bool sign) {
@@ -166,46 +147,56 @@ static double arithmetic(const table *t, size_t row, ll_quantity quantity, ll_kv
 /* Errors are told where they are read: of averages and of perplexity. */
 static void fill_cell(char *out, const table *t, size_t row, const char *column, line_kind kind) {
     const ll_quantity quantity = ll_published_condition(&t->p, row, column, false).quantity;
-    const bool told = quantity == LL_AVERAGE || quantity == LL_PERPLEXITY;
+    const bool told = kind != PERPLEXITY && (quantity == LL_AVERAGE || quantity == LL_PERPLEXITY);
     ll_measured m = {(double)NAN, (double)NAN};
     if (kind == THEIRS)
         m.value = quantity == LL_PERPLEXITY ? (double)NAN : ll_published_theirs(&t->p, row, column);
-    else if (kind == AWAY)
-        m.value = away(t, row, column, quantity, compared(t, row, column).value);
+    else if (kind == SAME_AWAY || kind == SCALED_AWAY)
+        m.value =
+            away(t, row, column, quantity, ll_published_ours(&t->p, row, column, kind == SCALED_AWAY).value);
+    else if (kind == PERPLEXITY)
+        m = ll_published_perplexity(&t->p, row, column);
     else if (kind == BF16 || kind == INT8)
         m.value = arithmetic(t, row, quantity, kind == INT8 ? LL_KV_I8 : LL_KV_BF16);
     else
         m = ll_published_ours(&t->p, row, column, kind == SCALED);
-    put_number(out, m.value, told ? m.error : (double)NAN, digits_of(quantity), kind == AWAY);
+    put_number(out, m.value, told ? m.error : (double)NAN, digits_of(quantity),
+               kind == SAME_AWAY || kind == SCALED_AWAY);
 }
 
 /* Whose a line is. */
 static void put_whose(char *out, const table *t, size_t row, line_kind kind) {
     static const char *const whose[] = {[THEIRS] = "paper",
                                         [SAME] = "here",
-                                        [SCALED] = "here, same share of blocks",
-                                        [AWAY] = "here less paper",
+                                        [SCALED] = "here, same share",
+                                        [PERPLEXITY] = "here, perplexity",
+                                        [SAME_AWAY] = "here less paper",
+                                        [SCALED_AWAY] = "same share less paper",
                                         [BF16] = "arithmetic, 16-bit",
                                         [INT8] = "arithmetic, int8"};
-    const ll_condition c = ll_published_condition(&t->p, row, "perplexity", kind == SCALED);
-    if (kind == SCALED && c.kind)
+    const char *column = is_kv_table(t) ? "kv_dropped_gb" : "perplexity";
+    const ll_condition c = ll_published_condition(&t->p, row, column, kind == SCALED);
+    if ((kind == SCALED || (kind == SAME && c.kind && strcmp(c.kind, "joint") == 0)) && c.kind)
         snprintf(out, CELL, "here, %s-%zu of %zu", c.kind, c.dropped, t->p.blocks);
     else
         snprintf(out, CELL, "%s", whose[kind]);
 }
 
-/* Whether the line says anything; the paper's always does. */
-static bool fill_line(table *t, size_t row, line_kind kind) {
+/* How many of its cells say something. */
+static size_t fill_line(table *t, size_t row, line_kind kind) {
     char(*line)[CELL] = t->cells + t->lines * (t->count + HEADS);
-    bool says = kind == THEIRS;
+    size_t said = 0;
     put_name(line[0], t, row);
     put_whose(line[1], t, row, kind);
     for (size_t i = 0; i < t->count; i++) {
         fill_cell(line[i + HEADS], t, row, t->columns[i], kind);
-        says = says || strcmp(line[i + HEADS], "NA") != 0;
+        said += strcmp(line[i + HEADS], "NA") != 0;
     }
-    t->lines += says;
-    return says;
+    /* The full model's cache is there without any drop. */
+    if (is_kv_table(t) && strcmp(line[t->count + HEADS - 1], "NA") == 0)
+        said = 0;
+    t->lines += said > 0 || kind == THEIRS;
+    return said;
 }
 
 /* Whether as many modules are another share of our blocks. */
@@ -223,115 +214,32 @@ static bool is_shown(const table *t, size_t row) {
     return !t->own || strcmp(ll_csv_cell(t->p.csv, row, "model"), own) == 0;
 }
 
-/* ---- what is missing, and the command that would measure it ---- */
-
-/* Notes what a row that we have nothing of would need: with the same share of the blocks, of a model of the paper's as it says. */
-static void want(table *t, size_t row) {
+/* Whether ours has what the table is about: accuracies where it has any, else anything but the full model's cache. */
+static bool is_measured(const table *t, size_t row) {
+    bool accuracies = false;
+    for (size_t i = 0; i < t->count; i++)
+        accuracies =
+            accuracies || is_accuracy(ll_published_condition(&t->p, row, t->columns[i], false).quantity);
     for (size_t i = 0; i < t->count; i++) {
-        const ll_condition c = ll_published_condition(&t->p, row, t->columns[i], !t->own);
-        if (!c.kind || c.quantity == LL_NOT_OURS)
-            continue;
-        t->wanted.any = true;
-        if (c.dropped && c.dropped < sizeof t->wanted.counts)
-            t->wanted.counts[c.dropped] = true;
-        add_word(t->wanted.orders, c.dropped && c.order && strcmp(c.order, "importance") != 0 ? c.order : "");
-        add_word(strstr(c.weights, "-wanda-") ? t->wanted.pruned : t->wanted.weights,
-                 strstr(c.weights, "-wanda-") ? strstr(c.weights, "-wanda-") + 7 : c.weights);
-        add_word(t->wanted.shots, c.shots ? c.shots : "");
-        t->wanted.tasks = t->wanted.tasks || is_accuracy(c.quantity);
+        const ll_quantity q = ll_published_condition(&t->p, row, t->columns[i], false).quantity;
+        if ((accuracies ? is_accuracy(q) : q != LL_KV_FULL) &&
+            (isfinite(ll_published_ours(&t->p, row, t->columns[i], false).value) ||
+             isfinite(ll_published_ours(&t->p, row, t->columns[i], true).value)))
+            return true;
     }
+    return false;
 }
 
-/* The options of a sweep that would bring what is wanted. */
-static char *make_options(const table *t, const char *shots) {
-    char *text = NULL;
-    size_t length;
-    FILE *stream = open_memstream(&text, &length);
-    const char *before = "--counts ";
-    if (!stream)
-        return NULL;
-    for (size_t n = 0; n < sizeof t->wanted.counts; n++)
-        if (t->wanted.counts[n]) {
-            fprintf(stream, "%s%zu", before, n);
-            before = ",";
-        }
-    fprintf(stream, "%s", *before == ',' ? "" : "--counts 0");
-    if (t->wanted.orders[0])
-        fprintf(stream, " --orders %s", t->wanted.orders);
-    if (t->wanted.pruned[0])
-        fprintf(stream, " --wanda %s", t->wanted.pruned);
-    if (shots)
-        fprintf(stream, " --tasks banking77 --num-fewshot %s", shots);
-    else if (t->wanted.tasks)
-        fputs(" --tasks paper", stream);
-    if (fclose(stream) == 0)
-        return text;
-    free(text);
-    return NULL;
-}
-
-static bool print_sweep(ll_sheet *sheet, const table *t, const char *shots, const char *weights) {
-    char *options = make_options(t, shots),
-         *line = options ? ll_rerun_sweep(t->p.data, options, weights) : NULL;
-    if (line)
-        ll_sheet_code(sheet, line);
-    free(options);
-    free(line);
-    return line != NULL;
-}
-
-/* A command for each of the words; where there is none, one command. */
-static bool print_sweeps(ll_sheet *sheet, const table *t) {
-    char shots[sizeof t->wanted.shots], weights[sizeof t->wanted.weights];
-    strcpy(shots, t->wanted.shots);
-    strcpy(weights, t->wanted.weights);
-    bool good = true;
-    char *rest = shots, *word = strtok_r(shots, ",", &rest);
-    do {
-        strcpy(weights, t->wanted.weights);
-        char *others = weights, *other = strtok_r(weights, ",", &others);
-        do
-            good = good && print_sweep(sheet, t, word, other);
-        while (other && (other = strtok_r(NULL, ",", &others)));
-    } while (word && (word = strtok_r(NULL, ",", &rest)));
-    return good;
-}
-
-static bool print_wanted(ll_sheet *sheet, const table *t) {
-    char model[LL_CSV_CELL];
-    bool good = true;
-    if (!t->wanted.any)
-        return true;
-    ll_report_listed_model(t->p.data, model, sizeof model);
-    const bool unreal = ll_report_is_synthetic(t->p.data) && t->wanted.tasks;
-    ll_sheet_put(
-        sheet, LL_PARAGRAPH,
-        unreal
-            ? "Missing here: accuracy needs weights, and these rows are of random ones. With the model's own "
-              "(layerlab info says from where they come):"
-            : "Missing here, and what would measure it:");
-    ll_sheet_begin_code(sheet);
-    if (unreal) {
-        char line[LL_CSV_CELL + 64];
-        snprintf(line, sizeof line, "./run_all.sh %s --tasks", model);
-        ll_sheet_code(sheet, line);
-    } else {
-        good = print_sweeps(sheet, t);
-    }
-    ll_sheet_end_code(sheet);
-    return good;
-}
-
-/* A row's lines; whether any is of our measurements. */
-static bool fill_row(table *t, size_t row) {
+/* The difference is of the one of our lines that says more; of a model's whole there is none to another model's. */
+static void fill_row(table *t, size_t row) {
     fill_line(t, row, THEIRS);
     fill_line(t, row, BF16);
     fill_line(t, row, INT8);
-    bool ours = fill_line(t, row, SAME);
-    ours |= is_scaled(t, row) && fill_line(t, row, SCALED);
-    if (ours)
-        fill_line(t, row, AWAY);
-    return ours;
+    const size_t same = fill_line(t, row, SAME), scaled = is_scaled(t, row) ? fill_line(t, row, SCALED) : 0;
+    if (strcmp(t->p.table->schema.columns[1], "method") != 0)
+        fill_line(t, row, PERPLEXITY);
+    if ((same || scaled) && (t->own || ll_paper_baseline(t->p.table, t->p.csv, row) != row))
+        fill_line(t, row, scaled >= same ? SCALED_AWAY : SAME_AWAY);
 }
 
 static void fill(table *t) {
@@ -342,11 +250,14 @@ static void fill(table *t) {
     snprintf(t->cells[0], CELL, "row");
     snprintf(t->cells[1], CELL, "whose");
     for (size_t i = 0; i < t->count; i++)
-        snprintf(t->cells[i + HEADS], CELL, "%s", t->columns[i]);
+        snprintf(t->cells[i + HEADS], CELL, "%s", ll_published_title(&t->p, t->columns[i]));
     t->lines = 1;
     for (size_t row = 0; row < ll_csv_rows(t->p.csv); row++)
-        if (is_shown(t, row) && !fill_row(t, row))
-            want(t, row);
+        if (is_shown(t, row)) {
+            fill_row(t, row);
+            if (!is_measured(t, row))
+                ll_wanted_add(&t->wanted, &t->p, row, t->columns, t->count, !t->own);
+        }
 }
 
 static bool print_table(ll_sheet *sheet, const table *t) {
@@ -404,30 +315,58 @@ static bool print_published(ll_sheet *sheet, const ll_report_data *data, const l
     }
     t.p.csv = csv;
     choose_columns(&t);
-    t.cells = calloc((1 + 6 * ll_csv_rows(csv)) * (t.count + HEADS), sizeof *t.cells);
+    t.cells = calloc((1 + 7 * ll_csv_rows(csv)) * (t.count + HEADS), sizeof *t.cells);
     bool good = t.cells != NULL;
     if (good) {
         fill(&t);
         good = print_table(sheet, &t);
         print_reasons(sheet, &t);
-        good = good && print_wanted(sheet, &t);
+        good = good && ll_wanted_print(sheet, data, &t.wanted);
     }
     free(t.cells);
     ll_csv_close(csv);
     return good;
 }
 
+/* Printed cells that do not follow from their columns. */
+static void say_misprints(ll_sheet *sheet) {
+    static const char *const columns[] = {"avg", "gamma"};
+    size_t checked = 0, wrong = 0;
+    const ll_paper_table *published;
+    ll_csv *csv;
+    for (size_t i = 0; (published = ll_paper_table_at(i)); i++) {
+        if (ll_paper_open(&csv, published, NULL) != LL_OK)
+            continue;
+        for (size_t row = 0; row < ll_csv_rows(csv); row++)
+            for (size_t c = 0; c < 2; c++) {
+                double recomputed;
+                const bool good = ll_paper_agrees(published, csv, row, columns[c], &recomputed);
+                checked += isfinite(recomputed);
+                if (good)
+                    continue;
+                ll_sheet_say(sheet, wrong++ ? "; " : " Not what its columns give: ");
+                ll_sheet_say_cells(
+                    sheet, "@ @, ",
+                    (const char *const[]){ll_csv_cell(csv, row, "model"), ll_csv_cell(csv, row, "method")});
+                ll_sheet_sayf(sheet, "%s %s where they give %.2f", columns[c],
+                              ll_csv_cell(csv, row, columns[c]), recomputed);
+            }
+        ll_csv_close(csv);
+    }
+    ll_sheet_sayf(sheet, "%s %zu averages and gammas of the paper were computed again from its columns.",
+                  wrong ? "." : "", checked);
+}
+
 bool ll_report_print_published(ll_sheet *sheet, const ll_report_data *data) {
     const ll_paper_table *published;
     ll_sheet_section(sheet, "paper", "The paper, table by table");
-    ll_sheet_put(sheet, LL_PARAGRAPH,
-                 "Published numbers beside those of this folder: without as many modules, and without the "
-                 "same share of the "
-                 "blocks. Averages and gammas of the paper agree with its columns, but for one: Llama-3-70B "
-                 "without 40 "
-                 "attention layers prints a gamma of 0.00, and its columns give 0.04.");
+    ll_sheet_begin(sheet, LL_PARAGRAPH);
+    ll_sheet_say(sheet, "Published numbers beside those of this folder: without as many modules, and without "
+                        "the same share of the blocks.");
+    say_misprints(sheet);
+    ll_sheet_end(sheet, LL_PARAGRAPH);
     for (size_t i = 0; (published = ll_paper_table_at(i)); i++)
         if (!print_published(sheet, data, published))
             return false;
-    return true;
+    return ll_wanted_print_figures(sheet, data);
 }

@@ -270,7 +270,7 @@ static double paper_average(const ll_report_data *data, const ll_csv *paper, siz
 
 static void fill_paper_line(table *t, const ll_report_data *data, const ll_csv *paper, size_t row) {
     const double speedup = ll_csv_number(paper, row, "speedup"), average = paper_average(data, paper, row),
-                 full = paper_average(data, paper, ll_paper_baseline(paper, row));
+                 full = paper_average(data, paper, ll_paper_baseline(ll_paper_table_at(0), paper, row));
     size_t c = 0;
     snprintf(cell(t, c++), CELL, "paper: %s", ll_csv_cell(paper, row, "model"));
     snprintf(cell(t, c++), CELL, "%s", ll_csv_cell(paper, row, "method"));

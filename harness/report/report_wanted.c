@@ -1,0 +1,165 @@
+#include "report/published.h"
+#include "report/rerun.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORDS = LL_WANTED_WORDS };
+
+/* Adds a word that is not in the list yet; "" is none. */
+static void add_word(char list[WORDS], const char *word) {
+    char text[WORDS], *rest = text;
+    snprintf(text, sizeof text, "%s", list);
+    for (char *known = strtok_r(text, ",", &rest); known; known = strtok_r(NULL, ",", &rest))
+        if (strcmp(known, word) == 0)
+            return;
+    const size_t used = strlen(list);
+    if (*word)
+        snprintf(list + used, WORDS - used, "%s%s", used ? "," : "", word);
+}
+
+void ll_wanted_add(ll_wanted *wanted, const ll_published *p, size_t row, const char *const *columns,
+                   size_t count, bool scaled) {
+    for (size_t i = 0; i < count; i++) {
+        const ll_condition c = ll_published_condition(p, row, columns[i], scaled);
+        if (!c.kind || c.quantity == LL_NOT_OURS)
+            continue;
+        wanted->any = true;
+        if (c.dropped && c.dropped < sizeof wanted->counts)
+            wanted->counts[c.dropped] = true;
+        add_word(wanted->orders, c.dropped && c.order && strcmp(c.order, "importance") != 0 ? c.order : "");
+        add_word(strstr(c.weights, "-wanda-") ? wanted->pruned : wanted->weights,
+                 strstr(c.weights, "-wanda-") ? strstr(c.weights, "-wanda-") + 7 : c.weights);
+        add_word(wanted->shots, c.shots ? c.shots : "");
+        wanted->tasks = wanted->tasks || c.quantity == LL_TASK_ACCURACY || c.quantity == LL_AVERAGE;
+    }
+}
+
+/* The options of a sweep that would bring what is wanted. */
+static char *make_options(const ll_wanted *wanted, const char *shots) {
+    char *text = NULL;
+    size_t length;
+    FILE *stream = open_memstream(&text, &length);
+    const char *before = "--counts ";
+    if (!stream)
+        return NULL;
+    for (size_t n = 0; n < sizeof wanted->counts; n++)
+        if (wanted->counts[n]) {
+            fprintf(stream, "%s%zu", before, n);
+            before = ",";
+        }
+    fprintf(stream, "%s", *before == ',' ? "" : "--counts 0");
+    if (wanted->orders[0])
+        fprintf(stream, " --orders %s", wanted->orders);
+    if (wanted->pruned[0])
+        fprintf(stream, " --wanda %s", wanted->pruned);
+    if (shots)
+        fprintf(stream, " --tasks banking77 --num-fewshot %s", shots);
+    else if (wanted->tasks)
+        fputs(" --tasks paper", stream);
+    if (fclose(stream) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static bool print_sweep(ll_sheet *sheet, const ll_report_data *data, const ll_wanted *wanted,
+                        const char *shots, const char *weights) {
+    char *options = make_options(wanted, shots),
+         *line = options ? ll_rerun_sweep(data, options, weights) : NULL;
+    if (line)
+        ll_sheet_code(sheet, line);
+    free(options);
+    free(line);
+    return line != NULL;
+}
+
+/* A command for each of the words; where there is none, one command. */
+static bool print_sweeps(ll_sheet *sheet, const ll_report_data *data, const ll_wanted *wanted) {
+    char shots[sizeof wanted->shots], weights[sizeof wanted->weights];
+    strcpy(shots, wanted->shots);
+    strcpy(weights, wanted->weights);
+    bool good = true;
+    char *rest = shots, *word = strtok_r(shots, ",", &rest);
+    do {
+        strcpy(weights, wanted->weights);
+        char *others = weights, *other = strtok_r(weights, ",", &others);
+        do
+            good = good && print_sweep(sheet, data, wanted, word, other);
+        while (other && (other = strtok_r(NULL, ",", &others)));
+    } while (word && (word = strtok_r(NULL, ",", &rest)));
+    return good;
+}
+
+bool ll_wanted_print(ll_sheet *sheet, const ll_report_data *data, const ll_wanted *wanted) {
+    char model[LL_CSV_CELL];
+    bool good = true;
+    if (!wanted->any)
+        return true;
+    ll_report_listed_model(data, model, sizeof model);
+    const bool unreal = ll_report_is_synthetic(data) && wanted->tasks;
+    ll_sheet_put(
+        sheet, LL_PARAGRAPH,
+        unreal
+            ? "Missing here: accuracy needs weights, and these rows are of random ones. With the model's own "
+              "(layerlab info says from where they come):"
+            : "Missing here, and what would measure it:");
+    ll_sheet_begin_code(sheet);
+    if (unreal) {
+        char line[LL_CSV_CELL + 64];
+        snprintf(line, sizeof line, "./run_all.sh %s --tasks", model);
+        ll_sheet_code(sheet, line);
+    } else {
+        good = print_sweeps(sheet, data, wanted);
+    }
+    ll_sheet_end_code(sheet);
+    return good;
+}
+
+/* ---- figures ---- */
+
+static const struct {
+    const char *figure, *ours, *options; /* of a sweep; NULL: no sweep brings it */
+} figures[] = {
+    {"Figures 2, 3 and 10: importance by calibration set and number of samples",
+     "Ours of this folder's set is the map of importance. Another set or number goes beside it, in a folder "
+     "of its own, by --calib and "
+     "--samples.",
+     NULL},
+    {"Figure 5: accuracy against the number dropped", "Ours are the plots of accuracy and of perplexity.",
+     NULL},
+    {"Figures 6 and 11: the order of dropping", "Ours is the map of which module goes at which step.", NULL},
+    {"Figure 7: importance over training checkpoints",
+     "The paper's are of MAP-Neo's checkpoints. Ours: layerlab importance on each of a user's own.", NULL},
+    {"Figure 8: joint drops",
+     "Ours are the rows of kind joint; the paper's go through attention layers first, 18 of Llama-2-13B and "
+     "14 of "
+     "Mistral-7B.",
+     NULL},
+    {"Figure 12 and Table 10: GSM8K",
+     "Ours is in the table of tasks where it was asked; else:", "--counts 4,8 --tasks gsm8k"},
+};
+
+static bool has_task(const ll_report_data *data, const char *name) {
+    for (size_t i = 0; i < data->task_count; i++)
+        if (strcmp(data->tasks[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+bool ll_wanted_print_figures(ll_sheet *sheet, const ll_report_data *data) {
+    bool good = true;
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        ll_sheet_put(sheet, LL_PART, figures[i].figure);
+        ll_sheet_put(sheet, LL_PARAGRAPH, figures[i].ours);
+        if (!figures[i].options || has_task(data, "gsm8k"))
+            continue;
+        char *line = ll_rerun_sweep(data, figures[i].options, NULL);
+        ll_sheet_begin_code(sheet);
+        ll_sheet_code(sheet, line ? line : "");
+        ll_sheet_end_code(sheet);
+        good = good && line;
+        free(line);
+    }
+    return good;
+}
