@@ -183,11 +183,11 @@ size_t ll_paper_baseline(const ll_paper_table *table, const ll_csv *csv, size_t 
 }
 
 double ll_paper_gamma(const ll_paper_table *table, const ll_csv *csv, size_t row) {
-    if (!has_column(table, "gamma"))
+    const size_t full = ll_paper_baseline(table, csv, row);
+    if (!has_column(table, "gamma") || full == SIZE_MAX)
         return (double)NAN;
     const double gain = 100 * (ll_csv_number(csv, row, "speedup") - 1);
-    const double lost =
-        ll_csv_number(csv, ll_paper_baseline(csv, row), "avg") - ll_csv_number(csv, row, "avg");
+    const double lost = ll_csv_number(csv, full, "avg") - ll_csv_number(csv, row, "avg");
     return gain > 0 ? lost / gain : (double)NAN;
 }
 

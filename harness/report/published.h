@@ -70,6 +70,7 @@ bool ll_wanted_print(ll_sheet *sheet, const ll_report_data *data, const ll_wante
 /* The paper's figures that have no table, and where ours is. */
 bool ll_wanted_print_figures(ll_sheet *sheet, const ll_report_data *data);
 
-/* The section of the report. False: no memory. */
+/* Sections of the report. False: no memory. */
+bool ll_report_print_missing(ll_sheet *sheet, const ll_report_data *data);
 bool ll_report_print_published(ll_sheet *sheet, const ll_report_data *data);
 #endif

@@ -78,53 +78,93 @@ static void print_picture(ll_sheet *sheet, const page *p, const char *name, cons
 }
 
 /* Plots that this run did not draw may lie there from another one; they are not this report's. */
-static void print_plots(ll_sheet *sheet, const page *p) {
+static void print_plot(ll_sheet *sheet, const page *p, const char *name) {
     for (int i = 0; i < LL_REPORT_PLOTS; i++)
-        if (p->drawn[i])
-            print_picture(sheet, p, ll_report_plot_names[i], ".png", plot_captions[i]);
-    if (p->lacking) {
-        ll_sheet_begin(sheet, LL_PARAGRAPH);
-        ll_sheet_say(sheet, "Pictures are missing: ");
-        ll_sheet_quote(sheet, p->lacking);
-        ll_sheet_end(sheet, LL_PARAGRAPH);
-    }
+        if (p->drawn[i] && strcmp(ll_report_plot_names[i], name) == 0)
+            print_picture(sheet, p, name, ".png", plot_captions[i]);
 }
 
-static void print_title(ll_sheet *sheet, const ll_report_data *data) {
+static void print_head(ll_sheet *sheet, const page *p) {
     char model[LL_CSV_CELL];
-    ll_report_model(data, model, sizeof model);
+    ll_report_model(p->data, model, sizeof model);
     ll_sheet_begin(sheet, LL_TITLE);
     ll_sheet_say(sheet, "Dropping layers of ");
     ll_sheet_quote(sheet, model);
-    ll_sheet_say(sheet, ll_report_is_synthetic(data) ? ", synthetic weights" : "");
+    ll_sheet_say(sheet, ll_report_is_synthetic(p->data) ? ", synthetic weights" : "");
     ll_sheet_end(sheet, LL_TITLE);
+    ll_sheet_begin(sheet, LL_PARAGRAPH);
+    ll_report_say_row(sheet, ll_report_main(p->data), "@, @ threads, ISA @; measured ",
+                      (const char *const[]){"cpu", "threads", "isa"});
+    ll_report_say_dates(sheet, p->data);
+    ll_sheet_say(sheet, ".");
+    ll_sheet_end(sheet, LL_PARAGRAPH);
+    if (!p->lacking)
+        return;
+    ll_sheet_begin(sheet, LL_PARAGRAPH);
+    ll_sheet_say(sheet, "Pictures are missing: ");
+    ll_sheet_quote(sheet, p->lacking);
+    ll_sheet_say(sheet, ".");
+    ll_sheet_end(sheet, LL_PARAGRAPH);
+}
+
+static bool print_drops(ll_sheet *sheet, const page *p) {
+    if (!p->data->count)
+        return true;
+    ll_sheet_section(sheet, "drops", "What dropping costs and gains");
+    if (!ll_report_print_table(sheet, p->data))
+        return false;
+    print_caption(sheet, p->data);
+    print_plot(sheet, p, "quality");
+    print_plot(sheet, p, "speedup");
+    print_plot(sheet, p, "predicted");
+    return true;
+}
+
+static bool print_tasks(ll_sheet *sheet, const page *p) {
+    if (!p->data->task_count)
+        return true;
+    const bool good = ll_report_print_tasks(sheet, p->data);
+    print_plot(sheet, p, "accuracy");
+    print_plot(sheet, p, "tasks");
+    return good;
+}
+
+static bool print_importance(ll_sheet *sheet, const page *p) {
+    if (p->data->importance.csv) {
+        ll_sheet_section(sheet, "importance", "Importance, and the order of dropping");
+        print_plot(sheet, p, "importance");
+        print_plot(sheet, p, "order");
+    }
+    return true;
+}
+
+static bool print_machine(ll_sheet *sheet, const page *p) {
+    ll_sheet_section(sheet, "machine", "What was run, where");
+    ll_report_print_run(sheet, p->data);
+    if (p->placed)
+        print_picture(sheet, p, "placement", ".svg", "Threads and memory by node");
+    return !p->data->speed.csv || ll_report_print_shares(sheet, p->data);
 }
 
 static bool print_page(FILE *stream, const void *context) {
+    static const char *const links[] = {"summary", "Summary",    "drops",      "Costs and gains", "tasks",
+                                        "Tasks",   "importance", "Importance", "paper",           "The paper",
+                                        "machine", "Machine",    "rerun",      "Running again",   "missing",
+                                        "Missing", NULL};
     const page *p = context;
-    const ll_report_data *data = p->data;
     ll_sheet sheet = {.stream = stream, .form = p->style ? LL_HTML : LL_MARKDOWN};
     char model[LL_CSV_CELL], title[LL_CSV_CELL + 64];
-    ll_report_model(data, model, sizeof model);
+    ll_report_model(p->data, model, sizeof model);
     snprintf(title, sizeof title, "Dropping layers of %s", model);
     ll_sheet_open(&sheet, title, p->style);
-    print_title(&sheet, data);
-    ll_report_print_run(&sheet, data);
-    if (data->count) {
-        ll_sheet_section(&sheet, "drops", "What dropping costs and gains");
-        if (!ll_report_print_table(&sheet, data))
-            return false;
-        print_caption(&sheet, data);
-    }
-    if (data->task_count && !ll_report_print_tasks(&sheet, data))
-        return false;
-    print_plots(&sheet, p);
-    if (p->placed)
-        print_picture(&sheet, p, "placement", ".svg", "Threads and memory by node");
-    if (!ll_report_print_published(&sheet, data) || !ll_report_print_reruns(&sheet, data))
-        return false;
+    print_head(&sheet, p);
+    ll_sheet_links(&sheet, links);
+    ll_report_print_summary(&sheet, p->data);
+    const bool good = print_drops(&sheet, p) && print_tasks(&sheet, p) && print_importance(&sheet, p) &&
+                      ll_report_print_published(&sheet, p->data) && print_machine(&sheet, p) &&
+                      ll_report_print_reruns(&sheet, p->data) && ll_report_print_missing(&sheet, p->data);
     ll_sheet_close(&sheet);
-    return true;
+    return good;
 }
 
 ll_status ll_report_write_page(const char *out, const char *name, const char *what, ll_report_print *print,

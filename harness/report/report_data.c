@@ -20,6 +20,13 @@ const ll_report_entry *ll_report_full(const ll_report_data *data) {
     return data->count && data->entries[0].dropped == 0 ? &data->entries[0] : NULL;
 }
 
+const ll_report_entry *ll_report_find_entry(const ll_report_data *data, const char *kind, size_t dropped) {
+    for (size_t i = 0; i < data->count; i++)
+        if (strcmp(data->entries[i].kind, kind) == 0 && data->entries[i].dropped == dropped)
+            return &data->entries[i];
+    return NULL;
+}
+
 /* ---- settings ---- */
 /* Columns before "kind": what a row's measurement depends on besides the drop. */
 static size_t setting_columns(const ll_csv_schema *schema) {

@@ -6,6 +6,8 @@
 #include "paper.h"
 #include "report/sheet.h"
 
+enum { LL_REPORT_CELL = 64 };
+
 /* A row of a CSV; csv NULL: none. It also stands for a setting: the rows that equal it in the columns before
  * "kind". */
 typedef struct {
@@ -67,11 +69,13 @@ const ll_report_row *ll_report_main(const ll_report_data *data);
 /* Whether row of csv belongs to the setting. */
 bool ll_report_belongs(const ll_report_row *setting, size_t row);
 
+/* "11.8 MiB" */
+void ll_report_put_bytes(char cell[LL_REPORT_CELL], double bytes);
+
 /* Whether the paper published speedups of entries of this model. */
 bool ll_report_has_paper(const ll_report_data *data);
 /* False: no memory. */
 bool ll_report_print_table(ll_sheet *sheet, const ll_report_data *data);
-enum { LL_REPORT_CELL = 64 };
 /* "1.210 (1.200-1.220)": median and quartiles. */
 void ll_report_put_speedup(char cell[LL_REPORT_CELL], const ll_report_row *row);
 /* Says format, with every @ a cell of the row: of columns, in their order. */
@@ -81,6 +85,12 @@ void ll_report_say_row(ll_sheet *sheet, const ll_report_row *row, const char *fo
 typedef bool ll_report_print(FILE *stream, const void *context); /* false: no memory */
 ll_status ll_report_write_page(const char *out, const char *name, const char *what, ll_report_print *print,
                                const void *context, ll_error *error);
+/* The summary: five sentences computed from the rows, or what is missing for one. */
+void ll_report_print_summary(ll_sheet *sheet, const ll_report_data *data);
+/* Shares of the machine's limits. False: no memory. */
+bool ll_report_print_shares(ll_sheet *sheet, const ll_report_data *data);
+/* The entry that drops so many of a kind; NULL: there is none. */
+const ll_report_entry *ll_report_find_entry(const ll_report_data *data, const char *kind, size_t dropped);
 /* What was measured, where and by which build. */
 void ll_report_print_run(ll_sheet *sheet, const ll_report_data *data);
 /* "2026-01-01T00:00:00Z to 2026-01-03T00:00:00Z": of all rows shown. */

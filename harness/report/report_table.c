@@ -83,18 +83,23 @@ void ll_report_put_speedup(char cell[LL_REPORT_CELL], const ll_report_row *row) 
         snprintf(cell + used, CELL - (size_t)used, " (%.3f-%.3f)", low, high);
 }
 
-/* "11.8 MiB (73 %)" */
-static void put_kv(char *cell, double bytes, double full) {
+void ll_report_put_bytes(char cell[LL_REPORT_CELL], double bytes) {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    if (put_missing(cell, bytes))
-        return;
     double value = bytes;
     size_t unit = 0;
     for (; value >= 1024 && unit + 1 < sizeof units / sizeof *units; unit++)
         value /= 1024;
-    const int used = snprintf(cell, CELL, "%.*f %s", unit && value < 100 ? 1 : 0, value, units[unit]);
+    snprintf(cell, CELL, "%.*f %s", unit && value < 100 ? 1 : 0, value, units[unit]);
+}
+
+/* "11.8 MiB (73 %)" */
+static void put_kv(char *cell, double bytes, double full) {
+    if (put_missing(cell, bytes))
+        return;
+    ll_report_put_bytes(cell, bytes);
+    const size_t used = strlen(cell);
     if (full > 0)
-        snprintf(cell + used, CELL - (size_t)used, " (%.0f%%)", 100 * bytes / full);
+        snprintf(cell + used, CELL - used, " (%.0f%%)", 100 * bytes / full);
 }
 
 /* Percent of perplexity lost for a percent of speed gained; none where nothing was gained. */
@@ -176,6 +181,54 @@ bool ll_report_print_table(ll_sheet *sheet, const ll_report_data *data) {
     for (size_t i = 0; i < data->count; i++)
         fill_line(lines[i + 1], data, &data->entries[i]);
     const bool good = print_lines(sheet, (const line *)lines, data->count + 1, chosen);
+    free(lines);
+    return good;
+}
+
+/* ---- shares of the machine's limits ---- */
+static const struct {
+    const char *head, *column;
+    double factor;
+    int decimals;
+} shares[] = {{"prefill, tokens/s", "prefill_tokens_per_s", 1, 1},
+              {"decode, tokens/s", "decode_tokens_per_s", 1, 1},
+              {"prefill: % of the int8 peak", "int8_share", 100, 1},
+              {"decode: % of the bandwidth", "bandwidth_share", 100, 1},
+              {"int8 peak, GOPS", "peak_gops", 1, 0},
+              {"f32 peak, GOPS", "f32_peak_gops", 1, 0},
+              {"bandwidth, GB/s", "bandwidth_gbs", 1, 1},
+              {"MB read a token", "bytes_per_token", 1e-6, 1},
+              {"MOP a token", "ops_per_token", 1e-6, 0}};
+enum { SHARES = sizeof shares / sizeof *shares, SHARE_COLUMNS = SHARES + 2 };
+typedef char share_line[SHARE_COLUMNS][CELL];
+
+static void fill_shares(share_line out, const ll_report_entry *entry) {
+    snprintf(out[0], CELL, "%s", entry->dropped ? entry->kind : "full model");
+    snprintf(out[1], CELL, "%zu", entry->dropped);
+    for (size_t i = 0; i < SHARES; i++)
+        put_number(out[i + 2], shares[i].factor * ll_report_number(&entry->speed, shares[i].column),
+                   shares[i].decimals);
+}
+
+bool ll_report_print_shares(ll_sheet *sheet, const ll_report_data *data) {
+    share_line *lines = calloc(data->count + 1, sizeof *lines);
+    const char **cells = malloc((data->count + 1) * SHARE_COLUMNS * sizeof *cells);
+    size_t count = 1;
+    if (lines && cells) {
+        strcpy(lines[0][0], "kind");
+        strcpy(lines[0][1], "dropped");
+        for (size_t i = 0; i < SHARES; i++)
+            snprintf(lines[0][i + 2], CELL, "%s", shares[i].head);
+        for (size_t i = 0; i < data->count; i++)
+            if (data->entries[i].speed.csv)
+                fill_shares(lines[count++], &data->entries[i]);
+        for (size_t i = 0; i < count * SHARE_COLUMNS; i++)
+            cells[i] = lines[i / SHARE_COLUMNS][i % SHARE_COLUMNS];
+    }
+    const bool good = lines && cells &&
+                      ll_sheet_table(sheet, "Tokens a second, and shares of the machine's limits", cells,
+                                     count, SHARE_COLUMNS);
+    free(cells);
     free(lines);
     return good;
 }

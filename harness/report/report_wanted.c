@@ -91,27 +91,30 @@ static bool print_sweeps(ll_sheet *sheet, const ll_report_data *data, const ll_w
     return good;
 }
 
+/* What random weights cannot tell: the whole sweep of the model's own. */
+static void print_unreal(ll_sheet *sheet, const ll_report_data *data, const char *tasks) {
+    char model[LL_CSV_CELL], line[LL_CSV_CELL + 64];
+    ll_report_listed_model(data, model, sizeof model);
+    snprintf(line, sizeof line, "./run_all.sh %s --tasks%s", model, tasks);
+    ll_sheet_put(sheet, LL_PARAGRAPH,
+                 "Missing here: accuracy needs weights, and these rows are of random ones. With the model's "
+                 "own (layerlab info says "
+                 "from where they come):");
+    ll_sheet_begin_code(sheet);
+    ll_sheet_code(sheet, line);
+    ll_sheet_end_code(sheet);
+}
+
 bool ll_wanted_print(ll_sheet *sheet, const ll_report_data *data, const ll_wanted *wanted) {
-    char model[LL_CSV_CELL];
-    bool good = true;
     if (!wanted->any)
         return true;
-    ll_report_listed_model(data, model, sizeof model);
-    const bool unreal = ll_report_is_synthetic(data) && wanted->tasks;
-    ll_sheet_put(
-        sheet, LL_PARAGRAPH,
-        unreal
-            ? "Missing here: accuracy needs weights, and these rows are of random ones. With the model's own "
-              "(layerlab info says from where they come):"
-            : "Missing here, and what would measure it:");
-    ll_sheet_begin_code(sheet);
-    if (unreal) {
-        char line[LL_CSV_CELL + 64];
-        snprintf(line, sizeof line, "./run_all.sh %s --tasks", model);
-        ll_sheet_code(sheet, line);
-    } else {
-        good = print_sweeps(sheet, data, wanted);
+    if (ll_report_is_synthetic(data) && wanted->tasks) {
+        print_unreal(sheet, data, "");
+        return true;
     }
+    ll_sheet_put(sheet, LL_PARAGRAPH, "Missing here, and what would measure it:");
+    ll_sheet_begin_code(sheet);
+    const bool good = print_sweeps(sheet, data, wanted);
     ll_sheet_end_code(sheet);
     return good;
 }
@@ -147,19 +150,71 @@ static bool has_task(const ll_report_data *data, const char *name) {
     return false;
 }
 
+static bool print_tasks(ll_sheet *sheet, const ll_report_data *data, const char *options) {
+    if (ll_report_is_synthetic(data)) {
+        print_unreal(sheet, data, "=gsm8k");
+        return true;
+    }
+    char *line = ll_rerun_sweep(data, options, NULL);
+    ll_sheet_begin_code(sheet);
+    ll_sheet_code(sheet, line ? line : "");
+    ll_sheet_end_code(sheet);
+    free(line);
+    return line != NULL;
+}
+
 bool ll_wanted_print_figures(ll_sheet *sheet, const ll_report_data *data) {
     bool good = true;
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
         ll_sheet_put(sheet, LL_PART, figures[i].figure);
         ll_sheet_put(sheet, LL_PARAGRAPH, figures[i].ours);
-        if (!figures[i].options || has_task(data, "gsm8k"))
-            continue;
-        char *line = ll_rerun_sweep(data, figures[i].options, NULL);
-        ll_sheet_begin_code(sheet);
-        ll_sheet_code(sheet, line ? line : "");
-        ll_sheet_end_code(sheet);
-        good = good && line;
-        free(line);
+        if (figures[i].options && !has_task(data, "gsm8k"))
+            good = good && print_tasks(sheet, data, figures[i].options);
     }
+    return good;
+}
+
+/* ---- what the folder as a whole has not ---- */
+
+/* A line of what is not there, with the sweep that would bring it. */
+static bool print_lack(ll_sheet *sheet, const ll_report_data *data, const char *what, const char *options) {
+    char *line = ll_rerun_sweep(data, options, NULL);
+    ll_sheet_put(sheet, LL_PARAGRAPH, what);
+    ll_sheet_begin_code(sheet);
+    ll_sheet_code(sheet, line ? line : "");
+    ll_sheet_end_code(sheet);
+    free(line);
+    return line != NULL;
+}
+
+bool ll_report_print_missing(ll_sheet *sheet, const ll_report_data *data) {
+    const bool synthetic = ll_report_is_synthetic(data);
+    const struct {
+        bool is;
+        const char *what, *options;
+    } lacks[] = {
+        {!synthetic && !data->importance.csv, "No importance, and so no order of dropping:", "--no-speed"},
+        {!synthetic && !data->quality.csv, "No perplexity:", "--no-speed"},
+        {!data->speed.csv, "No timings:", ""},
+        {!synthetic && !data->task_count, "No accuracy of tasks:", "--tasks paper"},
+        {!synthetic && !data->plans_csv,
+         "No plan but the one by importance (plans.csv): other measures, random and reverse "
+         "orders, iterative dropping:",
+         "--orders all"},
+    };
+    bool good = true, any = synthetic;
+    ll_sheet_section(sheet, "missing", "What is missing");
+    if (synthetic)
+        print_unreal(sheet, data, "");
+    for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++)
+        if (lacks[i].is) {
+            any = true;
+            good = good && print_lack(sheet, data, lacks[i].what, lacks[i].options);
+        }
+    if (!any)
+        ll_sheet_put(sheet, LL_PARAGRAPH,
+                     "Nothing as a whole: importance, perplexity, timings, tasks and other orders are all "
+                     "here. Single "
+                     "rows that are not are named under each of the paper's tables.");
     return good;
 }

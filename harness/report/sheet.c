@@ -64,6 +64,15 @@ void ll_sheet_section(ll_sheet *sheet, const char *id, const char *text) {
     fputs("</h2>\n", sheet->stream);
 }
 
+void ll_sheet_links(ll_sheet *sheet, const char *const *links) {
+    if (sheet->form == LL_MARKDOWN)
+        return;
+    fputs("<nav aria-label=\"Sections\">\n<ul>\n", sheet->stream);
+    for (; *links; links += 2)
+        fprintf(sheet->stream, "<li><a href=\"#%s\">%s</a></li>\n", links[0], links[1]);
+    fputs("</ul>\n</nav>\n", sheet->stream);
+}
+
 void ll_sheet_begin_list(ll_sheet *sheet) {
     fputs(sheet->form == LL_HTML ? "<ul>\n" : "\n", sheet->stream);
 }

@@ -33,6 +33,8 @@ void ll_sheet_end(ll_sheet *sheet, ll_sheet_block block);
 void ll_sheet_put(ll_sheet *sheet, ll_sheet_block block, const char *text);
 /* A section's heading; id is what a link to it says after #. */
 void ll_sheet_section(ll_sheet *sheet, const char *id, const char *text);
+/* Links to sections: ids and titles in turn, NULL at the end; nothing in Markdown. */
+void ll_sheet_links(ll_sheet *sheet, const char *const *links);
 void ll_sheet_begin_list(ll_sheet *sheet);
 void ll_sheet_end_list(ll_sheet *sheet);
 
