@@ -12,21 +12,20 @@ typedef struct {
     ll_mask mask;
     char drop[LL_MASK_TEXT];
     ll_documents text;
-    ll_windows windows;
-    ll_baseline baseline;
+    ll_passages passages;
     ll_quality quality;
 } job;
 
 static ll_status measure(job *j, const ll_options *options, ll_error *error) {
     ll_progress progress;
-    const double windows = (double)j->windows.count;
-    ll_progress_begin(&progress, "quality", options->kl ? 2 * windows : windows, options->quiet);
-    ll_status status = LL_OK;
-    if (options->kl)
-        status = ll_baseline_make(&j->baseline, j->model, &j->windows, &progress, error);
-    if (status == LL_OK)
-        status = ll_quality_run(&j->quality, j->model, &j->mask, &j->windows,
-                                options->kl ? &j->baseline : NULL, &progress, error);
+    const ll_quality_job one = {.model = j->model,
+                                .passages = &j->passages,
+                                .masks = &j->mask,
+                                .count = 1,
+                                .compare = options->kl,
+                                .work = 1};
+    ll_progress_begin(&progress, "quality", one.work, options->quiet);
+    const ll_status status = ll_quality_run(&j->quality, &one, NULL, NULL, &progress, error);
     ll_progress_end(&progress);
     return status;
 }
@@ -50,8 +49,8 @@ static ll_status print_json(const job *j, const ll_options *options, ll_error *e
     ll_isa_text(ll_model_kernels(j->model), isa, sizeof isa);
     json_t *root =
         json_pack("{s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s}", "tokens", (json_int_t)q->tokens, "windows",
-                  (json_int_t)q->windows, "window", (json_int_t)options->window, "first_window",
-                  (json_int_t)options->first_window, "recipe", LL_QUALITY_RECIPE, "weights",
+                  (json_int_t)q->passages, "window", (json_int_t)options->window, "first_window",
+                  (json_int_t)options->first_window, "recipe", ll_recipe_name(options->recipe), "weights",
                   ll_weights_kind_name(options->weights), "drop", j->drop, "text_sha256", j->text.sha256);
     json_object_set_new(root, "model", json_string(options->model));
     json_object_set_new(root, "kv", json_string(ll_kv_name(ll_kv_type_of(used))));
@@ -64,6 +63,14 @@ static ll_status print_json(const job *j, const ll_options *options, ll_error *e
     ll_cmd_put_real(root, "kl_stderr", q->kl_stderr);
     ll_cmd_put_real(root, "top1", q->top1);
     ll_cmd_put_real(root, "top1_stderr", q->top1_stderr);
+    ll_cmd_put_real(root, "loss_difference", q->difference);
+    ll_cmd_put_real(root, "loss_difference_stderr", q->difference_stderr);
+    if (options->recipe != LL_RECIPE_ROLLING)
+        return ll_cmd_print_json(root, error);
+    json_object_set_new(root, "words", json_integer((json_int_t)j->passages.words));
+    json_object_set_new(root, "bytes", json_integer((json_int_t)j->passages.bytes));
+    ll_cmd_put_real(root, "word_perplexity", q->word_perplexity);
+    ll_cmd_put_real(root, "byte_perplexity", q->byte_perplexity);
     return ll_cmd_print_json(root, error);
 }
 
@@ -74,11 +81,17 @@ static void print_text(const job *j, const ll_options *options) {
     printf("dropped     %s\n", j->drop);
     if (strcmp(left_out, "none") != 0)
         printf("left out    %s, by the checkpoint itself\n", left_out);
-    printf("perplexity  %.4f +- %.4f (%zu tokens, %zu windows of %zu from window %zu on, %s weights)\n",
-           q->perplexity, q->perplexity_stderr, q->tokens, q->windows, options->window, options->first_window,
-           ll_weights_kind_name(options->weights));
+    printf("perplexity  %.4f +- %.4f (%s: %zu tokens in %zu windows of %zu, from %s %zu on; %s weights)\n",
+           q->perplexity, q->perplexity_stderr, ll_recipe_name(options->recipe), q->tokens, q->passages,
+           options->window, options->recipe == LL_RECIPE_ROLLING ? "document" : "window",
+           options->first_window, ll_weights_kind_name(options->weights));
+    if (options->recipe == LL_RECIPE_ROLLING)
+        printf("by words    %.4f (%zu words), by bytes %.5f (%zu bytes)\n", q->word_perplexity,
+               j->passages.words, q->byte_perplexity, j->passages.bytes);
     if (!options->kl)
         return;
+    printf("loss        %+.5f +- %.5f nats a token from the full model, on the same tokens\n", q->difference,
+           q->difference_stderr);
     printf("KL          %.5f +- %.5f nats a token from the full model\n", q->kl, q->kl_stderr);
     printf("top-1       %.2f +- %.2f %% of tokens as the full model\n", 100 * q->top1, 100 * q->top1_stderr);
 }
@@ -90,8 +103,8 @@ static ll_status run(job *j, const ll_options *options, ll_error *error) {
     LL_TRY(ll_cmd_mask(options, ll_model_config(j->model), &j->mask, error));
     ll_mask_format(&j->mask, ll_model_config(j->model)->layers, j->drop);
     const ll_status status =
-        ll_windows_cut(&j->windows, ll_model_tokenizer(j->model), &j->text, options->window,
-                       options->first_window, options->max_windows, error);
+        ll_passages_cut(&j->passages, options->recipe, ll_model_tokenizer(j->model), &j->text,
+                        options->window, options->first_window, options->max_windows, error);
     if (status != LL_OK)
         return ll_fail_in(error, status, "%s", options->text);
     LL_TRY(measure(j, options, error));
@@ -104,8 +117,7 @@ static ll_status run(job *j, const ll_options *options, ll_error *error) {
 ll_status ll_cmd_quality(const ll_options *options, ll_error *error) {
     job j = {0};
     const ll_status status = run(&j, options, error);
-    ll_baseline_free(&j.baseline);
-    ll_windows_free(&j.windows);
+    ll_passages_free(&j.passages);
     ll_model_destroy(j.model);
     ll_documents_free(&j.text);
     return status;

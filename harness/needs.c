@@ -7,6 +7,15 @@ static ll_config without(const ll_config *config, const ll_mask *drop) {
     return kept;
 }
 
+uint64_t ll_needs_room(void) {
+    const uint64_t most = UINT64_C(4) << 30;
+    ll_machine machine;
+    if (ll_machine_probe(&machine, "", NULL) != LL_OK || machine.available < LL_NEEDS_RESERVE)
+        return 0;
+    const uint64_t half = (machine.available - LL_NEEDS_RESERVE) / 2;
+    return half < most ? half : most;
+}
+
 uint64_t ll_needs_parameters(const ll_config *config, const ll_mask *drop) {
     const ll_config kept = without(config, drop);
     uint64_t sum = ll_config_other_params(config);

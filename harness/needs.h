@@ -35,6 +35,9 @@ typedef struct {
     size_t resident[LL_HELD_COUNT];
 } ll_needs;
 
+/* Bytes that buffers may take whose number is free to choose: half of what is there, and no more than 4 GiB, beyond which more of
+ * them gain nothing. */
+uint64_t ll_needs_room(void);
 /* Parameters of the modules that the mask (NULL: none dropped) keeps, and of the rest of the model. */
 uint64_t ll_needs_parameters(const ll_config *config, const ll_mask *drop);
 /* What a timing keeps beside its session: the residual stream of tokens tokens, and logits of batch sequences. */

@@ -1,7 +1,7 @@
 /* The command line: one table of options, shared by every command. */
 #ifndef LL_OPTIONS_H
 #define LL_OPTIONS_H
-#include "model.h"
+#include "passages.h"
 
 typedef enum {
     LL_COMMAND_INFO,
@@ -64,8 +64,10 @@ typedef struct {
     const char *text, *calib; /* the project's own data by default; NULL where the command takes none */
     size_t samples, length;   /* calibration; 0: the command's default */
     size_t window, first_window, max_windows; /* quality; max_windows 0: all */
-    bool kl;                                  /* quality: compare with the full model */
-    const char *csv;                          /* importance: file, "-" is standard output */
+    ll_recipe recipe;
+    size_t sweep_memory; /* MiB of residual streams; 0: by what is free */
+    bool kl;             /* quality: compare with the full model */
+    const char *csv;     /* importance: file, "-" is standard output */
     /* speed */
     size_t prompt, generate, repetitions; /* 0: the command's default */
     bool exact;

@@ -30,6 +30,7 @@ typedef enum {
     LL_VALUE_ISA,     /* const char *, a name of isa.def */
     LL_VALUE_MATMUL,  /* ll_matmul_kind */
     LL_VALUE_KV,      /* bool: int8 */
+    LL_VALUE_RECIPE,  /* ll_recipe */
     LL_VALUE_SHOTS,   /* size_t */
     LL_VALUE_LIMIT,   /* size_t */
     LL_VALUE_CUT,     /* bool */

@@ -94,6 +94,17 @@ static ll_status read_matmul(const ll_option_spec *option, const char *text, ll_
     return ll_fail(error, LL_BAD_USAGE, "%s takes own or onednn, found \"%s\"", option->name, text);
 }
 
+static ll_status read_recipe(const ll_option_spec *option, const char *text, ll_recipe *out,
+                             ll_error *error) {
+    for (int recipe = 0; recipe < LL_RECIPE_COUNT; recipe++)
+        if (strcmp(text, ll_recipe_name((ll_recipe)recipe)) == 0) {
+            *out = (ll_recipe)recipe;
+            return LL_OK;
+        }
+    return ll_fail(error, LL_BAD_USAGE, "%s takes whole-windows, second-half or rolling, found \"%s\"",
+                   option->name, text);
+}
+
 static ll_status read_kv(const ll_option_spec *option, const char *text, bool *out, ll_error *error) {
     *out = strcmp(text, "int8") == 0;
     if (*out || strcmp(text, "16bit") == 0)
@@ -216,6 +227,8 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         return read_isa(option, text, field, error);
     case LL_VALUE_MATMUL:
         return read_matmul(option, text, field, error);
+    case LL_VALUE_RECIPE:
+        return read_recipe(option, text, field, error);
     case LL_VALUE_KV:
         return read_kv(option, text, field, error);
     case LL_VALUE_HUGE:

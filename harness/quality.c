@@ -1,26 +1,17 @@
-#include "quality.h"
-#include "head.h"
+#include "needs.h"
+#include "quality_private.h"
+#include "tree.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 256 }; /* positions that meet the head together: weights are read once for them */
-
-typedef struct {
-    double sum, squares;
-} moments;
-
-static void add(moments *m, double value) {
-    m->sum += value;
-    m->squares += value * value;
-}
-
-static double mean(const moments *m, size_t n) {
+/* ---- numbers out of sums ---- */
+static double mean(const ll_moments *m, size_t n) {
     return m->sum / (double)n;
 }
 
-static double standard_error(const moments *m, size_t n) {
+static double standard_error(const ll_moments *m, size_t n) {
     if (n < 2)
         return NAN;
     const double average = mean(m, n),
@@ -28,169 +19,272 @@ static double standard_error(const moments *m, size_t n) {
     return sqrt(variance > 0 ? variance / (double)n : 0);
 }
 
-/* Everything one run needs, so that each step takes one argument. */
+static ll_quality quality_of(const ll_quality_sums *sums, const ll_passages *passages, bool compared) {
+    const size_t n = ll_passages_scored(passages);
+    ll_quality q = {.kl = NAN,
+                    .kl_stderr = NAN,
+                    .top1 = NAN,
+                    .top1_stderr = NAN,
+                    .difference = NAN,
+                    .difference_stderr = NAN,
+                    .word_perplexity = NAN,
+                    .byte_perplexity = NAN,
+                    .tokens = n,
+                    .passages = passages->count};
+    q.perplexity = exp(mean(&sums->loss, n));
+    q.perplexity_stderr = q.perplexity * standard_error(&sums->loss, n);
+    if (passages->recipe == LL_RECIPE_ROLLING) {
+        q.word_perplexity = exp(mean(&sums->loss, passages->words));
+        q.byte_perplexity = exp(mean(&sums->loss, passages->bytes));
+    }
+    if (!compared)
+        return q;
+    q.kl = mean(&sums->kl, n);
+    q.kl_stderr = standard_error(&sums->kl, n);
+    q.top1 = mean(&sums->same, n);
+    q.top1_stderr = standard_error(&sums->same, n);
+    q.difference = mean(&sums->difference, n);
+    q.difference_stderr = standard_error(&sums->difference, n);
+    return q;
+}
+
+/* ---- a run ---- */
 typedef struct {
-    const ll_model *model;
-    const ll_windows *windows;
-    const ll_baseline *baseline;
+    const ll_quality_job *job;
+    const ll_config *config;
+    ll_mask *masks;  /* the job's with what the model lacks; then, where the job has none, the full model's */
+    size_t count;    /* of these */
+    size_t full;     /* index of the full model; SIZE_MAX: not run */
+    ll_tree tree;    /* of masks */
+    size_t room;     /* streams that there is memory for */
+    size_t tokens;   /* of the longest passage's stream */
+    float *memory;   /* [room][tokens][hidden] */
+    float **streams; /* [room] */
+    size_t modules;  /* of a token, all groups together */
+    double head;     /* what a stream's head costs, in modules */
     ll_session *session;
-    size_t blocks;                       /* of the vocabulary */
-    float *residual;                     /* [bos + window][hidden] */
-    ll_head_part *parts[LL_LOGITS_SETS]; /* [blocks][ROWS]: of the dropped model, of the full one */
-    double *gap;            /* [blocks][ROWS]: mean of full - dropped logit under the block's own softmax */
-    float next_logit[ROWS]; /* the dropped model's, of what follows */
-    const int32_t *next;    /* [ROWS] what follows */
-    moments nll, kl, same;
+    ll_scorer_of_streams scorer;
+    ll_quality_sums **sums; /* [room] */
 } run;
 
-static double mean_gap(const ll_kernels *kernels, const float *full, const float *dropped, size_t ids) {
-    float p[LL_LOGITS_IDS];
-    double sum = 0;
-    memcpy(p, full, ids * sizeof *p);
-    kernels->softmax_f32(p, ids);
-#pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < ids; i++)
-        sum += (double)p[i] * ((double)full[i] - (double)dropped[i]);
-    return sum;
+static bool has_full(const run *r) {
+    return r->full != SIZE_MAX;
 }
 
-/* Set 0 is the dropped model, set 1 the full one. */
-static void score_tile(void *context, const ll_logits_tile *tile) {
-    run *r = context;
-    const ll_kernels *kernels = ll_model_kernels(r->model);
-    for (size_t i = 0; i < tile->rows; i++) {
-        const size_t row = tile->row + i, at = tile->id / LL_LOGITS_IDS * ROWS + row;
-        const float *dropped = tile->logits[0] + i * LL_LOGITS_IDS;
-        const size_t next = (size_t)r->next[row];
-        r->parts[0][at] = ll_head_part_of(kernels, dropped, tile->id, tile->ids);
-        if (next >= tile->id && next - tile->id < tile->ids)
-            r->next_logit[row] = dropped[next - tile->id];
-        if (!r->baseline)
+/* Where the full model runs beside, its stream is the first of the first group, and stays while other groups run. */
+static size_t group_begin(const run *r, size_t group) {
+    const size_t of_first = r->room < r->count ? r->room : r->count;
+    const size_t kept = has_full(r) ? 1 : 0, others = r->room - kept;
+    if (group == 0)
+        return 0;
+    const size_t begin = of_first + (group - 1) * others;
+    return begin < r->count ? begin : r->count;
+}
+
+static void count_modules(run *r) {
+    r->modules = 0;
+    for (size_t group = 0; group_begin(r, group) < r->count; group++)
+        r->modules += ll_tree_modules(&r->tree, group_begin(r, group), group_begin(r, group + 1), NULL);
+}
+
+static ll_status make_masks(run *r, ll_error *error) {
+    const ll_quality_job *job = r->job;
+    r->masks = calloc(job->count + 1, sizeof *r->masks);
+    if (!r->masks)
+        return ll_fail(error, LL_NO_RESOURCE, "no memory for %zu drops", job->count);
+    r->full = SIZE_MAX;
+    for (r->count = 0; r->count < job->count; r->count++) {
+        r->masks[r->count] = job->masks[r->count];
+        ll_mask_add(&r->masks[r->count], &r->config->dropped);
+        if (memcmp(&r->masks[r->count], &r->config->dropped, sizeof *r->masks) == 0)
+            r->full = r->count;
+    }
+    if (!job->compare)
+        r->full = SIZE_MAX;
+    else if (!has_full(r)) {
+        r->masks[r->count] = r->config->dropped;
+        r->full = r->count++;
+    }
+    return ll_tree_make(&r->tree, r->masks, r->count, r->config->layers, error);
+}
+
+/* As many streams as memory is meant for, and as few as the run can do with. */
+static void find_room(run *r) {
+    const uint64_t memory = r->job->memory ? r->job->memory : ll_needs_room(),
+                   one = (uint64_t)r->tokens * r->config->hidden * sizeof(float), streams = memory / one;
+    const size_t least = has_full(r) ? 2 : 1;
+    r->room = streams < r->count ? (size_t)streams : r->count;
+    r->room = r->room < least ? least : r->room;
+}
+
+static ll_status plan_run(run *r, const ll_quality_job *job, ll_error *error) {
+    *r = (run){.job = job, .config = ll_model_config(job->model), .tokens = job->passages->longest - 1};
+    LL_TRY(make_masks(r, error));
+    find_room(r);
+    count_modules(r);
+    const ll_mask none = {0};
+    const ll_cost cost = ll_model_cost(job->model, &none);
+    const double module = (cost.linear_ops - cost.head_ops) / (double)(2 * r->config->layers);
+    r->head = module > 0 ? cost.head_ops / module : 1;
+    return LL_OK;
+}
+
+static ll_status take_memory(run *r, ll_error *error) {
+    const size_t stream = r->tokens * r->config->hidden;
+    LL_TRY(ll_memory_require((uint64_t)r->room * stream * sizeof(float),
+                             "residual streams (use a shorter --window)", error));
+    r->memory = malloc(r->room * stream * sizeof *r->memory);
+    r->streams = malloc(r->room * sizeof *r->streams);
+    r->sums = malloc(r->room * sizeof *r->sums);
+    if (!r->memory || !r->streams || !r->sums)
+        return ll_fail(error, LL_NO_RESOURCE, "no memory for %zu residual streams", r->room);
+    for (size_t i = 0; i < r->room; i++)
+        r->streams[i] = r->memory + i * stream;
+    LL_TRY(ll_session_create_stream(&r->session, r->job->model, r->tokens, error));
+    return ll_score_begin(&r->scorer, r->job->model, r->session, has_full(r) || r->job->baseline, error);
+}
+
+static void end_run(run *r) {
+    if (r->session)
+        ll_score_end(&r->scorer);
+    ll_session_destroy(r->session);
+    ll_tree_free(&r->tree);
+    free(r->masks);
+    free(r->memory);
+    free(r->streams);
+    free(r->sums);
+}
+
+/* Where passage p's stream begins in a baseline: a token of each passage goes through no model. */
+static const float *baseline_at(const run *r, size_t p) {
+    const size_t before = r->job->passages->passage[p].begin - p;
+    return r->job->baseline->residual + before * r->config->hidden;
+}
+
+/* Drops order[first .. end) of the tree, whose streams lie from stream slot on. */
+static ll_status run_group(run *r, size_t first, size_t end, size_t slot, size_t p, ll_quality_tally *tally,
+                           ll_progress *progress, ll_error *error) {
+    const ll_passage *passage = &r->job->passages->passage[p];
+    const int32_t *ids = r->job->passages->ids.data + passage->begin;
+    float *const *streams = r->streams + slot;
+    const float *full = has_full(r) ? r->streams[0] : r->job->baseline ? baseline_at(r, p) : NULL;
+    LL_TRY(ll_tree_run(&r->tree, first, end, r->session, ids, passage->count - 1, r->config->hidden, streams,
+                       progress, error));
+    const float *scored[LL_LOGITS_SETS];
+    for (size_t i = first; i < end;) {
+        size_t some = 0;
+        for (; i < end && some < LL_LOGITS_SETS - 1; i++)
+            if (r->tree.order[i] < r->job->count) {
+                r->sums[some] = &tally->sums[r->tree.order[i]];
+                scored[some++] = streams[i - first];
+            }
+        LL_TRY(ll_score_streams(&r->scorer, full, scored, r->sums, some, ids, passage->count - 1,
+                                passage->scored, error));
+        ll_progress_step(progress, r->head * (double)some);
+    }
+    return LL_OK;
+}
+
+static ll_status run_passage(run *r, size_t p, ll_quality_tally *tally, ll_progress *progress,
+                             ll_error *error) {
+    for (size_t group = 0; group_begin(r, group) < r->count; group++)
+        LL_TRY(run_group(r, group_begin(r, group), group_begin(r, group + 1), group && has_full(r) ? 1 : 0, p,
+                         tally, progress, error));
+    return LL_OK;
+}
+
+static ll_status run_passages(run *r, ll_quality_tally *tally, const ll_quality_keeper *keeper,
+                              ll_progress *progress, ll_error *error) {
+    const ll_passages *all = r->job->passages;
+    const double steps = (double)r->modules + r->head * (double)r->job->count,
+                 token = r->job->work / (double)ll_passages_run(all) / steps, unit = progress->unit;
+    ll_status status = LL_OK;
+    for (size_t p = 0; p < all->count && status == LL_OK; p++) {
+        progress->unit = token * (double)(all->passage[p].count - 1);
+        if (p < tally->passages) {
+            ll_progress_step(progress, steps);
             continue;
-        const float *full = tile->logits[1] + i * LL_LOGITS_IDS;
-        r->parts[1][at] = ll_head_part_of(kernels, full, tile->id, tile->ids);
-        r->gap[at] = mean_gap(kernels, full, dropped, tile->ids);
+        }
+        status = run_passage(r, p, tally, progress, error);
+        if (status != LL_OK)
+            break;
+        tally->passages = p + 1;
+        if (keeper)
+            status = keeper->save(keeper->context, tally, error);
     }
+    progress->unit = unit;
+    return status;
 }
 
-/* KL(full || dropped) = sum p (full - dropped) - lse(full) + lse(dropped), p the full model's. */
-static double divergence(const run *r, size_t row, double full_lse, double dropped_lse) {
-    double sum = 0;
-    for (size_t b = 0; b < r->blocks; b++)
-        sum += exp(r->parts[1][b * ROWS + row].lse - full_lse) * r->gap[b * ROWS + row];
-    return sum - full_lse + dropped_lse;
-}
-
-static void score_position(run *r, size_t row) {
-    const ll_head_part dropped = ll_head_join(r->parts[0] + row, r->blocks, ROWS);
-    add(&r->nll, dropped.lse - (double)r->next_logit[row]);
-    if (!r->baseline)
-        return;
-    const ll_head_part full = ll_head_join(r->parts[1] + row, r->blocks, ROWS);
-    add(&r->kl, divergence(r, row, full.lse, dropped.lse));
-    add(&r->same, full.top_id == dropped.top_id);
-}
-
-/* Scores rows positions from position first on of window w; next[i] is what follows position first + i. */
-static ll_status score_rows(run *r, size_t w, size_t first, size_t rows, const int32_t *next, size_t bos,
-                            ll_error *error) {
-    const size_t hidden = ll_model_config(r->model)->hidden, per_window = r->windows->window + bos;
-    const ll_logits_visitor visitor = {score_tile, r};
-    const float *residual[LL_LOGITS_SETS] = {r->residual + first * hidden};
-    if (r->baseline)
-        residual[1] = r->baseline->residual + (w * per_window + first) * hidden;
-    r->next = next;
-    LL_TRY(ll_session_visit_logits(r->session, residual, r->baseline ? 2 : 1, rows, &visitor, error));
-    for (size_t row = 0; row < rows; row++)
-        score_position(r, row);
+/* Modules that each of the job's masks was the first to need. */
+static ll_status count_computed(const run *r, ll_quality *out, ll_error *error) {
+    size_t *computed = calloc(r->count, sizeof *computed);
+    if (!computed)
+        return ll_fail(error, LL_NO_RESOURCE, "no memory to count the modules of %zu drops", r->count);
+    for (size_t group = 0; group_begin(r, group) < r->count; group++)
+        (void)ll_tree_modules(&r->tree, group_begin(r, group), group_begin(r, group + 1), computed);
+    const uint64_t tokens = ll_passages_run(r->job->passages);
+    for (size_t i = 0; i < r->job->count; i++) {
+        out[i].modules_asked = tokens * ll_mask_modules(&r->masks[i], r->config->layers);
+        out[i].modules_computed = tokens * computed[i];
+    }
+    free(computed);
     return LL_OK;
 }
 
-static size_t bos_count(const ll_model *model) {
-    return ll_tokenizer_adds_bos(ll_model_tokenizer(model)) ? 1 : 0;
+static ll_status run_job(run *r, ll_quality *out, ll_quality_tally *tally, const ll_quality_keeper *keeper,
+                         ll_progress *progress, ll_error *error) {
+    LL_TRY(take_memory(r, error));
+    LL_TRY(run_passages(r, tally, keeper, progress, error));
+    for (size_t i = 0; i < r->job->count; i++)
+        out[i] = quality_of(&tally->sums[i], r->job->passages, r->scorer.compare);
+    return count_computed(r, out, error);
 }
 
-/* Runs window w through the layers; residual gets [bos + window][hidden]. */
-static ll_status forward_window(ll_session *session, const ll_model *model, const ll_windows *windows,
-                                size_t w, float *residual, ll_error *error) {
-    const size_t bos = bos_count(model), hidden = ll_model_config(model)->hidden;
-    ll_session_reset(session);
-    if (bos) {
-        const int32_t id = ll_tokenizer_bos(ll_model_tokenizer(model));
-        LL_TRY(ll_session_forward(session, &id, 1, residual, NULL, error));
+ll_status ll_quality_run(ll_quality *out, const ll_quality_job *job, ll_quality_tally *tally,
+                         const ll_quality_keeper *keeper, ll_progress *progress, ll_error *error) {
+    run r;
+    ll_quality_tally own = {0};
+    if (!tally) {
+        own.sums = calloc(job->count + 1, sizeof *own.sums);
+        if (!own.sums)
+            return ll_fail(error, LL_NO_RESOURCE, "no memory for the sums of %zu drops", job->count);
+        tally = &own;
     }
-    const int32_t *ids = windows->ids.data + (windows->first + w) * windows->window;
-    return ll_session_forward(session, ids, windows->window, residual + bos * hidden, NULL, error);
+    ll_status status = plan_run(&r, job, error);
+    if (status == LL_OK)
+        status = run_job(&r, out, tally, keeper, progress, error);
+    end_run(&r);
+    free(own.sums);
+    return status;
 }
 
-static ll_status score_window(run *r, size_t w, ll_error *error) {
-    const size_t bos = bos_count(r->model), window = r->windows->window;
-    LL_TRY(forward_window(r->session, r->model, r->windows, w, r->residual, error));
-    const int32_t *ids = r->windows->ids.data + (r->windows->first + w) * window;
-    for (size_t at = 0; at + 1 < window; at += ROWS) {
-        const size_t rows = window - 1 - at < ROWS ? window - 1 - at : ROWS;
-        LL_TRY(score_rows(r, w, at + bos, rows, ids + at + 1, bos, error));
-    }
-    return LL_OK;
+ll_status ll_quality_modules(const ll_quality_job *job, size_t *modules, ll_error *error) {
+    run r;
+    const ll_status status = plan_run(&r, job, error);
+    *modules = r.modules;
+    end_run(&r);
+    return status;
 }
 
-static ll_status score_windows(run *r, ll_progress *progress, ll_error *error) {
-    const ll_config *c = ll_model_config(r->model);
-    r->blocks = (c->vocab + LL_LOGITS_IDS - 1) / LL_LOGITS_IDS;
-    r->residual = malloc((r->windows->window + 1) * c->hidden * sizeof *r->residual);
-    r->gap = malloc(r->blocks * ROWS * sizeof *r->gap);
-    for (size_t set = 0; set < LL_LOGITS_SETS; set++)
-        r->parts[set] = malloc(r->blocks * ROWS * sizeof *r->parts[set]);
-    if (!r->residual || !r->gap || !r->parts[0] || !r->parts[1])
-        return ll_fail(error, LL_NO_RESOURCE, "no memory for the scores of %d positions", (int)ROWS);
-    for (size_t w = 0; w < r->windows->count; w++) {
-        LL_TRY(score_window(r, w, error));
-        ll_progress_step(progress, 1);
-    }
-    return LL_OK;
-}
-
-ll_status ll_quality_run(ll_quality *out, const ll_model *model, const ll_mask *mask,
-                         const ll_windows *windows, const ll_baseline *baseline, ll_progress *progress,
-                         ll_error *error) {
-    run r = {.model = model, .windows = windows, .baseline = baseline};
-    LL_TRY(ll_session_create(&r.session, model, mask, windows->window + bos_count(model), error));
-    const ll_status status = score_windows(&r, progress, error);
-    ll_session_destroy(r.session);
-    free(r.residual);
-    free(r.gap);
-    free(r.parts[0]);
-    free(r.parts[1]);
-    if (status != LL_OK)
-        return status;
-    const size_t n = windows->count * (windows->window - 1);
-    *out = (ll_quality){.kl = NAN, .kl_stderr = NAN, .top1 = NAN, .top1_stderr = NAN, .tokens = n};
-    out->windows = windows->count;
-    out->perplexity = exp(mean(&r.nll, n));
-    out->perplexity_stderr = out->perplexity * standard_error(&r.nll, n);
-    if (baseline) {
-        out->kl = mean(&r.kl, n);
-        out->kl_stderr = standard_error(&r.kl, n);
-        out->top1 = mean(&r.same, n);
-        out->top1_stderr = standard_error(&r.same, n);
-    }
-    return LL_OK;
-}
-
-ll_status ll_baseline_make(ll_baseline *out, const ll_model *model, const ll_windows *windows,
+/* ---- another model to compare with ---- */
+ll_status ll_baseline_make(ll_baseline *out, const ll_model *model, const ll_passages *passages,
                            ll_progress *progress, ll_error *error) {
     const ll_mask full = {0};
-    const size_t rows = windows->window + bos_count(model), hidden = ll_model_config(model)->hidden;
-    const uint64_t bytes = (uint64_t)windows->count * rows * hidden * sizeof(float);
+    const size_t hidden = ll_model_config(model)->hidden;
+    const uint64_t bytes = (uint64_t)ll_passages_run(passages) * hidden * sizeof(float);
     out->residual = NULL;
     LL_TRY(ll_memory_require(bytes, "the full model's residual streams (use fewer windows)", error));
     ll_session *session;
-    LL_TRY(ll_session_create(&session, model, &full, rows, error));
+    LL_TRY(ll_session_create(&session, model, &full, passages->longest - 1, error));
     out->residual = malloc(bytes);
     ll_status status =
         out->residual ? LL_OK : ll_fail(error, LL_NO_RESOURCE, "no memory for residual streams");
-    for (size_t w = 0; status == LL_OK && w < windows->count; w++) {
-        status = forward_window(session, model, windows, w, out->residual + w * rows * hidden, error);
+    for (size_t p = 0; status == LL_OK && p < passages->count; p++) {
+        const ll_passage *passage = &passages->passage[p];
+        ll_session_reset(session);
+        status = ll_session_forward(session, passages->ids.data + passage->begin, passage->count - 1,
+                                    out->residual + (passage->begin - p) * hidden, NULL, error);
         ll_progress_step(progress, 1);
     }
     ll_session_destroy(session);

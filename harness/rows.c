@@ -13,7 +13,9 @@ SCHEMA(importance, "importance", 8, "model_sha256", "weights", "group", "data_sh
 
 SCHEMA(quality, "quality", 12, "model_sha256", "weights", "group", "kv", "data_sha256", "recipe", "window",
        "first_window", "windows", "kind", "dropped", "drop", "perplexity", "perplexity_stderr", "kl",
-       "kl_stderr", "top1", "top1_stderr", "tokens", "data_file", LL_RUN_COLUMNS);
+       "kl_stderr", "top1", "top1_stderr", "loss_difference", "loss_difference_stderr", "tokens", "words",
+       "bytes", "word_perplexity", "byte_perplexity", "modules_asked", "modules_computed", "data_file",
+       LL_RUN_COLUMNS);
 
 /* What is dropped in which order; data_sha256, samples and length are NA where the order needs no text. */
 SCHEMA(plans, "plans", 9, "model_sha256", "weights", "group", "order", "data_sha256", "samples", "length",

@@ -130,8 +130,8 @@ static ll_status read_header(ll_sweep *sweep, const ll_checkpoint *checkpoint) {
     sweep->config = *ll_checkpoint_config(checkpoint);
     ll_tokenizer *tokenizer;
     LL_TRY(ll_checkpoint_tokenizer(&tokenizer, checkpoint, sweep->error));
-    ll_status status = ll_windows_cut(&sweep->windows, tokenizer, &sweep->text, p->window, p->first_window,
-                                      p->max_windows, sweep->error);
+    ll_status status = ll_passages_cut(&sweep->passages, sweep->options->recipe, tokenizer, &sweep->text,
+                                       p->window, p->first_window, p->max_windows, sweep->error);
     if (status != LL_OK)
         status = ll_fail_in(sweep->error, status, "%s", sweep->options->text);
     if (status == LL_OK && sweep->options->tasks)
@@ -298,7 +298,7 @@ ll_status ll_sweep_run(const ll_options *options, const ll_protocol *protocol, c
     ll_csv_close(sweep->scores);
     ll_csv_close(sweep->speed);
     ll_csv_close(sweep->samples);
-    ll_windows_free(&sweep->windows);
+    ll_passages_free(&sweep->passages);
     ll_exam_free(&sweep->exam);
     ll_documents_free(&sweep->calib);
     ll_documents_free(&sweep->text);

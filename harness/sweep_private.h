@@ -36,7 +36,7 @@ typedef struct {
     size_t asked_resident, asked_batch; /* by the user; 0, LL_BATCH_MAX: by memory */
     ll_pace pace, importance_pace;      /* with the sweep's weights, with those of importance */
     ll_documents calib, text;
-    ll_windows windows;                                      /* of text */
+    ll_passages passages;                                    /* of text */
     ll_exam exam;                                            /* empty without --tasks */
     ll_csv *importance, *quality, *scores, *speed, *samples; /* open, and so locked, for the whole sweep */
     ll_plan plan;

@@ -3,9 +3,9 @@
  * attention. Else a node's threads work on the columns of each matrix and the KV heads that the node holds, and all wait after
  * every step: tall (many rows), each for its share of the rows; wide (few rows, as in decode), each for its share of the
  * columns. A row's result is the same bits in any way. */
+#include "forward.h"
 #include "dequant.h"
 #include "finite.h"
-#include "session.h"
 
 #include <math.h>
 #include <string.h>
@@ -75,7 +75,8 @@ static void norm(const pass *p, const float *x, const float *weight, ll_act *act
 /* What a node holds of the cache of a run's sequence. */
 static const ll_kv *cache_of(const pass *p, size_t layer, const ll_run *run, size_t node) {
     const ll_session *s = p->s;
-    return &s->kv[(layer * s->batch + run->sequence) * p->member->nodes + node];
+    const size_t at = s->one_cache ? 0 : layer;
+    return &s->kv[(at * s->batch + run->sequence) * p->member->nodes + node];
 }
 
 /* rows rows of a run from its row at on, for the KV heads [h0, h1) of those that the node holds. */
@@ -225,27 +226,35 @@ static void add_residual(const pass *p, ll_module module) {
     observe(p, module, p->s->before);
 }
 
+static void run_module(const pass *p, ll_module module) {
+    if (module.kind == LL_ATTN)
+        attention_layer(p, module.layer);
+    else
+        mlp_layer(p, module.layer);
+    add_residual(p, module);
+}
+
+static void check_finite(const pass *p, size_t layer) {
+    const size_t hidden = p->s->model->config.hidden;
+    if (ll_all_finite(p->s->x + p->r0 * hidden, (p->r1 - p->r0) * hidden))
+        return;
+    size_t first = atomic_load(p->bad_layer);
+    while (layer < first && !atomic_compare_exchange_weak(p->bad_layer, &first, layer))
+        continue;
+}
+
 static void block(const pass *p, size_t layer) {
     const ll_session *s = p->s;
-    const size_t hidden = s->model->config.hidden;
     const bool attn = !s->mask.attn[layer], mlp = !s->mask.mlp[layer];
     if (p->observer)
         copy_rows(p, s->block_in, s->x);
-    if (attn) {
-        attention_layer(p, layer);
-        add_residual(p, (ll_module){LL_ATTN, layer});
-    }
-    if (mlp) {
-        mlp_layer(p, layer);
-        add_residual(p, (ll_module){LL_MLP, layer});
-    }
+    if (attn)
+        run_module(p, (ll_module){LL_ATTN, layer});
+    if (mlp)
+        run_module(p, (ll_module){LL_MLP, layer});
     if (attn || mlp)
         observe(p, (ll_module){LL_BLOCK, layer}, s->block_in);
-    if (!ll_all_finite(s->x + p->r0 * hidden, (p->r1 - p->r0) * hidden)) {
-        size_t first = atomic_load(p->bad_layer);
-        while (layer < first && !atomic_compare_exchange_weak(p->bad_layer, &first, layer))
-            continue;
-    }
+    check_finite(p, layer);
 }
 
 static pass begin_pass(ll_session *s, ll_member *m, size_t rows, atomic_size_t *bad_layer) {
@@ -264,32 +273,27 @@ static void embed(const pass *p, const int32_t *ids) {
                    hidden, p->s->x + r * hidden);
 }
 
-/* Tokens that go through all layers together. */
-typedef struct {
-    const int32_t *ids; /* [rows] */
-    size_t first, rows; /* first: of the call's tokens */
-    size_t runs;        /* of the session's runs, which hold them */
-    size_t outputs;     /* rows of residual */
-    float *residual;    /* [outputs][hidden], NULL: not asked for */
-    const ll_observer *observer;
-} tokens;
-
 /* One chunk on its way, as every thread sees it. */
 typedef struct {
     ll_session *s;
-    const tokens *tokens;
+    const ll_tokens *tokens;
     atomic_size_t bad_layer;
 } passing;
 
 static void run_layers(void *context, ll_member *m) {
     passing *all = context;
-    const tokens *t = all->tokens;
+    const ll_tokens *t = all->tokens;
     pass p = begin_pass(all->s, m, t->rows, &all->bad_layer);
     p.first = t->first;
     p.observer = t->observer;
     p.runs = all->s->runs;
     p.run_count = t->runs;
     p.steps = t->runs == t->rows;
+    if (t->only) {
+        run_module(&p, *t->only);
+        check_finite(&p, t->only->layer);
+        return;
+    }
     embed(&p, t->ids);
     wait_for_all(&p);
     for (size_t layer = 0; layer < all->s->model->config.layers; layer++)
@@ -298,7 +302,7 @@ static void run_layers(void *context, ll_member *m) {
         output_rows(&p, t->residual);
 }
 
-static ll_status run(ll_session *s, const tokens *t, ll_error *error) {
+ll_status ll_session_run_tokens(ll_session *s, const ll_tokens *t, ll_error *error) {
     const ll_model *model = s->model;
     const bool step = t->runs == t->rows;
     passing all = {.s = s, .tokens = t, .bad_layer = model->config.layers};
@@ -311,116 +315,6 @@ static ll_status run(ll_session *s, const tokens *t, ll_error *error) {
                        "beyond float32",
                        bad_layer);
     return LL_OK;
-}
-
-static ll_status check_ids(const ll_session *s, const int32_t *ids, size_t count, ll_error *error) {
-    const size_t vocab = s->model->config.vocab;
-    for (size_t i = 0; i < count; i++)
-        if (ids[i] < 0 || (size_t)ids[i] >= vocab)
-            return ll_fail(error, LL_BAD_INPUT, "token %zu has id %d, expected 0 to %zu", i, ids[i],
-                           vocab - 1);
-    return LL_OK;
-}
-
-static ll_status check_room(const ll_session *s, size_t sequence, size_t count, ll_error *error) {
-    if (count <= s->capacity - s->depth[sequence])
-        return LL_OK;
-    return ll_fail(error, LL_BAD_INPUT,
-                   "%zu tokens at depth %zu do not fit in %zu positions (the model's context is %zu)", count,
-                   s->depth[sequence], s->capacity, s->model->config.context);
-}
-
-/* The call's segments, while they are taken chunk by chunk. */
-typedef struct {
-    const ll_segment *segments;
-    size_t count, at; /* at: the first that is not taken whole */
-    size_t taken;     /* of its tokens */
-} queue;
-
-/* Tokens [taken, taken + rows) of a segment, as the chunk's next run. */
-static void add_run(ll_session *s, tokens *some, const ll_segment *segment, size_t taken, size_t rows) {
-    const size_t silent = segment->count - segment->outputs;
-    const size_t still = silent < taken ? 0 : silent - taken < rows ? silent - taken : rows;
-    s->runs[some->runs++] = (ll_run){.row = some->rows,
-                                     .rows = rows,
-                                     .sequence = segment->sequence,
-                                     .position = s->depth[segment->sequence],
-                                     .silent = still,
-                                     .output = some->outputs};
-    some->rows += rows;
-    some->outputs += rows - still;
-}
-
-/* Fills the session's runs with the next chunk. */
-static tokens take_chunk(ll_session *s, queue *q) {
-    tokens some = {0};
-    while (q->at < q->count && some.rows < s->chunk) {
-        const ll_segment *segment = &q->segments[q->at];
-        const size_t left = segment->count - q->taken, room = s->chunk - some.rows,
-                     rows = left < room ? left : room;
-        if (rows)
-            add_run(s, &some, segment, q->taken, rows);
-        q->taken += rows;
-        if (q->taken == segment->count) {
-            q->at++;
-            q->taken = 0;
-        }
-    }
-    return some;
-}
-
-static ll_status check_segments(const ll_session *s, const int32_t *ids, const ll_segment *segments,
-                                size_t count, ll_error *error) {
-    size_t total = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (segments[i].sequence >= s->batch || (i && segments[i].sequence <= segments[i - 1].sequence))
-            return ll_fail(error, LL_BAD_USAGE,
-                           "segment %zu is of sequence %zu: expected ascending numbers below %zu", i,
-                           segments[i].sequence, s->batch);
-        if (segments[i].outputs > segments[i].count)
-            return ll_fail(error, LL_BAD_USAGE, "segment %zu has %zu tokens: no %zu outputs", i,
-                           segments[i].count, segments[i].outputs);
-        LL_TRY(check_room(s, segments[i].sequence, segments[i].count, error));
-        total += segments[i].count;
-    }
-    return check_ids(s, ids, total, error);
-}
-
-static ll_status forward(ll_session *s, const int32_t *ids, const ll_segment *segments, size_t count,
-                         float *residual, const ll_observer *observer, ll_error *error) {
-    const size_t hidden = s->model->config.hidden;
-    queue q = {.segments = segments, .count = count};
-    size_t done = 0, outputs = 0;
-    LL_TRY(check_segments(s, ids, segments, count, error));
-    for (tokens some = take_chunk(s, &q); some.rows; some = take_chunk(s, &q)) {
-        some.ids = ids + done;
-        some.first = done;
-        some.residual = residual ? residual + outputs * hidden : NULL;
-        some.observer = observer;
-        LL_TRY(run(s, &some, error));
-        for (size_t i = 0; i < some.runs; i++)
-            s->depth[s->runs[i].sequence] += s->runs[i].rows;
-        done += some.rows;
-        outputs += some.outputs;
-    }
-    return LL_OK;
-}
-
-ll_status ll_session_forward(ll_session *session, const int32_t *ids, size_t count, float *residual,
-                             const ll_observer *observer, ll_error *error) {
-    const ll_segment all = {session->sequence, count, count};
-    return forward(session, ids, &all, 1, residual, observer, error);
-}
-
-ll_status ll_session_forward_segments(ll_session *session, const int32_t *ids, const ll_segment *segments,
-                                      size_t count, float *residual, ll_error *error) {
-    return forward(session, ids, segments, count, residual, NULL, error);
-}
-
-ll_status ll_session_decode(ll_session *session, const int32_t *ids, float *residual, ll_error *error) {
-    for (size_t i = 0; i < session->batch; i++)
-        session->steps[i] = (ll_segment){i, 1, 1};
-    return forward(session, ids, session->steps, session->batch, residual, NULL, error);
 }
 
 /* Logits of a chunk of rows. */

@@ -7,8 +7,9 @@ typedef struct {
     ll_session *s;
     const float *const *residual; /* [sets][.][hidden] */
     size_t sets;
-    size_t first, rows; /* of every set; set k lies in the session's buffers from row k * rows on */
-    size_t tile_rows;   /* of every set */
+    size_t first, rows; /* of every set */
+    size_t
+        tile_rows; /* of every set; a tile's rows of all sets lie in the session's buffers set by set, one multiplication */
     const ll_logits_visitor *visitor;
     atomic_bool infinite;
 } head;
@@ -17,14 +18,19 @@ static size_t parts(size_t whole, size_t part) {
     return (whole + part - 1) / part;
 }
 
+static size_t rows_of_tile(const head *h, size_t row) {
+    return h->rows - row < h->tile_rows ? h->rows - row : h->tile_rows;
+}
+
 /* Row row of every set, normed, as the head's input. */
 static void norm_row(const head *h, size_t row) {
     ll_session *s = h->s;
     const ll_config *c = &s->model->config;
     const float *const weight = s->model->weights.final_norm;
+    const size_t tile = row / h->tile_rows * h->tile_rows;
     for (size_t set = 0; set < h->sets; set++) {
         const float *x = h->residual[set] + (h->first + row) * c->hidden;
-        const size_t at = set * h->rows + row;
+        const size_t at = tile * h->sets + set * rows_of_tile(h, tile) + row - tile;
         if (s->model->options.weights == LL_WEIGHTS_F32) {
             s->model->kernels.rmsnorm_f32(s->input + at * s->input_ld, s->input_ld, x, c->hidden, weight,
                                           c->eps, c->hidden, 0, 1);
@@ -55,17 +61,16 @@ static bool visit_tile(const head *h, const ll_member *m, size_t row, size_t id)
     const size_t left = split->part[m->node].n - id;
     float *const logits = h->s->logits[m->number];
     ll_logits_tile tile = {.row = h->first + row,
-                           .rows = h->rows - row < h->tile_rows ? h->rows - row : h->tile_rows,
+                           .rows = rows_of_tile(h, row),
                            .id = split->begin[m->node] + id,
                            .ids = left < LL_LOGITS_IDS ? left : LL_LOGITS_IDS};
-    for (size_t set = 0; set < h->sets; set++) {
-        float *const y = logits + set * h->tile_rows * LL_LOGITS_IDS;
-        multiply(h, m, y, set * h->rows + row, tile.rows, id, tile.ids);
-        for (size_t r = 0; r < tile.rows; r++)
-            if (!ll_all_finite(y + r * LL_LOGITS_IDS, tile.ids))
-                return false;
-        tile.logits[set] = y;
-    }
+    const size_t rows = tile.rows * h->sets;
+    multiply(h, m, logits, row * h->sets, rows, id, tile.ids);
+    for (size_t r = 0; r < rows; r++)
+        if (!ll_all_finite(logits + r * LL_LOGITS_IDS, tile.ids))
+            return false;
+    for (size_t set = 0; set < h->sets; set++)
+        tile.logits[set] = logits + set * tile.rows * LL_LOGITS_IDS;
     h->visitor->tile(h->visitor->context, &tile);
     return true;
 }

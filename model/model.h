@@ -191,12 +191,23 @@ ll_status ll_session_forward_segments(ll_session *session, const int32_t *ids, c
 /* One token for each sequence, whatever their depths, with one read of the weights: ids[batch], residual [batch][hidden]
  * (may be NULL). The same bits as from forward. */
 ll_status ll_session_decode(ll_session *session, const int32_t *ids, float *residual, ll_error *error);
+/* A session that takes residual streams of capacity positions at most through one module at a time; its one cache serves every
+ * attention layer in turn. forward and decode refuse it; logits take it. */
+ll_status ll_session_create_stream(ll_session **out, const ll_model *model, size_t capacity, ll_error *error);
+/* The embedding of a sequence's tokens: stream [count][hidden]. */
+ll_status ll_session_embed(const ll_session *session, const int32_t *ids, size_t count, float *stream,
+                           ll_error *error);
+/* stream [count][hidden], a sequence's from its first position on, becomes what the attention or MLP layer makes of it, residual
+ * add included: all kept modules in turn give the bits of forward. observer may be NULL. LL_BAD_USAGE: a block, a layer that the
+ * model has not loaded; refused as by forward: a stream that is not finite. */
+ll_status ll_session_run_module(ll_session *session, ll_module module, float *stream, size_t count,
+                                const ll_observer *observer, ll_error *error);
 /* Logits [rows][vocab] of rows rows of residual stream: final norm and head. Refuses logits that are not
  * finite. */
 ll_status ll_session_logits(ll_session *session, const float *residual, size_t rows, float *logits,
                             ll_error *error);
 /* Logits of some tokens for some of the vocabulary. */
-enum { LL_LOGITS_SETS = 2, LL_LOGITS_IDS = 512 };
+enum { LL_LOGITS_SETS = 8, LL_LOGITS_IDS = 512 };
 typedef struct {
     size_t row, rows;
     size_t id, ids; /* id: a multiple of LL_LOGITS_IDS; ids: as many, fewer at the vocabulary's end */
@@ -207,7 +218,7 @@ typedef struct {
     void (*tile)(void *context, const ll_logits_tile *tile);
     void *context;
 } ll_logits_visitor;
-/* Logits of rows rows of sets (1 or 2) residual streams, tile by tile while they are in the cache: rows x vocabulary is
+/* Logits of rows rows of sets (1 to LL_LOGITS_SETS) residual streams, tile by tile while they are in the cache: rows x vocabulary is
  * never held whole. Every row meets every id once. The same bits as ll_session_logits; refuses as it does. */
 ll_status ll_session_visit_logits(ll_session *session, const float *const residual[], size_t sets,
                                   size_t rows, const ll_logits_visitor *visitor, ll_error *error);

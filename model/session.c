@@ -35,7 +35,9 @@ static ll_kv take_kv(ll_session *s, size_t node) {
 
 static void take_caches(ll_session *s, size_t node) {
     const size_t nodes = s->model->placement.nodes;
-    for (size_t layer = 0; layer < s->model->config.layers; layer++)
+    if (s->one_cache)
+        s->kv[node] = take_kv(s, node);
+    for (size_t layer = 0; layer < s->model->config.layers && !s->one_cache; layer++)
         for (size_t sequence = 0; sequence < s->batch && !s->mask.attn[layer]; sequence++)
             s->kv[(layer * s->batch + sequence) * nodes + node] = take_kv(s, node);
 }
@@ -162,7 +164,7 @@ static size_t chunk_of(size_t batch, size_t capacity) {
 
 /* Everything but the memory: what a session of this kind needs is counted in its arena. */
 static ll_status begin(ll_session **out, const ll_model *model, const ll_mask *mask, size_t batch,
-                       size_t capacity, ll_error *error) {
+                       size_t capacity, bool one_cache, ll_error *error) {
     const size_t layers = model->config.layers, threads = model->placement.threads;
     ll_session *s = calloc(1, sizeof *s);
     if (s) {
@@ -179,6 +181,7 @@ static ll_status begin(ll_session **out, const ll_model *model, const ll_mask *m
         return ll_fail(error, LL_NO_RESOURCE, "no memory for a session");
     }
     s->model = model;
+    s->one_cache = one_cache;
     s->mask = *mask;
     ll_mask_add(&s->mask, &model->config.dropped);
     s->batch = batch;
@@ -205,7 +208,7 @@ ll_status ll_placement_bytes(ll_node_bytes out[LL_MAX_NODES + 1], const ll_confi
     if (status == LL_OK)
         status = ll_matmul_create(&model->matmul, &model->kernels, &model->options, error);
     if (status == LL_OK)
-        status = begin(&s, model, &full, batch, capacity, error);
+        status = begin(&s, model, &full, batch, capacity, false, error);
     if (status == LL_OK) {
         const ll_weights_source source = {.config = config,
                                           .kernels = &model->kernels,
@@ -238,7 +241,7 @@ uint64_t ll_config_session_bytes(const ll_config *config, const ll_model_options
         model->options = *options;
         model->options.threads = model->placement.threads;
         if (ll_matmul_create(&model->matmul, &model->kernels, &model->options, NULL) == LL_OK &&
-            begin(&s, model, &full, batch, capacity, NULL) == LL_OK)
+            begin(&s, model, &full, batch, capacity, false, NULL) == LL_OK)
             bytes = s->arena.used;
     }
     ll_session_destroy(s);
@@ -261,8 +264,8 @@ static void touch(void *context, ll_member *m) {
     memset(arena->base + arena->zone[m->nodes] + begin, 0, end - begin);
 }
 
-ll_status ll_session_create_batch(ll_session **out, const ll_model *model, const ll_mask *mask, size_t batch,
-                                  size_t capacity, ll_error *error) {
+static ll_status create(ll_session **out, const ll_model *model, const ll_mask *mask, size_t batch,
+                        size_t capacity, bool one_cache, ll_error *error) {
     *out = NULL;
     if (capacity == 0 || capacity > model->config.context)
         return ll_fail(error, LL_BAD_INPUT, "%zu positions asked, but this model's context is %zu positions",
@@ -271,7 +274,7 @@ ll_status ll_session_create_batch(ll_session **out, const ll_model *model, const
         return ll_fail(error, LL_BAD_USAGE, "a batch of %zu sequences: expected 1 to %d", batch,
                        LL_MAX_BATCH);
     ll_session *s;
-    LL_TRY(begin(&s, model, mask, batch, capacity, error));
+    LL_TRY(begin(&s, model, mask, batch, capacity, one_cache, error));
     ll_status status = ll_arena_map(&s->arena, "KV-cache and buffers", &model->home, error);
     if (status == LL_OK) {
         lay_out(s);
@@ -287,9 +290,20 @@ ll_status ll_session_create_batch(ll_session **out, const ll_model *model, const
     return status;
 }
 
+ll_status ll_session_create_batch(ll_session **out, const ll_model *model, const ll_mask *mask, size_t batch,
+                                  size_t capacity, ll_error *error) {
+    return create(out, model, mask, batch, capacity, false, error);
+}
+
 ll_status ll_session_create(ll_session **out, const ll_model *model, const ll_mask *mask, size_t capacity,
                             ll_error *error) {
-    return ll_session_create_batch(out, model, mask, 1, capacity, error);
+    return create(out, model, mask, 1, capacity, false, error);
+}
+
+ll_status ll_session_create_stream(ll_session **out, const ll_model *model, size_t capacity,
+                                   ll_error *error) {
+    const ll_mask full = {0};
+    return create(out, model, &full, 1, capacity, true, error);
 }
 
 void ll_session_destroy(ll_session *s) {

@@ -39,6 +39,7 @@ struct ll_session {
     const ll_model *model;
     ll_mask mask;
     size_t capacity;
+    bool one_cache;    /* for streams: the first layer's cache is that of every layer in turn */
     size_t batch;      /* sequences */
     size_t sequence;   /* the selected one */
     size_t *depth;     /* [batch] */
@@ -74,6 +75,8 @@ struct ll_session {
 void ll_session_multiply(ll_session *session, size_t thread, float *y, size_t ldy, const ll_act *act,
                          size_t m0, size_t m1, const ll_packed *w, size_t n0, size_t n1);
 size_t ll_session_columns(const ll_session *session, size_t n);
+/* Refuses an id outside the vocabulary. */
+ll_status ll_session_check_ids(const ll_session *session, const int32_t *ids, size_t count, ll_error *error);
 /* After a pass: whether every matmul of it was done. */
 ll_status ll_session_check_matmuls(ll_session *session, ll_error *error);
 /* The same after logits, and whether these are finite. */

@@ -155,11 +155,11 @@ static double kl_of(const float *full, const float *dropped) {
 }
 
 /* The same by whole rows of logits and plain sums. */
-static ll_quality naive(const ll_model *model, const ll_mask *mask, const ll_windows *windows) {
+static ll_quality naive(const ll_model *model, const ll_mask *mask, const ll_passages *passages) {
     ll_quality sum = {0};
     const ll_mask none = {0};
     for (size_t w = 0; w < WINDOWS; w++) {
-        const int32_t *ids = windows->ids.data + w * WINDOW;
+        const int32_t *ids = passages->ids.data + w * WINDOW;
         float *full = ll_logits_in_steps(model, &none, ids, WINDOW, WINDOW),
               *dropped = ll_logits_in_steps(model, mask, ids, WINDOW, WINDOW);
         for (size_t i = 0; i + 1 < WINDOW; i++) {
@@ -175,15 +175,13 @@ static ll_quality naive(const ll_model *model, const ll_mask *mask, const ll_win
     return sum;
 }
 
-static ll_quality scored(const ll_model *model, const ll_mask *mask, const ll_windows *windows) {
-    ll_baseline baseline = {0};
+static ll_quality scored(const ll_model *model, const ll_mask *mask, const ll_passages *passages) {
     ll_quality quality = {0};
     ll_progress progress;
+    const ll_quality_job job = {
+        .model = model, .passages = passages, .masks = mask, .count = 1, .compare = true};
     ll_progress_begin(&progress, "test", 1, true);
-    CHECK_MSG(ll_baseline_make(&baseline, model, windows, &progress, &error) == LL_OK &&
-                  ll_quality_run(&quality, model, mask, windows, &baseline, &progress, &error) == LL_OK,
-              "%s", error.text);
-    ll_baseline_free(&baseline);
+    CHECK_MSG(ll_quality_run(&quality, &job, NULL, NULL, &progress, &error) == LL_OK, "%s", error.text);
     return quality;
 }
 
@@ -192,14 +190,17 @@ static void test_scores(void) {
     ll_random random = {4};
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
         ids[i] = (int32_t)(ll_random_next(&random) % VOCAB);
-    const ll_windows windows = {
-        .ids = {.data = ids, .count = WINDOWS * WINDOW}, .window = WINDOW, .count = WINDOWS};
+    ll_passage cut[WINDOWS];
+    for (size_t w = 0; w < WINDOWS; w++)
+        cut[w] = (ll_passage){w * WINDOW, WINDOW, WINDOW - 1};
+    const ll_passages passages = {
+        .ids = {.data = ids, .count = WINDOWS * WINDOW}, .passage = cut, .count = WINDOWS, .longest = WINDOW};
     ll_mask mask = {0};
     mask.attn[1] = mask.mlp[2] = true;
     ll_model *one = load(LL_WEIGHTS_INT8, 1, 3), *two = load(LL_WEIGHTS_INT8, 2, 3);
     REQUIRE(one && two);
-    const ll_quality expected = naive(one, &mask, &windows), found = scored(one, &mask, &windows),
-                     again = scored(two, &mask, &windows);
+    const ll_quality expected = naive(one, &mask, &passages), found = scored(one, &mask, &passages),
+                     again = scored(two, &mask, &passages);
     CHECK_MSG(fabs(found.perplexity / expected.perplexity - 1) < 1e-6, "perplexity %.9g, expected %.9g",
               found.perplexity, expected.perplexity);
     CHECK_MSG(fabs(found.kl - expected.kl) < 1e-6 + 1e-5 * expected.kl, "KL %.9g, expected %.9g", found.kl,

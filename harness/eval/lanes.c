@@ -15,12 +15,7 @@ size_t ll_common_tokens(const int32_t *a, size_t a_count, const int32_t *b, size
 }
 
 size_t ll_lanes_fit(const ll_model *model, size_t wanted, size_t capacity) {
-    ll_machine machine;
-    const uint64_t some = UINT64_C(4) << 30; /* more lanes than that holds gain nothing */
-    if (ll_machine_probe(&machine, "", NULL) != LL_OK)
-        return 1;
-    const uint64_t spare = machine.available > LL_NEEDS_RESERVE ? machine.available - LL_NEEDS_RESERVE : 0;
-    const uint64_t room = spare / 2 < some ? spare / 2 : some;
+    const uint64_t room = ll_needs_room();
     size_t lanes = wanted;
     while (lanes > 1 && ll_config_session_bytes(ll_model_config(model), ll_model_options_used(model), lanes,
                                                 capacity) > room)

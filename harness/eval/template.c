@@ -131,6 +131,19 @@ static void find_ends(const char *text, size_t length, size_t *begin, size_t *en
     }
 }
 
+size_t ll_text_spaces(const char *text, size_t length) {
+    size_t runs = 0;
+    bool inside = false;
+    for (size_t at = 0; at < length;) {
+        utf8proc_int32_t code;
+        at += character(text + at, length - at, &code);
+        const bool space = code >= 0 && is_space(code);
+        runs += space && !inside;
+        inside = space;
+    }
+    return runs;
+}
+
 size_t ll_text_end(const char *text, size_t length) {
     size_t begin, end;
     find_ends(text, length, &begin, &end);

@@ -22,6 +22,8 @@ void ll_string_free(ll_string *string);
 void ll_string_strip(ll_string *string, size_t from);
 /* Where the text ends without the white space at its end (what Python's str.rstrip takes away). */
 size_t ll_text_end(const char *text, size_t length);
+/* Runs of white space (Python's \s+) in the text. */
+size_t ll_text_spaces(const char *text, size_t length);
 
 /* Appends what the template says of the document. Refused: a field that is not there or holds no text, number or truth value,
  * an unknown filter, {{ without }}. */
