@@ -33,7 +33,8 @@ typedef struct {
 
 static void say_quality(ll_sheet *sheet, bool tasks) {
     ll_sheet_sayf(sheet,
-                  " **perplexity** ± standard error. **KL** divergence from the full model, nats a token. "
+                  " **perplexity** ± standard error. **loss**: of a token, less the full model's of it, in "
+                  "nats ± paired standard error. **KL** divergence from the full model, nats a token. "
                   "**top-1** share of tokens for which the most likely next token is the full model's. "
                   "**gamma** = increase of perplexity in percent / speedup gained in percent, so lower is "
                   "better (the paper's gamma takes points of task accuracy%s); NA where nothing was gained. "

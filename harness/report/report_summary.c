@@ -73,18 +73,23 @@ static double speedup_of(const ll_report_entry *entry) {
     return entry ? ll_report_number(&entry->speed, "speedup") : (double)NAN;
 }
 
+/* The model's own, where the paper has it; else those of its first table. */
 static void say_theirs(ll_sheet *sheet, const ll_report_data *data, size_t n) {
-    const char *before = " (the paper's, on GPUs: ", *last = NULL;
-    for (size_t i = 0; i < data->paper.count; i++) {
+    enum { FIRST_TABLE = 2 }; /* models */
+    char model[LL_CSV_CELL];
+    const char *before = "; the paper's, on GPUs: ";
+    size_t said = 0;
+    ll_report_listed_model(data, model, sizeof model);
+    const bool own = isfinite(ll_paper_speedup(&data->paper, model, "attn", n));
+    for (size_t i = 0; i < data->paper.count && said < FIRST_TABLE; i++) {
         const ll_paper_row *row = &data->paper.rows[i];
-        if (row->kind != LL_ATTN || row->dropped != n || (last && strcmp(last, row->model) == 0))
+        if (row->kind != LL_ATTN || row->dropped != n || (own && strcmp(model, row->model) != 0))
             continue;
         ll_sheet_sayf(sheet, "%s%.2f of ", before, row->speedup);
         ll_sheet_quote(sheet, row->model);
         before = ", ";
-        last = row->model;
+        said++;
     }
-    ll_sheet_say(sheet, *before == ',' ? ")" : "");
 }
 
 static const ll_report_entry *attention_entry(const ll_report_data *data) {
@@ -108,9 +113,14 @@ static void say_attention(ll_sheet *sheet, const ll_report_data *data) {
                   entry->dropped, speedup_of(entry));
     const double low = ll_report_number(&entry->speed, "speedup_q1"),
                  high = ll_report_number(&entry->speed, "speedup_q3");
-    if (isfinite(low) && isfinite(high))
-        ll_sheet_sayf(sheet, " (quartiles %.2f and %.2f)", low, high);
+    const bool quartiles = isfinite(low) && isfinite(high);
+    ll_sheet_say(sheet, " (");
+    if (quartiles)
+        ll_sheet_sayf(sheet, "quartiles %.2f and %.2f", low, high);
+    else
+        ll_sheet_say(sheet, "measured once");
     say_theirs(sheet, data, entry->dropped);
+    ll_sheet_say(sheet, ")");
     const ll_report_average average = ll_report_average_of(data, entry);
     if (isfinite(average.difference) && isfinite(average.difference_error))
         ll_sheet_sayf(sheet, ", and average accuracy changes by %+.1f ± %.1f points",
@@ -190,20 +200,23 @@ static void count_tasks(tally *t, const ll_report_data *data) {
         }
 }
 
-/* The divergence from the full model is taken token by token of the same text: nothing lies under it but what the drop did. */
-static void count_divergences(tally *t, const ll_report_data *data) {
+/* Each token's loss less the full model's on it. */
+static void count_losses(tally *t, const ll_report_data *data) {
     for (size_t i = 0; i < data->count; i++) {
-        const double kl = ll_report_number(&data->entries[i].quality, "kl"),
-                     error = ll_report_number(&data->entries[i].quality, "kl_stderr");
-        t->count += data->entries[i].dropped && isfinite(kl) && isfinite(error);
-        t->sure += data->entries[i].dropped && kl > 2 * error;
+        const double difference = ll_report_number(&data->entries[i].quality, "loss_difference"),
+                     error = ll_report_number(&data->entries[i].quality, "loss_difference_stderr");
+        if (!data->entries[i].dropped || !isfinite(difference) || !isfinite(error))
+            continue;
+        t->count++;
+        t->sure += fabs(difference) > 1.96 * error;
+        t->worse += difference > 1.96 * error;
     }
 }
 
 static void say_sure(ll_sheet *sheet, const ll_report_data *data) {
     tally tasks = {0, 0, 0}, text = {0, 0, 0};
     count_tasks(&tasks, data);
-    count_divergences(&text, data);
+    count_losses(&text, data);
     if (!tasks.count && !text.count) {
         ll_sheet_say(sheet, "Whether differences of quality are more than chance is not known: there is no "
                             "paired row of quality.");
@@ -211,16 +224,16 @@ static void say_sure(ll_sheet *sheet, const ll_report_data *data) {
     }
     if (text.count)
         ll_sheet_sayf(sheet,
-                      "On the text **%zu of %zu drops** differ from the full model by more than two paired "
-                      "standard errors%s",
-                      text.sure, text.count, tasks.count ? "; " : ".");
+                      "Token by token of the text, the loss of **%zu of %zu drops** differs from the full "
+                      "model's by more than chance "
+                      "(1.96 paired errors; %zu for the worse)%s",
+                      text.sure, text.count, text.worse, tasks.count ? "; " : ".");
     if (tasks.count)
         ll_sheet_sayf(sheet,
-                      "%s %zu of %zu paired differences of accuracy have p < 0.05 (%zu of them for the "
-                      "worse), where chance alone "
-                      "gives %.0f.",
-                      text.count ? "of the tasks," : "Of the tasks,", tasks.sure, tasks.count, tasks.worse,
-                      0.05 * (double)tasks.count);
+                      "%s **%zu of %zu** differences of accuracy have p < 0.05 (%zu for the worse), where "
+                      "chance alone gives %.0f.",
+                      text.count ? "question by question," : "Question by question,", tasks.sure, tasks.count,
+                      tasks.worse, 0.05 * (double)tasks.count);
 }
 
 void ll_report_print_summary(ll_sheet *sheet, const ll_report_data *data) {

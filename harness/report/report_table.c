@@ -8,6 +8,7 @@ enum column {
     KIND,
     DROPPED,
     PERPLEXITY,
+    DIFFERENCE,
     KL,
     TOP1,
     SPEEDUP,
@@ -22,8 +23,9 @@ enum column {
 enum { CELL = LL_REPORT_CELL };
 typedef char line[COLUMNS][CELL];
 
-static const char *const heads[COLUMNS] = {"kind",    "dropped", "perplexity", "KL",    "top-1 %",  "speedup",
-                                           "prefill", "decode",  "predicted",  "paper", "KV-cache", "gamma"};
+static const char *const heads[COLUMNS] = {"kind",    "dropped",  "perplexity", "loss",   "KL",
+                                           "top-1 %", "speedup",  "prefill",    "decode", "predicted",
+                                           "paper",   "KV-cache", "gamma"};
 
 bool ll_report_has_paper(const ll_report_data *data) {
     char model[LL_CSV_CELL];
@@ -38,6 +40,10 @@ bool ll_report_has_paper(const ll_report_data *data) {
 static void choose_columns(const ll_report_data *data, bool chosen[COLUMNS]) {
     for (int i = 0; i < COLUMNS; i++)
         chosen[i] = true;
+    chosen[DIFFERENCE] = false;
+    for (size_t i = 0; i < data->count; i++)
+        chosen[DIFFERENCE] = chosen[DIFFERENCE] ||
+                             isfinite(ll_report_number(&data->entries[i].quality, "loss_difference_stderr"));
     chosen[PERPLEXITY] = chosen[KL] = chosen[TOP1] = chosen[GAMMA] = data->quality.csv != NULL;
     chosen[PAPER] = ll_report_has_paper(data);
 }
@@ -71,6 +77,17 @@ static void put_perplexity(char *cell, const ll_report_row *row) {
         snprintf(cell + used, CELL - (size_t)used, " ± %.1e", spread);
     else
         snprintf(cell + used, CELL - (size_t)used, " ± %.*f", value < 100 ? 2 : value < 1000 ? 1 : 0, spread);
+}
+
+/* "+0.123 ± 0.002", nats */
+static void put_difference(char *cell, const ll_report_row *row) {
+    const double value = ll_report_number(row, "loss_difference"),
+                 error = ll_report_number(row, "loss_difference_stderr");
+    if (put_missing(cell, value))
+        return;
+    const int used = snprintf(cell, CELL, "%+.3f", value);
+    if (isfinite(error))
+        snprintf(cell + used, CELL - (size_t)used, " ± %.3f", error);
 }
 
 void ll_report_put_speedup(char cell[LL_REPORT_CELL], const ll_report_row *row) {
@@ -140,6 +157,7 @@ static void fill_line(line out, const ll_report_data *data, const ll_report_entr
     snprintf(out[KIND], CELL, "%s", entry->dropped ? entry->kind : "full model");
     snprintf(out[DROPPED], CELL, "%zu", entry->dropped);
     put_perplexity(out[PERPLEXITY], &entry->quality);
+    put_difference(out[DIFFERENCE], &entry->quality);
     put_number(out[KL], ll_report_number(&entry->quality, "kl"), 4);
     put_number(out[TOP1], 100 * ll_report_number(&entry->quality, "top1"), 1);
     ll_report_put_speedup(out[SPEEDUP], speed);

@@ -103,6 +103,7 @@ static void put_drop(FILE *stream, const ll_report_data *data, const ll_report_r
 }
 
 static void put_windows(FILE *stream, const ll_report_row *row) {
+    put_cell(stream, "--recipe", row, "recipe");
     put_cell(stream, "--window", row, "window");
     put_cell(stream, "--first-window", row, "first_window");
     if (!is(row, "windows", "0")) /* all of them */
@@ -296,6 +297,10 @@ bool ll_report_print_reruns(ll_sheet *sheet, const ll_report_data *data) {
         "From the program's folder, with the texts and weights of the same SHA-256. Perplexity, tasks "
         "and importance give the same digits on the same ISA, whatever the threads; timings are the "
         "machine's and the moment's.");
+    if (sheet->form == LL_MARKDOWN) {
+        ll_sheet_put(sheet, LL_PARAGRAPH, "report.html has the command of every row.");
+        return true;
+    }
     if (data->importance.csv) {
         begin(sheet, "Importance: all rows at once");
         good = put_row(sheet, data, &data->importance);
