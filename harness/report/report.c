@@ -18,6 +18,8 @@ static const char *const plot_captions[LL_REPORT_PLOTS] = {
     "Importance of every module by layer",
     "Average accuracy of the tasks against the number of modules dropped, with guessing",
     "Accuracy of every task against the number of modules dropped, with guessing",
+    "Speedup measured against the speedup that bytes and operations predict, a point a row",
+    "Order of dropping: which layer goes at which step",
 };
 
 /* ---- the page ---- */

@@ -114,7 +114,7 @@ size_t ll_report_averaged(const ll_report_data *data, double *chance);
 /* The section on tasks. False: no memory. */
 bool ll_report_print_tasks(ll_sheet *sheet, const ll_report_data *data);
 
-enum { LL_REPORT_PLOTS = 5 };
+enum { LL_REPORT_PLOTS = 7 };
 extern const char *const ll_report_plot_names[LL_REPORT_PLOTS];
 /* Draws what there are numbers for into the folder out; drawn says which plots lie there now. */
 ll_status ll_report_plot(const ll_report_data *data, const char *out, bool drawn[LL_REPORT_PLOTS],
