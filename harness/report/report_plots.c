@@ -28,6 +28,11 @@ static void put_kind(blocks *b, const char *kind) {
     b->open = kind;
 }
 
+/* The next block's name stands where the one before stood. */
+static void end_block(blocks *b) {
+    b->open = b->open ? "" : NULL;
+}
+
 static void put_quality(blocks *b, const char *kind, const ll_report_entry *entry) {
     const double value = ll_report_number(&entry->quality, "perplexity");
     const double error = ll_report_number(&entry->quality, "perplexity_stderr");
@@ -125,7 +130,7 @@ static void put_task_blocks(blocks *b, const ll_report_data *data) {
             kind = entry->kind;
             if (first) {
                 snprintf(name, sizeof name, "%.40s/%s", data->tasks[t].name, kind);
-                b->open = b->open ? "" : NULL; /* the name is written anew */
+                end_block(b);
             }
             if (first && full)
                 put_task(b, data, name, t, full);
@@ -200,6 +205,7 @@ static void put_own_orders(blocks *b, const ll_report_data *data) {
         snprintf(name, sizeof name, "%s/importance", ll_drop_kind_name((ll_drop_kind)kind));
         for (size_t i = 0; i < order->count; i++)
             put_step(b, name, i + 1, order->modules[i].kind, order->modules[i].layer);
+        end_block(b);
     }
     ll_plan_free(&plan);
 }
@@ -247,6 +253,7 @@ static void put_order_blocks(blocks *b, const ll_report_data *data) {
             continue;
         strcpy(names[count++], name);
         put_planned(b, data, i, name, layers);
+        end_block(b);
     }
 }
 
