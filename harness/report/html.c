@@ -68,16 +68,32 @@ static size_t begins(const char *text, const char *start) {
     return strncmp(text, start, length) == 0 ? length : 0;
 }
 
+/* Whether text has an attribute that would run something: onload="". */
+static bool has_handler(const char *text) {
+    for (const char *at = text; (at = strstr(at, " on")); at++) {
+        const char *end = at + 3 + strspn(at + 3, "abcdefghijklmnopqrstuvwxyz");
+        if (end > at + 3 && end[strspn(end, " \t\n")] == '=')
+            return true;
+    }
+    return false;
+}
+
+/* Whether every reference that begins so goes on with a place in the picture itself. */
+static bool refers_inside(const char *text, const char *reference, size_t quote) {
+    for (const char *at = text; (at = strstr(at, reference)); at++)
+        if (strlen(at) > strlen(reference) + quote && at[strlen(reference) + quote] != '#')
+            return false;
+    return true;
+}
+
 /* No script, and nothing from outside the page: what our plots have none of. */
 static bool is_fit(const char *svg) {
-    static const char *const unfit[] = {"<script", "<foreignObject", "<image", "<!ENTITY", "javascript:"};
+    static const char *const unfit[] = {"<script",  "<foreignObject", "<image",
+                                        "<!ENTITY", "javascript:",    "@import"};
     for (size_t i = 0; i < sizeof unfit / sizeof *unfit; i++)
         if (strstr(svg, unfit[i]))
             return false;
-    for (const char *at = svg; (at = strstr(at, "href=")); at += 5)
-        if (at[5] && at[6] != '#')
-            return false;
-    return true;
+    return !has_handler(svg) && refers_inside(svg, "href=", 1) && refers_inside(svg, "url(", 0);
 }
 
 /* The four numbers of the root's viewBox. */

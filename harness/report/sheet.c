@@ -1,6 +1,7 @@
 #include "report/sheet.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- the page ---- */
@@ -153,10 +154,10 @@ bool ll_sheet_is_bold(const char *cell) {
     return length > 4 && memcmp(cell, "**", 2) == 0 && strcmp(cell + length - 2, "**") == 0;
 }
 
-/* NA is less than a number. */
-static void put_cell(FILE *stream, const char *cell, const char *tag, const char *scope) {
+/* NA is less than a number. more: the tag's attributes. */
+static void put_cell(FILE *stream, const char *cell, const char *tag, const char *more) {
     const bool bold = ll_sheet_is_bold(cell), missing = strcmp(cell, "NA") == 0;
-    fprintf(stream, "<%s%s%s>%s", tag, scope, missing ? " class=\"na\"" : "", bold ? "<strong>" : "");
+    fprintf(stream, "<%s%s>%s", tag, missing ? " class=\"na\"" : more, bold ? "<strong>" : "");
     if (bold)
         ll_html_put_part(stream, cell + 2, strlen(cell) - 4);
     else
@@ -171,36 +172,60 @@ static bool is_same(const char *a, const char *b) {
     return length == strlen(b) - 2 * skip_b && memcmp(a + skip_a, b + skip_b, length) == 0;
 }
 
-static void put_grid(ll_sheet *sheet, const char *caption, const char *const *cells, size_t lines,
-                     size_t columns) {
-    FILE *stream = sheet->stream;
+/* Whether a column is of words: no cell below its head is a number. */
+static bool is_words(const char *const *cells, size_t lines, size_t columns, size_t column) {
+    bool words = false;
+    for (size_t l = 1; l < lines; l++) {
+        const char *cell = cells[l * columns + column];
+        if (strpbrk(cell, "0123456789") && strspn(cell, "+-*.0123456789"))
+            return false;
+        words = words || strcmp(cell, "NA") != 0;
+    }
+    return words;
+}
+
+static void put_row(FILE *stream, const char *const *cells, size_t columns, bool again, const bool *words) {
+    for (size_t c = 0; c < columns; c++)
+        put_cell(stream, cells[c], c == 0 ? "th" : "td",
+                 c == 0     ? again ? " scope=\"row\" class=\"again\"" : " scope=\"row\""
+                 : words[c] ? " class=\"words\""
+                            : "");
+}
+
+static void put_grid(FILE *stream, const char *caption, const char *const *cells, size_t lines,
+                     size_t columns, const bool *words) {
     /* Wide tables scroll by themselves, with the keyboard too. */
     fputs("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"", stream);
     ll_html_put(stream, caption);
     fputs("\">\n<table>\n<caption>", stream);
     ll_html_put(stream, caption);
-    fputs("</caption>\n<thead>\n", stream);
-    for (size_t l = 0; l < lines; l++) {
-        const bool group = l > 1 && !is_same(cells[l * columns], cells[(l - 1) * columns]);
-        fputs(group ? "<tr class=\"group\">" : "<tr>", stream);
-        for (size_t c = 0; c < columns; c++)
-            put_cell(stream, cells[l * columns + c], l == 0 || c == 0 ? "th" : "td",
-                     l == 0   ? " scope=\"col\""
-                     : c == 0 ? " scope=\"row\""
-                              : "");
-        fputs(l == 0 ? "</tr>\n</thead>\n<tbody>\n" : "</tr>\n", stream);
+    fputs("</caption>\n<thead>\n<tr>", stream);
+    for (size_t c = 0; c < columns; c++)
+        put_cell(stream, cells[c], "th", words[c] ? " scope=\"col\" class=\"words\"" : " scope=\"col\"");
+    fputs("</tr>\n</thead>\n<tbody>\n", stream);
+    for (size_t l = 1; l < lines; l++) {
+        const char *const *row = cells + l * columns;
+        const bool again = l > 1 && is_same(row[0], cells[(l - 1) * columns]);
+        fputs(l > 1 && !again ? "<tr class=\"group\">" : "<tr>", stream);
+        put_row(stream, row, columns, again, words);
+        fputs("</tr>\n", stream);
     }
     fputs("</tbody>\n</table>\n</div>\n", stream);
 }
 
 bool ll_sheet_table(ll_sheet *sheet, const char *caption, const char *const *cells, size_t lines,
                     size_t columns) {
-    if (sheet->form == LL_HTML) {
-        put_grid(sheet, caption, cells, lines, columns);
-        return true;
+    if (sheet->form == LL_MARKDOWN) {
+        putc('\n', sheet->stream);
+        return ll_markdown_put_grid(sheet->stream, cells, lines, columns);
     }
-    putc('\n', sheet->stream);
-    return ll_markdown_put_grid(sheet->stream, cells, lines, columns);
+    bool *words = calloc(columns, sizeof *words);
+    for (size_t c = 0; words && c < columns; c++)
+        words[c] = is_words(cells, lines, columns, c);
+    if (words)
+        put_grid(sheet->stream, caption, cells, lines, columns, words);
+    free(words);
+    return words != NULL;
 }
 
 /* ---- the rest ---- */
