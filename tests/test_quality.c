@@ -7,6 +7,7 @@
 #include "real_model.h"
 #include "test.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +197,57 @@ static void test_recipes(void) {
     ll_model_destroy(model);
 }
 
+/* ---- rolling windows by lm-evaluation-harness itself ---- */
+static double loss_of_documents(const ll_model *model, const ll_documents *texts, size_t window, size_t first,
+                                size_t max, ll_quality *q) {
+    const ll_mask full = {0};
+    ll_error error = {0};
+    ll_progress progress;
+    ll_passages passages;
+    const ll_quality_job job = {.model = model, .passages = &passages, .masks = &full, .count = 1};
+    ll_progress_begin(&progress, "test", 1, true);
+    if (ll_passages_cut(&passages, LL_RECIPE_ROLLING, ll_model_tokenizer(model), texts, window, first, max,
+                        &error) != LL_OK ||
+        ll_quality_run(q, &job, NULL, NULL, &progress, &error) != LL_OK)
+        ll_test_fail(__FILE__, __LINE__, "%s", error.text);
+    ll_passages_free(&passages);
+    return log(q->perplexity) * (double)q->tokens;
+}
+
+static void check_rolling(const ll_model *model, const ll_documents *texts, const json_t *score) {
+    const size_t window = (size_t)json_integer_value(json_object_get(score, "window"));
+    const json_t *documents = json_object_get(score, "documents");
+    ll_quality q = {0};
+    for (size_t i = 0; i < json_array_size(documents); i++) {
+        const double expected = -json_number_value(json_array_get(documents, i)),
+                     found = loss_of_documents(model, texts, window, i, 1, &q);
+        CHECK_MSG(fabs(found - expected) < 1e-5 * expected, "window %zu, document %zu: %.6f, expected %.6f",
+                  window, i, found, expected);
+    }
+    loss_of_documents(model, texts, window, 0, json_array_size(documents), &q);
+    CHECK(fabs(q.word_perplexity / json_number_value(json_object_get(score, "word_perplexity")) - 1) < 1e-4);
+    CHECK(fabs(q.byte_perplexity / json_number_value(json_object_get(score, "byte_perplexity")) - 1) < 1e-5);
+}
+
+static void test_rolling(void) {
+    ll_documents texts = {0};
+    ll_error error = {0};
+    json_t *golden = json_load_file("tests/golden/rolling.json", 0, NULL);
+    ll_model *model = ll_real_model(LL_WEIGHTS_F32, 2);
+    if (model && ll_test_quick())
+        ll_test_skip("time", "long windows are left out of the quick tests");
+    else if (model) {
+        REQUIRE(golden && ll_documents_load(&texts, LL_GOLDEN_CALIBRATION, &error) == LL_OK);
+        const json_t *scores = json_object_get(golden, "scores");
+        CHECK(json_array_size(scores) == 2);
+        for (size_t i = 0; i < json_array_size(scores); i++)
+            check_rolling(model, &texts, json_array_get(scores, i));
+    }
+    ll_documents_free(&texts);
+    ll_model_destroy(model);
+    json_decref(golden);
+}
+
 /* Relative difference that float32 may make, and below which two modules have no order. */
 static const double tolerance = 1e-3;
 
@@ -250,6 +302,7 @@ int main(int argc, char **argv) {
     ll_test_run("quality/int8 perplexity is within 1 % of f32's", test_perplexity_int8);
     ll_test_run("quality/KL and top-1 against the full model", test_divergence);
     ll_test_run("quality/each recipe equals its own sums by hand", test_recipes);
+    ll_test_run("quality/rolling windows equal the harness's", test_rolling);
     ll_test_run("quality/importance equals transformers'", test_importance);
     return ll_test_end();
 }

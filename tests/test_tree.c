@@ -77,6 +77,33 @@ static void test_counts(void) {
     ll_tree_free(&tree);
 }
 
+/* Table 1 of the paper, Llama-2-13B (40 blocks): modules of each kind from the last block but one upwards, as its plans have them.
+ * Goal: at most 45 % of one by one. */
+static void test_paper_plans(void) {
+    enum { DEEP = 40, PLANS = 9 };
+    static const struct {
+        bool attn, mlp;
+        size_t count;
+    } plans[PLANS] = {{false, false, 0}, {true, true, 4},   {true, true, 8},
+                      {false, true, 4},  {false, true, 8},  {true, false, 4},
+                      {true, false, 8},  {true, false, 16}, {true, false, 20}};
+    ll_mask masks[PLANS];
+    size_t asked = 0;
+    ll_tree tree;
+    memset(masks, 0, sizeof masks);
+    for (size_t i = 0; i < PLANS; i++) {
+        for (size_t n = 0; n < plans[i].count; n++) {
+            masks[i].attn[DEEP - 2 - n] = plans[i].attn;
+            masks[i].mlp[DEEP - 2 - n] = plans[i].mlp;
+        }
+        asked += ll_mask_modules(&masks[i], DEEP);
+    }
+    REQUIRE(ll_tree_make(&tree, masks, PLANS, DEEP, &error) == LL_OK);
+    const size_t modules = ll_tree_modules(&tree, 0, PLANS, NULL);
+    CHECK_MSG(modules * 100 <= asked * 45, "%zu of %zu modules", modules, asked);
+    ll_tree_free(&tree);
+}
+
 /* Passages of unlike lengths, of which more or less is scored. */
 static ll_passages make_passages(void) {
     static int32_t ids[PASSAGES * WINDOW];
@@ -171,6 +198,7 @@ int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
     ll_progress_begin(&progress, "test", 1, true);
     ll_test_run("tree/modules that run", test_counts);
+    ll_test_run("tree/the paper's plans of llama2-13b", test_paper_plans);
     ll_test_run("tree/the bits of each drop alone, at any memory", test_bits);
     ll_test_run("tree/a run that was interrupted", test_interrupted);
     return ll_test_end();
