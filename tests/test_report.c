@@ -196,7 +196,7 @@ static void test_table(void) {
     CHECK_CONTAINS(whole, printed);
     CHECK_CONTAINS(text, table_head);
     CHECK_CONTAINS(text, table_rows);
-    CHECK(strstr(text, "f32") == NULL);
+    CHECK(strstr(text, "19.00") == NULL); /* of the setting with fewer rows */
     free(whole);
     free(text);
     free(printed);
@@ -246,7 +246,7 @@ static void test_plots(void) {
     free(text);
     /* Nothing else is left there. */
     char command[400];
-    snprintf(command, sizeof command, "test $(ls -A '%s' | wc -l) = 8", out);
+    snprintf(command, sizeof command, "test $(ls -A '%s' | wc -l) = 10", out);
     CHECK(system(command) == 0);
 }
 
@@ -260,7 +260,7 @@ static void test_parts(void) {
     CHECK_MSG(ll_report_write(folder, out, NULL, &error) == LL_OK, "%s", error.text);
     CHECK(has_plot("importance") && !has_plot("quality") && !has_plot("speedup"));
     char *text = read_report();
-    CHECK(!strstr(text, "quality.png") && !strstr(text, "gamma"));
+    CHECK(!strstr(text, "quality.png") && !strstr(text, "What dropping costs"));
     CHECK_CONTAINS(text, "](importance.png)");
     free(text);
 
@@ -296,7 +296,7 @@ static void test_parts(void) {
     CHECK_CONTAINS(text, "| kind | dropped | speedup | prefill | decode | predicted | paper | KV-cache |\n");
     CHECK_CONTAINS(text, "| attn | 8 | 1.250 | 1.260 | 1.240 | 1.200 | 1.13 | 1.0 KiB (50%) |\n");
     CHECK_CONTAINS(text, "| attn | 9 | 1.500 | 1.510 | 1.490 | 1.200 | NA | 1.0 KiB (50%) |\n");
-    CHECK(!strstr(text, "perplexity") && !strstr(text, "lowest importance"));
+    CHECK(!strstr(text, "| perplexity |") && !strstr(text, "lowest importance"));
     free(text);
 
     begin("full-model-only");

@@ -156,13 +156,35 @@ static ll_report_entry *find_entry(grid *entries, const ll_report_row *row, ll_e
     return NULL;
 }
 
+static bool drops_the_same(const ll_report_row *a, const ll_report_row *b) {
+    static const char *const columns[] = {"model_sha256", "kind", "dropped", "drop"};
+    bool same = true;
+    for (size_t i = 0; same && i < sizeof columns / sizeof *columns; i++)
+        same = strcmp(ll_report_text(a, columns[i]), ll_report_text(b, columns[i])) == 0;
+    return same;
+}
+
+/* Whether its modules were chosen in another way than by importance, as plans.csv says; rows of no plan there are the paper's. */
+static bool is_of_another_order(const ll_report_data *data, const ll_report_row *row) {
+    bool other = false;
+    for (size_t i = 0; data->plans_csv && i < ll_csv_rows(data->plans_csv); i++) {
+        const ll_report_row plan = {data->plans_csv, &ll_plans_schema, i};
+        if (!drops_the_same(&plan, row))
+            continue;
+        if (strcmp(ll_report_text(&plan, "order"), "importance") == 0)
+            return false;
+        other = true;
+    }
+    return other;
+}
+
 /* Of several plans that drop the same number, the last one measured counts; speed only of the modules that
  * quality was measured without. */
 static ll_status place_rows(ll_report_data *data, grid *entries, const ll_report_row *setting, bool speed,
                             ll_error *error) {
     for (size_t i = 0; setting->csv && i < ll_csv_rows(setting->csv); i++) {
         const ll_report_row row = {setting->csv, setting->schema, i};
-        if (!ll_report_belongs(setting, i)) {
+        if (!ll_report_belongs(setting, i) || is_of_another_order(data, &row)) {
             data->other_rows++;
             continue;
         }
