@@ -154,7 +154,9 @@ static void test_own_model(void) {
            "| llama2-13b of 40 to 20 | paper | 52.00 | 26.00 |\n| llama2-13b of 40 to 20 | arithmetic, "
            "16-bit | 50.00 | 25.00 |\n"
            "| llama2-13b of 40 to 20 | arithmetic, int8 | 25.78 | 12.89 |\n",
-           "Not what its columns give: llama3-70b attn-40, gamma 0.00 where they give 0.04.");
+           "118 of the paper's averages and gammas are what its columns give, computed again here; not so "
+           "llama3-70b attn-40, gamma 0.00 where they "
+           "give 0.04.");
     char *text = ll_page_read(out, "report.md");
     CHECK(!strstr(text, "| mistral-7b attn-8 |")); /* other models' rows say less than its own */
     free(text);
@@ -184,7 +186,8 @@ static void test_other_model(void) {
            "| llama2-13b attn-8 | here, attn-4 of 20 | 41.0 | NA | NA | NA | NA | NA | NA | NA | 41.0 ± 4.0 "
            "| NA | NA | 30.0 ± 0.5 |\n"
            /* 41 - 50 against 58.2 - 59.9 */
-           "| llama2-13b attn-8 | same share less paper | -7.3 | NA | NA | NA | NA | NA | NA | NA | -7.3 | "
+           "| llama2-13b attn-8 | change by attn-4, less paper's | -7.3 | NA | NA | NA | NA | NA | NA | "
+           "NA | -7.3 | "
            "NA | NA | NA |\n",
            "| mistral-7b random | here, perplexity | 95.0 | NA | NA |\n",
            "| mistral-7b cosine\\_similarity | here | 41.0 ± 4.0 | NA | NA |\n",

@@ -175,8 +175,12 @@ static void put_whose(char *out, const table *t, size_t row, line_kind kind) {
                                         [BF16] = "arithmetic, 16-bit",
                                         [INT8] = "arithmetic, int8"};
     const char *column = is_kv_table(t) ? "kv_dropped_gb" : "perplexity";
-    const ll_condition c = ll_published_condition(&t->p, row, column, kind == SCALED);
-    if ((kind == SCALED || (kind == SAME && c.kind && strcmp(c.kind, "joint") == 0)) && c.kind)
+    const ll_condition c = ll_published_condition(&t->p, row, column, kind == SCALED || kind == SCALED_AWAY);
+    if (kind == SCALED_AWAY && !t->own && c.kind)
+        snprintf(out, CELL, "change by %s-%zu, less paper's", c.kind, c.dropped);
+    else if ((kind == SAME_AWAY || kind == SCALED_AWAY) && !t->own)
+        snprintf(out, CELL, "change, less paper's");
+    else if ((kind == SCALED || (kind == SAME && c.kind && strcmp(c.kind, "joint") == 0)) && c.kind)
         snprintf(out, CELL, "here, %s-%zu of %zu", c.kind, c.dropped, t->p.blocks);
     else
         snprintf(out, CELL, "%s", whose[kind]);
@@ -328,33 +332,35 @@ static bool print_published(ll_sheet *sheet, const ll_report_data *data, const l
     return good;
 }
 
-/* Printed cells that do not follow from their columns. */
-static void say_misprints(ll_sheet *sheet) {
+static void say_misprint(ll_sheet *sheet, const ll_csv *csv, size_t row, const char *column,
+                         double recomputed) {
+    ll_sheet_say(sheet, "; not so ");
+    ll_sheet_say_cells(
+        sheet, "@ @, ",
+        (const char *const[]){ll_csv_cell(csv, row, "model"), ll_csv_cell(csv, row, "method")});
+    ll_sheet_sayf(sheet, "%s %s where they give %.2f", column, ll_csv_cell(csv, row, column), recomputed);
+}
+
+/* How many printed averages and gammas follow from their columns; those that do not are said when say is set. */
+static size_t check_published(ll_sheet *sheet, bool say) {
     static const char *const columns[] = {"avg", "gamma"};
-    size_t checked = 0, wrong = 0;
+    size_t agree = 0;
     const ll_paper_table *published;
     ll_csv *csv;
     for (size_t i = 0; (published = ll_paper_table_at(i)); i++) {
         if (ll_paper_open(&csv, published, NULL) != LL_OK)
             continue;
         for (size_t row = 0; row < ll_csv_rows(csv); row++)
-            for (size_t c = 0; c < 2; c++) {
+            for (size_t c = 0; c < sizeof columns / sizeof *columns; c++) {
                 double recomputed;
                 const bool good = ll_paper_agrees(published, csv, row, columns[c], &recomputed);
-                checked += isfinite(recomputed);
-                if (good)
-                    continue;
-                ll_sheet_say(sheet, wrong++ ? "; " : " Not what its columns give: ");
-                ll_sheet_say_cells(
-                    sheet, "@ @, ",
-                    (const char *const[]){ll_csv_cell(csv, row, "model"), ll_csv_cell(csv, row, "method")});
-                ll_sheet_sayf(sheet, "%s %s where they give %.2f", columns[c],
-                              ll_csv_cell(csv, row, columns[c]), recomputed);
+                agree += good && isfinite(recomputed) ? 1 : 0;
+                if (say && !good)
+                    say_misprint(sheet, csv, row, columns[c], recomputed);
             }
         ll_csv_close(csv);
     }
-    ll_sheet_sayf(sheet, "%s %zu averages and gammas of the paper were computed again from its columns.",
-                  wrong ? "." : "", checked);
+    return agree;
 }
 
 bool ll_report_print_published(ll_sheet *sheet, const ll_report_data *data) {
@@ -363,7 +369,11 @@ bool ll_report_print_published(ll_sheet *sheet, const ll_report_data *data) {
     ll_sheet_begin(sheet, LL_PARAGRAPH);
     ll_sheet_say(sheet, "Published numbers beside those of this folder: without as many modules, and without "
                         "the same share of the blocks.");
-    say_misprints(sheet);
+    ll_sheet_sayf(sheet,
+                  " %zu of the paper's averages and gammas are what its columns give, computed again here",
+                  check_published(sheet, false));
+    check_published(sheet, true);
+    ll_sheet_say(sheet, ".");
     ll_sheet_end(sheet, LL_PARAGRAPH);
     for (size_t i = 0; (published = ll_paper_table_at(i)); i++)
         if (!print_published(sheet, data, published))
