@@ -11,12 +11,21 @@ static double mean(const ll_moments *m, size_t n) {
     return m->sum / (double)n;
 }
 
-static double standard_error(const ll_moments *m, size_t n) {
-    if (n < 2)
+/* Of a mean over clusters of unlike sizes (the ratio estimator; Cochran, Sampling Techniques, 6.3): with D a passage's sum and n its
+ * tokens, the variance of sum D / sum n is about c / (c - 1) sum (D - mean n)^2 / (sum n)^2 for c passages. */
+static double standard_error(const ll_moments *m, const ll_passages *passages) {
+    const size_t count = passages->count;
+    double tokens = 0, squares = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double n = (double)passages->passage[i].scored;
+        tokens += n;
+        squares += n * n;
+    }
+    if (count < 2)
         return NAN;
-    const double average = mean(m, n),
-                 variance = (m->squares - (double)n * average * average) / (double)(n - 1);
-    return sqrt(variance > 0 ? variance / (double)n : 0);
+    const double average = m->sum / tokens,
+                 spread = m->squares - 2 * average * m->weighted + average * average * squares;
+    return spread > 0 ? sqrt(spread * (double)count / (double)(count - 1)) / tokens : 0;
 }
 
 static ll_quality quality_of(const ll_quality_sums *sums, const ll_passages *passages, bool compared) {
@@ -32,7 +41,7 @@ static ll_quality quality_of(const ll_quality_sums *sums, const ll_passages *pas
                     .tokens = n,
                     .passages = passages->count};
     q.perplexity = exp(mean(&sums->loss, n));
-    q.perplexity_stderr = q.perplexity * standard_error(&sums->loss, n);
+    q.perplexity_stderr = q.perplexity * standard_error(&sums->loss, passages);
     if (passages->recipe == LL_RECIPE_ROLLING) {
         q.word_perplexity = exp(mean(&sums->loss, passages->words));
         q.byte_perplexity = exp(mean(&sums->loss, passages->bytes));
@@ -40,11 +49,11 @@ static ll_quality quality_of(const ll_quality_sums *sums, const ll_passages *pas
     if (!compared)
         return q;
     q.kl = mean(&sums->kl, n);
-    q.kl_stderr = standard_error(&sums->kl, n);
+    q.kl_stderr = standard_error(&sums->kl, passages);
     q.top1 = mean(&sums->same, n);
-    q.top1_stderr = standard_error(&sums->same, n);
+    q.top1_stderr = standard_error(&sums->same, passages);
     q.difference = mean(&sums->difference, n);
-    q.difference_stderr = standard_error(&sums->difference, n);
+    q.difference_stderr = standard_error(&sums->difference, passages);
     return q;
 }
 
@@ -64,7 +73,8 @@ typedef struct {
     double head;     /* what a stream's head costs, in modules */
     ll_session *session;
     ll_scorer_of_streams scorer;
-    ll_quality_sums **sums; /* [room] */
+    ll_passage_sums *here;  /* [job->count] of the present passage */
+    ll_passage_sums **sums; /* [room] */
 } run;
 
 static bool has_full(const run *r) {
@@ -136,7 +146,8 @@ static ll_status take_memory(run *r, ll_error *error) {
     r->memory = malloc(r->room * stream * sizeof *r->memory);
     r->streams = malloc(r->room * sizeof *r->streams);
     r->sums = malloc(r->room * sizeof *r->sums);
-    if (!r->memory || !r->streams || !r->sums)
+    r->here = malloc((r->job->count + 1) * sizeof *r->here);
+    if (!r->memory || !r->streams || !r->sums || !r->here)
         return ll_fail(error, LL_NO_RESOURCE, "no memory for %zu residual streams", r->room);
     for (size_t i = 0; i < r->room; i++)
         r->streams[i] = r->memory + i * stream;
@@ -153,6 +164,7 @@ static void end_run(run *r) {
     free(r->memory);
     free(r->streams);
     free(r->sums);
+    free(r->here);
 }
 
 /* Where passage p's stream begins in a baseline: a token of each passage goes through no model. */
@@ -162,8 +174,8 @@ static const float *baseline_at(const run *r, size_t p) {
 }
 
 /* Drops order[first .. end) of the tree, whose streams lie from stream slot on. */
-static ll_status run_group(run *r, size_t first, size_t end, size_t slot, size_t p, ll_quality_tally *tally,
-                           ll_progress *progress, ll_error *error) {
+static ll_status run_group(run *r, size_t first, size_t end, size_t slot, size_t p, ll_progress *progress,
+                           ll_error *error) {
     const ll_passage *passage = &r->job->passages->passage[p];
     const int32_t *ids = r->job->passages->ids.data + passage->begin;
     float *const *streams = r->streams + slot;
@@ -175,7 +187,7 @@ static ll_status run_group(run *r, size_t first, size_t end, size_t slot, size_t
         size_t some = 0;
         for (; i < end && some < LL_LOGITS_SETS - 1; i++)
             if (r->tree.order[i] < r->job->count) {
-                r->sums[some] = &tally->sums[r->tree.order[i]];
+                r->sums[some] = &r->here[r->tree.order[i]];
                 scored[some++] = streams[i - first];
             }
         LL_TRY(ll_score_streams(&r->scorer, full, scored, r->sums, some, ids, passage->count - 1,
@@ -185,11 +197,27 @@ static ll_status run_group(run *r, size_t first, size_t end, size_t slot, size_t
     return LL_OK;
 }
 
+static void add(ll_moments *m, double sum, size_t tokens) {
+    m->sum += sum;
+    m->squares += sum * sum;
+    m->weighted += sum * (double)tokens;
+}
+
+static void add_passage(ll_quality_sums *to, const ll_passage_sums *here, size_t tokens) {
+    add(&to->loss, here->loss, tokens);
+    add(&to->kl, here->kl, tokens);
+    add(&to->same, here->same, tokens);
+    add(&to->difference, here->difference, tokens);
+}
+
 static ll_status run_passage(run *r, size_t p, ll_quality_tally *tally, ll_progress *progress,
                              ll_error *error) {
+    memset(r->here, 0, r->job->count * sizeof *r->here);
     for (size_t group = 0; group_begin(r, group) < r->count; group++)
         LL_TRY(run_group(r, group_begin(r, group), group_begin(r, group + 1), group && has_full(r) ? 1 : 0, p,
-                         tally, progress, error));
+                         progress, error));
+    for (size_t i = 0; i < r->job->count; i++)
+        add_passage(&tally->sums[i], &r->here[i], r->job->passages->passage[p].scored);
     return LL_OK;
 }
 

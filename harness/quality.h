@@ -12,14 +12,16 @@ typedef struct {
     double kl, kl_stderr;     /* mean KL(full || dropped) in nats a token */
     double top1, top1_stderr; /* share of tokens where both have the same most likely next token */
     double difference, difference_stderr; /* mean of loss - full model's loss, in nats a token: paired */
-    size_t tokens, passages;              /* scored; standard errors take tokens as independent */
-    uint64_t modules_asked;               /* modules that the drop keeps x tokens that go through the model */
-    uint64_t modules_computed;            /* of which no other drop of the run had the same input before */
+    /* Scored. Standard errors take passages as independent, not tokens: those of one text are alike, and errors from tokens are
+     * two to four times too small (harness/README.md). NAN of one passage. */
+    size_t tokens, passages;
+    uint64_t modules_asked;    /* modules that the drop keeps x tokens that go through the model */
+    uint64_t modules_computed; /* of which no other drop of the run had the same input before */
 } ll_quality;
 
-/* Sums and sums of squares over tokens. */
+/* Over passages: of a passage's sum over its scored tokens, of its square, of it times the number of these tokens. */
 typedef struct {
-    double sum, squares;
+    double sum, squares, weighted;
 } ll_moments;
 typedef struct {
     ll_moments loss, kl, same, difference;

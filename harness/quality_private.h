@@ -6,6 +6,11 @@
 
 enum { LL_SCORE_ROWS = 256 }; /* positions that meet the head together: weights are read once for them */
 
+/* What a passage adds up to. */
+typedef struct {
+    double loss, kl, same, difference;
+} ll_passage_sums;
+
 /* Buffers of scoring; set 0 is the full model where there is one. */
 typedef struct {
     const ll_model *model;
@@ -26,6 +31,6 @@ void ll_score_end(ll_scorer_of_streams *scorer);
 /* Adds what the last scored ids of a passage (ids [count + 1]) lose in count streams [count][hidden] to sums[i] of each. full:
  * the full model's stream; NULL: none. */
 ll_status ll_score_streams(ll_scorer_of_streams *scorer, const float *full, const float *const *streams,
-                           ll_quality_sums *const *sums, size_t stream_count, const int32_t *ids,
+                           ll_passage_sums *const *sums, size_t stream_count, const int32_t *ids,
                            size_t count, size_t scored, ll_error *error);
 #endif

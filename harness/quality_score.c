@@ -74,30 +74,25 @@ static double divergence(const ll_scorer_of_streams *s, size_t set, size_t row, 
     return sum - full_lse + dropped_lse;
 }
 
-static void add(ll_moments *m, double value) {
-    m->sum += value;
-    m->squares += value * value;
-}
-
-static void add_position(const ll_scorer_of_streams *s, size_t row, ll_quality_sums *const *sums) {
+static void add_position(const ll_scorer_of_streams *s, size_t row, ll_passage_sums *const *sums) {
     const ll_head_part full = ll_head_join(s->parts[0] + row, s->blocks, ROWS);
     const double full_loss = full.lse - (double)s->next_logit[0][row];
     for (size_t set = s->compare ? 1 : 0; set < s->sets; set++) {
-        ll_quality_sums *const to = sums[s->compare ? set - 1 : set];
+        ll_passage_sums *const to = sums[s->compare ? set - 1 : set];
         const ll_head_part one = ll_head_join(s->parts[set] + row, s->blocks, ROWS);
         const double loss = one.lse - (double)s->next_logit[set][row];
-        add(&to->loss, loss);
+        to->loss += loss;
         if (!s->compare)
             continue;
-        add(&to->kl, divergence(s, set, row, full.lse, one.lse));
-        add(&to->same, full.top_id == one.top_id);
-        add(&to->difference, loss - full_loss);
+        to->kl += divergence(s, set, row, full.lse, one.lse);
+        to->same += full.top_id == one.top_id;
+        to->difference += loss - full_loss;
     }
 }
 
 /* Positions [first, first + rows) of the streams of all sets; next[i] is what follows position first + i. */
 static ll_status score_rows(ll_scorer_of_streams *s, const float *const *streams,
-                            ll_quality_sums *const *sums, size_t first, size_t rows, const int32_t *next,
+                            ll_passage_sums *const *sums, size_t first, size_t rows, const int32_t *next,
                             ll_error *error) {
     const ll_logits_visitor visitor = {see_tile, s};
     const float *residual[LL_LOGITS_SETS];
@@ -111,7 +106,7 @@ static ll_status score_rows(ll_scorer_of_streams *s, const float *const *streams
 }
 
 ll_status ll_score_streams(ll_scorer_of_streams *s, const float *full, const float *const *streams,
-                           ll_quality_sums *const *sums, size_t stream_count, const int32_t *ids,
+                           ll_passage_sums *const *sums, size_t stream_count, const int32_t *ids,
                            size_t count, size_t scored, ll_error *error) {
     const size_t before = s->compare ? 1 : 0, most = LL_LOGITS_SETS - before;
     const float *sets[LL_LOGITS_SETS] = {full};

@@ -3,6 +3,7 @@
 #include "test.h"
 #include "tree.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -156,6 +157,40 @@ static void test_bits(void) {
     }
 }
 
+/* Errors take passages as independent: by hand from each passage alone. */
+static void test_errors(void) {
+    const ll_passages passages = make_passages();
+    const ll_mask mask = mask_of(drops[1]);
+    ll_model *model = make_model(LL_WEIGHTS_INT8, 1);
+    REQUIRE(model);
+    ll_quality_job job = {.model = model, .passages = &passages, .masks = &mask, .count = 1, .compare = true};
+    ll_quality whole, one[PASSAGES];
+    run(&whole, &job);
+    double loss = 0, difference = 0, tokens = 0;
+    for (size_t i = 0; i < PASSAGES; i++) {
+        ll_passages alone = passages;
+        alone.passage += i;
+        alone.count = 1;
+        job.passages = &alone;
+        run(&one[i], &job);
+        CHECK(isnan(one[i].perplexity_stderr) && isnan(one[i].kl_stderr));
+        tokens += (double)one[i].tokens;
+    }
+    for (size_t i = 0; i < PASSAGES; i++) {
+        const double n = (double)one[i].tokens, far = (log(one[i].perplexity) - log(whole.perplexity)) * n,
+                     apart = (one[i].difference - whole.difference) * n;
+        loss += far * far * PASSAGES / (PASSAGES - 1);
+        difference += apart * apart * PASSAGES / (PASSAGES - 1);
+    }
+    loss = sqrt(loss) / tokens;
+    difference = sqrt(difference) / tokens;
+    CHECK_MSG(fabs(whole.perplexity_stderr / whole.perplexity - loss) < 1e-9 && loss > 0,
+              "error of the loss %.9g, expected %.9g", whole.perplexity_stderr / whole.perplexity, loss);
+    CHECK_MSG(fabs(whole.difference_stderr - difference) < 1e-9 && difference > 0,
+              "error of the difference %.9g, expected %.9g", whole.difference_stderr, difference);
+    ll_model_destroy(model);
+}
+
 /* Saves what has come so far; the run ends after some passages. */
 typedef struct {
     size_t end;
@@ -200,6 +235,7 @@ int main(int argc, char **argv) {
     ll_test_run("tree/modules that run", test_counts);
     ll_test_run("tree/the paper's plans of llama2-13b", test_paper_plans);
     ll_test_run("tree/the bits of each drop alone, at any memory", test_bits);
+    ll_test_run("tree/errors from the spread of passages", test_errors);
     ll_test_run("tree/a run that was interrupted", test_interrupted);
     return ll_test_end();
 }
