@@ -191,6 +191,10 @@ static void test_other_model(void) {
            "NA | NA | NA |\n",
            "| mistral-7b random | here, perplexity | 95.0 | NA | NA |\n",
            "| mistral-7b cosine\\_similarity | here | 41.0 ± 4.0 | NA | NA |\n",
+           /* Random: (90 + 100) / 2, spread 10 / sqrt 2. */
+           "### Perplexity by number dropped, kind attn\n\n| chosen by | 4 |\n|:-----------|-----------:|\n| "
+           "importance | **30.0** |\n"
+           "| random | 95.0 ± 7.1 |\n",
            /* What is not here of the paper's 4 of 40 and of 32 blocks, 8 of 32, 16 and 20 of 40 */
            "--counts 2,3,4,5,8,10 --tasks paper ");
     model = "llama2-13b";

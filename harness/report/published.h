@@ -51,6 +51,9 @@ typedef struct {
 ll_measured ll_published_ours(const ll_published *p, size_t row, const char *column, bool scaled);
 /* Our perplexity without what an average is without; nothing of any other number. */
 ll_measured ll_published_perplexity(const ll_published *p, size_t row, const char *column);
+/* What dropping so many of a kind costs or gains when they are chosen by that order: LL_PERPLEXITY or LL_SPEEDUP. */
+ll_measured ll_published_of_order(const ll_report_data *data, const char *kind, size_t dropped,
+                                  const char *order, ll_quantity quantity);
 /* Of the full model, as a row's number is of a dropped one. */
 ll_measured ll_published_ours_full(const ll_published *p, size_t row, const char *column);
 /* The paper's number; of avg where a task is missing here, the mean over the others. */
@@ -72,5 +75,6 @@ bool ll_wanted_print_figures(ll_sheet *sheet, const ll_report_data *data);
 
 /* Sections of the report. False: no memory. */
 bool ll_report_print_missing(ll_sheet *sheet, const ll_report_data *data);
+bool ll_report_print_orders(ll_sheet *sheet, const ll_report_data *data);
 bool ll_report_print_published(ll_sheet *sheet, const ll_report_data *data);
 #endif

@@ -199,6 +199,13 @@ ll_measured ll_published_perplexity(const ll_published *p, size_t row, const cha
     return ours_of(p, row, &c);
 }
 
+ll_measured ll_published_of_order(const ll_report_data *data, const char *kind, size_t dropped,
+                                  const char *order, ll_quantity quantity) {
+    const ll_published p = {.data = data};
+    const ll_condition c = {.quantity = quantity, .kind = kind, .dropped = dropped, .order = order};
+    return ours_of(&p, 0, &c);
+}
+
 ll_measured ll_published_ours_full(const ll_published *p, size_t row, const char *column) {
     ll_condition c = ll_published_condition(p, row, column, false);
     c.kind = "none";

@@ -138,7 +138,7 @@ static bool print_importance(ll_sheet *sheet, const page *p) {
         print_plot(sheet, p, "importance");
         print_plot(sheet, p, "order");
     }
-    return true;
+    return ll_report_print_orders(sheet, p->data);
 }
 
 static bool print_machine(ll_sheet *sheet, const page *p) {

@@ -299,6 +299,15 @@ static void print_reasons(ll_sheet *sheet, const table *t) {
         ll_sheet_say(sheet, " Accuracy differs by model: what is compared is the change from the full model, "
                             "in points, of the paper's "
                             "and of ours.");
+    const char *before = " Without a counterpart here: ";
+    for (size_t row = 0; row < ll_csv_rows(t->p.csv); row++)
+        if (strcmp(t->p.table->schema.columns[1], "method") == 0 && is_shown(t, row) &&
+            !ll_published_condition(&t->p, row, "perplexity", false).kind) {
+            ll_sheet_say(sheet, before);
+            ll_sheet_quote(sheet, ll_csv_cell(t->p.csv, row, "method"));
+            before = ", ";
+        }
+    ll_sheet_say(sheet, *before == ',' ? "." : "");
     if (kv)
         ll_sheet_say(sheet, " In GiB; arithmetic: what our sessions would allocate for the paper's model, "
                             "batch and length, scales "
