@@ -122,40 +122,43 @@ bool ll_wanted_print(ll_sheet *sheet, const ll_report_data *data, const ll_wante
 /* ---- figures ---- */
 
 static const struct {
-    const char *figure, *ours, *options; /* of a sweep; NULL: no sweep brings it */
+    const char *figure, *ours;
+    const char *command, *options; /* what would bring it; NULL: nothing has to */
+    const char *task;              /* with which it is there already */
 } figures[] = {
     {"Figures 2, 3 and 10: importance by calibration set and number of samples",
-     "Ours of this folder's set is the map of importance. Another set or number goes beside it, in a folder "
-     "of its own, by --calib and "
-     "--samples.",
+     "Ours by this folder's set is the map of importance; by others, with rank correlations and what their "
+     "plans have in common:",
+     "calibration",
+     "--calib C4.jsonl,CODE.jsonl,INSTRUCTIONS.jsonl,MATHEMATICS.jsonl --samples 4,16,64,256,1024 --out "
+     "out/calibration",
      NULL},
     {"Figure 5: accuracy against the number dropped", "Ours are the plots of accuracy and of perplexity.",
-     NULL},
-    {"Figures 6 and 11: the order of dropping", "Ours is the map of which module goes at which step.", NULL},
+     NULL, NULL, NULL},
+    {"Figures 6 and 11: the order of dropping", "Ours is the map of which layer goes at which step.", NULL,
+     NULL, NULL},
     {"Figure 7: importance over training checkpoints",
-     "The paper's are of MAP-Neo's checkpoints. Ours: layerlab importance on each of a user's own.", NULL},
+     "The paper's are of another model; of checkpoints of yours, the last one at the end:", "calibration",
+     "CHECKPOINT... --out out/checkpoints", NULL},
     {"Figure 8: joint drops",
-     "Ours are the rows of kind joint; the paper's go through attention layers first, 18 of Llama-2-13B and "
-     "14 of "
-     "Mistral-7B.",
-     NULL},
-    {"Figure 12 and Table 10: GSM8K",
-     "Ours is in the table of tasks where it was asked; else:", "--counts 4,8 --tasks gsm8k"},
+     "Ours are the rows of kind joint. The paper's drop attention layers alone first, 18 of Llama-2-13B and "
+     "14 of Mistral-7B.",
+     NULL, NULL, NULL},
+    {"Figure 12 and Table 10: GSM8K by generation", "Ours is in the table of tasks where it was asked; else:",
+     "sweep", "--counts 4,8 --tasks gsm8k", "gsm8k"},
 };
 
 static bool has_task(const ll_report_data *data, const char *name) {
-    for (size_t i = 0; i < data->task_count; i++)
+    for (size_t i = 0; name && i < data->task_count; i++)
         if (strcmp(data->tasks[i].name, name) == 0)
             return true;
     return false;
 }
 
-static bool print_tasks(ll_sheet *sheet, const ll_report_data *data, const char *options) {
-    if (ll_report_is_synthetic(data)) {
-        print_unreal(sheet, data, "=gsm8k");
-        return true;
-    }
-    char *line = ll_rerun_sweep(data, options, NULL);
+static bool print_command(ll_sheet *sheet, const ll_report_data *data, const char *command,
+                          const char *options) {
+    char *line = strcmp(command, "sweep") == 0 ? ll_rerun_sweep(data, options, NULL)
+                                               : ll_rerun_command(data, command, options);
     ll_sheet_begin_code(sheet);
     ll_sheet_code(sheet, line ? line : "");
     ll_sheet_end_code(sheet);
@@ -168,23 +171,21 @@ bool ll_wanted_print_figures(ll_sheet *sheet, const ll_report_data *data) {
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
         ll_sheet_put(sheet, LL_PART, figures[i].figure);
         ll_sheet_put(sheet, LL_PARAGRAPH, figures[i].ours);
-        if (figures[i].options && !has_task(data, "gsm8k"))
-            good = good && print_tasks(sheet, data, figures[i].options);
+        if (!figures[i].command || has_task(data, figures[i].task))
+            continue;
+        if (figures[i].task && ll_report_is_synthetic(data))
+            print_unreal(sheet, data, "=gsm8k");
+        else
+            good = good && print_command(sheet, data, figures[i].command, figures[i].options);
     }
     return good;
 }
 
 /* ---- what the folder as a whole has not ---- */
 
-/* A line of what is not there, with the sweep that would bring it. */
 static bool print_lack(ll_sheet *sheet, const ll_report_data *data, const char *what, const char *options) {
-    char *line = ll_rerun_sweep(data, options, NULL);
     ll_sheet_put(sheet, LL_PARAGRAPH, what);
-    ll_sheet_begin_code(sheet);
-    ll_sheet_code(sheet, line ? line : "");
-    ll_sheet_end_code(sheet);
-    free(line);
-    return line != NULL;
+    return print_command(sheet, data, "sweep", options);
 }
 
 bool ll_report_print_missing(ll_sheet *sheet, const ll_report_data *data) {

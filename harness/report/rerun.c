@@ -210,6 +210,17 @@ char *ll_rerun_row(const ll_report_data *data, const ll_report_row *row) {
     return finish(stream, &text);
 }
 
+char *ll_rerun_command(const ll_report_data *data, const char *command, const char *more) {
+    char *text = NULL;
+    size_t length;
+    FILE *stream = open_memstream(&text, &length);
+    if (stream) {
+        put_start(stream, data, command);
+        fprintf(stream, " %s", more);
+    }
+    return finish(stream, &text);
+}
+
 char *ll_rerun_sweep(const ll_report_data *data, const char *more, const char *weights) {
     const ll_report_row *held = data->quality.csv ? &data->quality : &data->speed;
     char *text = NULL;

@@ -9,6 +9,8 @@ char *ll_rerun_row(const ll_report_data *data, const ll_report_row *row);
 /* A sweep that adds rows to this folder with the settings of those that are shown; more, the options that say what is wanted;
  * weights: other ones than theirs; NULL: theirs. */
 char *ll_rerun_sweep(const ll_report_data *data, const char *more, const char *weights);
+/* "build/layerlab COMMAND MODEL more" */
+char *ll_rerun_command(const ll_report_data *data, const char *command, const char *more);
 /* What is typed as one argument of a shell, whatever it holds. */
 void ll_rerun_put_word(FILE *stream, const char *text);
 /* The section of the report: every row that it shows. False: no memory. */
