@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "plan.h"
 #include "rows.h"
+#include "wanda.h"
 
 #include <jansson.h>
 
@@ -39,6 +40,19 @@ void ll_cmd_say_peak(void);
 /* Loads the model and finds the importance and the order of its modules on --calib; ll_plan_free afterwards,
  * also on failure. */
 ll_status ll_cmd_calibrate(const ll_options *options, ll_plan *plan, ll_error *error);
+/* A loaded model pruned as --wanda says, the modules of drop left alone; nothing happens without --wanda. sha256 is of the
+ * calibration file. */
+typedef struct {
+    char weights[LL_WANDA_TEXT]; /* what rows call them: "f32-wanda-2:4", or "int8", "f32" */
+    char sha256[LL_SHA256_TEXT];
+    size_t samples, tokens; /* that the norms are of */
+    ll_wanda_result result;
+} ll_cmd_pruned;
+ll_status ll_cmd_prune(ll_cmd_pruned *out, const ll_options *options, ll_model *model, const char *path,
+                       const ll_mask *drop, ll_error *error);
+/* On stdout; {s:..} under the key "wanda". Nothing without --wanda. */
+void ll_cmd_print_pruned(const ll_cmd_pruned *pruned, const ll_options *options);
+void ll_cmd_put_pruned(json_t *root, const ll_cmd_pruned *pruned, const ll_options *options);
 /* Whether a file could be written at path (beside and renamed, so the folder counts). */
 ll_status ll_cmd_check_output(const char *path, ll_error *error);
 /* Sets a number, or null for what JSON has no number for: not measured, or without end. */

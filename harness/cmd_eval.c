@@ -15,6 +15,7 @@ typedef struct {
     const ll_options *options;
     ll_model *model;
     ll_mask mask;
+    ll_cmd_pruned pruned;
     char path[LL_CMD_PATH], sha256[LL_SHA256_TEXT];
     char drop[SIDES][LL_MASK_TEXT];
     ll_exam exam;
@@ -37,8 +38,11 @@ static ll_status make_room(job *j, ll_error *error) {
 static ll_status open_answers(job *j, ll_error *error) {
     for (size_t side = 0; side < j->sides; side++)
         for (size_t i = 0; i < j->exam.count; i++) {
-            const ll_examinee who = {j->options, j->sha256, j->drop[side], ll_model_kernels(j->model),
-                                     j->options->answers};
+            const ll_examinee who = {.options = j->options,
+                                     .model_sha256 = j->sha256,
+                                     .drop = j->drop[side],
+                                     .kernels = ll_model_kernels(j->model),
+                                     .folder = j->options->answers};
             LL_TRY(ll_exam_open(&j->exam, i, &who, &j->answers[side][i], error));
         }
     return LL_OK;
@@ -206,12 +210,12 @@ static ll_status print_json(const job *j, ll_error *error) {
     for (size_t i = 0; i < j->exam.count; i++)
         json_object_set_new(results, j->exam.tasks[i].name, task_json(j, i));
     const ll_tokenizer *t = ll_model_tokenizer(j->model);
-    return ll_cmd_print_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:o}", "model", j->options->model,
-                                       "drop", j->drop[ASKED], "weights",
-                                       ll_weights_kind_name(j->options->weights), "kv",
-                                       ll_kv_name(ll_kv_type_of(used)), "isa", isa, "limit", limit, "bos",
-                                       ll_tokenizer_adds_bos(t), "results", results),
-                             error);
+    json_t *root =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:o}", "model", j->options->model, "drop",
+                  j->drop[ASKED], "weights", j->pruned.weights, "kv", ll_kv_name(ll_kv_type_of(used)), "isa",
+                  isa, "limit", limit, "bos", ll_tokenizer_adds_bos(t), "results", results);
+    ll_cmd_put_pruned(root, &j->pruned, j->options);
+    return ll_cmd_print_json(root, error);
 }
 
 /* "0.2900 +- 0.0456"; an error that is not defined is NA. */
@@ -259,6 +263,7 @@ static void print_text(const job *j) {
     size_t asked = 0, computed = 0;
     double seconds = 0;
     printf("dropped          %s\n", j->drop[ASKED]);
+    ll_cmd_print_pruned(&j->pruned, j->options);
     printf("task             shots questions  metric      value    error  chance%s\n",
            j->sides > 1 ? "  from full, paired error, p" : "");
     for (size_t i = 0; i < j->exam.count; i++) {
@@ -301,6 +306,7 @@ static ll_status run(job *j, ll_error *error) {
     ll_mask_format(&j->mask, config->layers, j->drop[ASKED]);
     snprintf(j->drop[FULL], LL_MASK_TEXT, "none");
     j->sides = o->paired ? SIDES : 1;
+    LL_TRY(ll_cmd_prune(&j->pruned, o, j->model, j->path, &j->mask, error));
     if (o->answers)
         LL_TRY(ll_cmd_sha256(j->path, o->quiet, j->sha256, error));
     LL_TRY(make_room(j, error));

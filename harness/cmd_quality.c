@@ -13,8 +13,21 @@ typedef struct {
     char drop[LL_MASK_TEXT];
     ll_documents text;
     ll_passages passages;
+    ll_cmd_pruned pruned;
+    ll_baseline baseline; /* of the model before it is pruned */
     ll_quality quality;
 } job;
+
+/* Another model to compare with is the one that was not pruned yet. */
+static ll_status prune(job *j, const ll_options *options, const char *path, ll_error *error) {
+    ll_progress progress;
+    ll_status status = LL_OK;
+    ll_progress_begin(&progress, "the full model", (double)j->passages.count, options->quiet);
+    if (options->kl && options->wanda_count)
+        status = ll_baseline_make(&j->baseline, j->model, &j->passages, &progress, error);
+    ll_progress_end(&progress);
+    return status == LL_OK ? ll_cmd_prune(&j->pruned, options, j->model, path, &j->mask, error) : status;
+}
 
 static ll_status measure(job *j, const ll_options *options, ll_error *error) {
     ll_progress progress;
@@ -22,7 +35,8 @@ static ll_status measure(job *j, const ll_options *options, ll_error *error) {
                                 .passages = &j->passages,
                                 .masks = &j->mask,
                                 .count = 1,
-                                .compare = options->kl,
+                                .compare = options->kl && !j->baseline.residual,
+                                .baseline = j->baseline.residual ? &j->baseline : NULL,
                                 .work = 1};
     ll_progress_begin(&progress, "quality", one.work, options->quiet);
     const ll_status status = ll_quality_run(&j->quality, &one, NULL, NULL, &progress, error);
@@ -51,7 +65,7 @@ static ll_status print_json(const job *j, const ll_options *options, ll_error *e
         json_pack("{s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s}", "tokens", (json_int_t)q->tokens, "windows",
                   (json_int_t)q->passages, "window", (json_int_t)options->window, "first_window",
                   (json_int_t)options->first_window, "recipe", ll_recipe_name(options->recipe), "weights",
-                  ll_weights_kind_name(options->weights), "drop", j->drop, "text_sha256", j->text.sha256);
+                  j->pruned.weights, "drop", j->drop, "text_sha256", j->text.sha256);
     json_object_set_new(root, "model", json_string(options->model));
     json_object_set_new(root, "kv", json_string(ll_kv_name(ll_kv_type_of(used))));
     json_object_set_new(root, "isa", json_string(isa));
@@ -65,6 +79,7 @@ static ll_status print_json(const job *j, const ll_options *options, ll_error *e
     ll_cmd_put_real(root, "top1_stderr", q->top1_stderr);
     ll_cmd_put_real(root, "loss_difference", q->difference);
     ll_cmd_put_real(root, "loss_difference_stderr", q->difference_stderr);
+    ll_cmd_put_pruned(root, &j->pruned, options);
     if (options->recipe != LL_RECIPE_ROLLING)
         return ll_cmd_print_json(root, error);
     json_object_set_new(root, "words", json_integer((json_int_t)j->passages.words));
@@ -84,7 +99,8 @@ static void print_text(const job *j, const ll_options *options) {
     printf("perplexity  %.4f +- %.4f (%s: %zu tokens in %zu windows of %zu, from %s %zu on; %s weights)\n",
            q->perplexity, q->perplexity_stderr, ll_recipe_name(options->recipe), q->tokens, q->passages,
            options->window, options->recipe == LL_RECIPE_ROLLING ? "document" : "window",
-           options->first_window, ll_weights_kind_name(options->weights));
+           options->first_window, j->pruned.weights);
+    ll_cmd_print_pruned(&j->pruned, options);
     if (options->recipe == LL_RECIPE_ROLLING)
         printf("by words    %.4f (%zu words), by bytes %.5f (%zu bytes)\n", q->word_perplexity,
                j->passages.words, q->byte_perplexity, j->passages.bytes);
@@ -107,6 +123,7 @@ static ll_status run(job *j, const ll_options *options, ll_error *error) {
                         options->window, options->first_window, options->max_windows, error);
     if (status != LL_OK)
         return ll_fail_in(error, status, "%s", options->text);
+    LL_TRY(prune(j, options, path, error));
     LL_TRY(measure(j, options, error));
     if (options->json)
         return print_json(j, options, error);
@@ -117,6 +134,7 @@ static ll_status run(job *j, const ll_options *options, ll_error *error) {
 ll_status ll_cmd_quality(const ll_options *options, ll_error *error) {
     job j = {0};
     const ll_status status = run(&j, options, error);
+    ll_baseline_free(&j.baseline);
     ll_passages_free(&j.passages);
     ll_model_destroy(j.model);
     ll_documents_free(&j.text);

@@ -118,6 +118,30 @@ static ll_status read_positional(const char *text, ll_options *out, ll_error *er
     return LL_OK;
 }
 
+/* What Wanda needs, and what needs Wanda. */
+static ll_status check_wanda(const ll_options *options, ll_error *error) {
+    const bool sweep = options->which == LL_COMMAND_SWEEP;
+    const bool alone = ll_option_find("--wanda", strlen("--wanda"), options->which) && !sweep;
+    if (alone && !options->wanda_count && (options->samples || options->length || options->calib))
+        return ll_fail(error, LL_BAD_USAGE,
+                       "--calib, --samples and --length do nothing without --wanda, for example --wanda 2:4");
+    if (!options->wanda_count)
+        return LL_OK;
+    if (options->synthetic)
+        return ll_fail(error, LL_BAD_USAGE,
+                       "--wanda asks which weights matter, and random ones say nothing: leave one out");
+    if (!sweep && options->weights != LL_WEIGHTS_F32)
+        return ll_fail(error, LL_BAD_USAGE,
+                       "--wanda prunes weights as they were before they were rounded, these are int8; add "
+                       "--weights f32");
+    if (options->paired || options->answers)
+        return ll_fail(
+            error, LL_BAD_USAGE,
+            "--wanda and %s: the pruned model's answers are neither kept nor compared; leave one out",
+            options->paired ? "--paired" : "--answers");
+    return LL_OK;
+}
+
 /* What no single option shows. */
 static ll_status check_together(const ll_options *options, ll_error *error) {
     const ll_command_spec *command = ll_command_spec_at(options->which);
@@ -141,6 +165,9 @@ static ll_status check_together(const ll_options *options, ll_error *error) {
     if (options->tasks && options->synthetic)
         return ll_fail(error, LL_BAD_USAGE,
                        "--tasks asks a model, and random weights say nothing: leave one out");
+    if (options->precision_count && options->synthetic)
+        return ll_fail(error, LL_BAD_USAGE,
+                       "--precisions are of quality, which random weights have not: leave one out");
     if (options->no_speed && options->synthetic)
         return ll_fail(error, LL_BAD_USAGE, "--no-speed leaves nothing of synthetic weights: leave one out");
     if (options->subset && (!options->limit || options->limit == LL_LIMIT_ALL))
@@ -149,6 +176,7 @@ static ll_status check_together(const ll_options *options, ll_error *error) {
         return ll_fail(
             error, LL_BAD_USAGE,
             "--paired compares a dropped model with the full one: add --drop, for example --drop attn:20-22");
+    LL_TRY(check_wanda(options, error));
     if (options->ids && options->json)
         return ll_fail(error, LL_BAD_USAGE, "--ids and --json are two forms of output; give one");
     return LL_OK;
@@ -202,5 +230,8 @@ ll_status ll_options_parse(ll_options *out, int argc, char **argv, bool *done, l
         }
     }
     LL_TRY(read_environment(out, error));
-    return check_together(out, error);
+    LL_TRY(check_together(out, error));
+    if (out->wanda_count && !out->calib)
+        out->calib = ll_option_find("--calib", strlen("--calib"), LL_COMMAND_SWEEP)->standard;
+    return LL_OK;
 }

@@ -2,6 +2,7 @@
 #ifndef LL_OPTIONS_H
 #define LL_OPTIONS_H
 #include "passages.h"
+#include "wanda.h"
 
 typedef enum {
     LL_COMMAND_INFO,
@@ -19,6 +20,13 @@ typedef enum {
     LL_COMMAND_COUNT
 } ll_command;
 
+/* What weights, arithmetic and KV-cache are, as --precisions lists them. */
+typedef struct {
+    ll_weights_kind weights;
+    size_t group; /* int8; 0: channel */
+    bool kv_i8;
+} ll_precision;
+
 #define LL_BATCH_MAX SIZE_MAX
 #define LL_LIMIT_ALL SIZE_MAX     /* --limit: all questions */
 #define LL_SHOTS_OF_TASK SIZE_MAX /* --num-fewshot: as each task says */
@@ -26,6 +34,8 @@ typedef enum {
 enum {
     LL_MAX_COUNTS = 64,
     LL_MAX_FOLDERS = 32,      /* that one report compares */
+    LL_MAX_PRECISIONS = 16,   /* beside a sweep's own */
+    LL_MAX_WANDA = 16,        /* prunings of one sweep */
     LL_DEFAULT_LENGTH = 2048, /* importance, plan: tokens of a calibration document, or the model's context */
 };
 
@@ -65,9 +75,13 @@ typedef struct {
     size_t samples, length;   /* calibration; 0: the command's default */
     size_t window, first_window, max_windows; /* quality; max_windows 0: all */
     ll_recipe recipe;
-    size_t sweep_memory; /* MiB of residual streams; 0: by what is free */
-    bool kl;             /* quality: compare with the full model */
-    const char *csv;     /* importance: file, "-" is standard output */
+    size_t sweep_memory;                 /* MiB of residual streams; 0: by what is free */
+    bool kl;                             /* quality: compare with the full model */
+    const char *csv;                     /* importance: file, "-" is standard output */
+    ll_wanda_amount wanda[LL_MAX_WANDA]; /* quality, eval, sweep: weights that are pruned */
+    size_t wanda_count;
+    ll_precision precisions[LL_MAX_PRECISIONS]; /* sweep: of more quality rows */
+    size_t precision_count;
     /* speed */
     size_t prompt, generate, repetitions; /* 0: the command's default */
     bool exact;

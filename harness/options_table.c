@@ -20,6 +20,7 @@ enum {
     EVAL = 1u << LL_COMMAND_EVAL,
     TASKS = 1u << LL_COMMAND_TASKS,
     CALIBRATING = IMPORTANCE | PLAN | SWEEP,
+    PRUNING = QUALITY | EVAL,
     DROPPING = GENERATE | QUALITY | EVAL | SPEED,
     LOADING = CALIBRATING | DROPPING,
     LOADED_ONCE = LOADING & ~SWEEP, /* a sweep adds to rows that know nothing of these options */
@@ -169,6 +170,22 @@ static const ll_option_spec options[] = {
      "tokens that a document is cut to (default: 2048, or the model's context)"},
     {"--length", "N", LL_VALUE_SIZE, FIELD(length), SWEEP, NULL, 2, COUNT_MAX,
      "tokens that a document is cut to" BY_PROTOCOL},
+    {"--wanda", "SPARSITY", LL_VALUE_WANDA, FIELD(wanda), PRUNING, NULL, 0, 1,
+     "prune the f32 weights by Wanda (arXiv 2306.11695) first: 2:4, a share such as 0.5, or as many weights "
+     "as "
+     "attn@4 has"},
+    {"--wanda", "SPARSITY,...", LL_VALUE_WANDA, FIELD(wanda), SWEEP, NULL, 0, LL_MAX_WANDA,
+     "also quality of f32 weights pruned by Wanda on --calib: 2:4, shares such as 0.5, as many as attn@4 "
+     "has"},
+    {"--precisions", "P,P,...", LL_VALUE_PRECISIONS, FIELD(precisions), SWEEP, NULL, 0, 0,
+     "also quality of the same drops at f32, int8:32, int8:128, int8:channel; +kv8 behind one: KV-cache in "
+     "int8"},
+    {"--calib", "FILE", LL_VALUE_TEXT, FIELD(calib), PRUNING, NULL, 0, 0,
+     "--wanda: documents that the norms are of: .txt, .json or .jsonl (default: as sweep's)"},
+    {"--samples", "N", LL_VALUE_SIZE, FIELD(samples), PRUNING, NULL, 1, COUNT_MAX,
+     "--wanda: documents to use (default: 128)"},
+    {"--length", "N", LL_VALUE_SIZE, FIELD(length), PRUNING, NULL, 2, COUNT_MAX,
+     "--wanda: tokens that a document is cut to (default: 2048, or the model's context)"},
     {"--csv", "FILE", LL_VALUE_TEXT, FIELD(csv), IMPORTANCE, NULL, 0, 0,
      "where kind,layer,importance go; - is standard output (default)"},
     {"--text", "FILE", LL_VALUE_TEXT, FIELD(text), QUALITY | SWEEP, LL_DATA_DIR "/wikitext2-test.txt", 0, 0,

@@ -19,28 +19,30 @@ typedef struct {
 const ll_command_spec *ll_command_spec_at(ll_command command);
 
 typedef enum {
-    LL_VALUE_FLAG,    /* bool, no value */
-    LL_VALUE_TEXT,    /* const char *, not empty */
-    LL_VALUE_ANY,     /* const char *, may be empty */
-    LL_VALUE_SIZE,    /* size_t in [low, high] */
-    LL_VALUE_U64,     /* uint64_t in [low, high] */
-    LL_VALUE_REAL,    /* double in [low, high] */
-    LL_VALUE_WEIGHTS, /* ll_weights_kind */
-    LL_VALUE_GROUP,   /* size_t */
-    LL_VALUE_ISA,     /* const char *, a name of isa.def */
-    LL_VALUE_MATMUL,  /* ll_matmul_kind */
-    LL_VALUE_KV,      /* bool: int8 */
-    LL_VALUE_RECIPE,  /* ll_recipe */
-    LL_VALUE_SHOTS,   /* size_t */
-    LL_VALUE_LIMIT,   /* size_t */
-    LL_VALUE_CUT,     /* bool */
-    LL_VALUE_HUGE,    /* bool: off */
-    LL_VALUE_NUMA,    /* ll_numa */
-    LL_VALUE_BIND,    /* bool: none */
-    LL_VALUE_NODES,   /* nodes and node of ll_placement_options */
-    LL_VALUE_DECODE,  /* size_t in [low, high], or probe */
-    LL_VALUE_BATCH,   /* size_t in [low, high], or max */
-    LL_VALUE_COUNTS   /* counts and count_total; each in [low, high] */
+    LL_VALUE_FLAG,       /* bool, no value */
+    LL_VALUE_TEXT,       /* const char *, not empty */
+    LL_VALUE_ANY,        /* const char *, may be empty */
+    LL_VALUE_SIZE,       /* size_t in [low, high] */
+    LL_VALUE_U64,        /* uint64_t in [low, high] */
+    LL_VALUE_REAL,       /* double in [low, high] */
+    LL_VALUE_WEIGHTS,    /* ll_weights_kind */
+    LL_VALUE_GROUP,      /* size_t */
+    LL_VALUE_ISA,        /* const char *, a name of isa.def */
+    LL_VALUE_MATMUL,     /* ll_matmul_kind */
+    LL_VALUE_KV,         /* bool: int8 */
+    LL_VALUE_RECIPE,     /* ll_recipe */
+    LL_VALUE_SHOTS,      /* size_t */
+    LL_VALUE_LIMIT,      /* size_t */
+    LL_VALUE_CUT,        /* bool */
+    LL_VALUE_HUGE,       /* bool: off */
+    LL_VALUE_NUMA,       /* ll_numa */
+    LL_VALUE_BIND,       /* bool: none */
+    LL_VALUE_NODES,      /* nodes and node of ll_placement_options */
+    LL_VALUE_DECODE,     /* size_t in [low, high], or probe */
+    LL_VALUE_BATCH,      /* size_t in [low, high], or max */
+    LL_VALUE_PRECISIONS, /* precisions and precision_count */
+    LL_VALUE_WANDA,      /* wanda and wanda_count; high of them at most */
+    LL_VALUE_COUNTS      /* counts and count_total; each in [low, high] */
 } ll_value_kind;
 
 typedef struct {

@@ -195,6 +195,78 @@ static ll_status read_counts(const ll_option_spec *option, const char *text, ll_
     }
 }
 
+static ll_status read_wanda(const ll_option_spec *option, const char *text, ll_options *out,
+                            ll_error *error) {
+    char names[2][LL_WANDA_TEXT];
+    for (const char *item = text;; item++) {
+        const size_t length = strcspn(item, ",");
+        ll_wanda_amount amount;
+        const ll_status status = ll_wanda_amount_parse(&amount, item, length, error);
+        if (status != LL_OK)
+            return ll_fail_in(error, status, "%s", option->name);
+        ll_wanda_weights_name(&amount, names[0]);
+        for (size_t i = 0; i < out->wanda_count; i++) {
+            ll_wanda_weights_name(&out->wanda[i], names[1]);
+            if (strcmp(names[0], names[1]) == 0)
+                return ll_fail(error, LL_BAD_USAGE, "%s names %.*s twice", option->name, (int)length, item);
+        }
+        if (out->wanda_count == option->high)
+            return ll_fail(error, LL_BAD_USAGE, "%s of %s takes at most %zu of them", option->name,
+                           out->command, (size_t)option->high);
+        out->wanda[out->wanda_count++] = amount;
+        item += length;
+        if (!*item)
+            return LL_OK;
+    }
+}
+
+/* "f32", "int8:128", each maybe with "+kv8" behind; text is one of them alone. */
+static ll_status read_precision(const ll_option_spec *option, char *text, ll_precision *out,
+                                ll_error *error) {
+    char *kv = strchr(text, '+'), *group = strchr(text, ':');
+    *out = (ll_precision){.weights = LL_WEIGHTS_INT8};
+    out->kv_i8 = kv && strcmp(kv, "+kv8") == 0;
+    if (kv && !out->kv_i8)
+        return ll_fail(error, LL_BAD_USAGE, "%s: \"%s\": only +kv8 comes behind weights", option->name, text);
+    if (kv)
+        *kv = 0;
+    if (!group && strcmp(text, "f32") == 0) {
+        out->weights = LL_WEIGHTS_F32;
+        return LL_OK;
+    }
+    if (!group || strncmp(text, "int8:", strlen("int8:")) != 0)
+        return ll_fail(error, LL_BAD_USAGE, "%s takes f32, int8:32, int8:128 and int8:channel, found \"%s\"",
+                       option->name, text);
+    return read_group(option, group + 1, &out->group, error);
+}
+
+static ll_status read_precisions(const ll_option_spec *option, const char *text, ll_options *out,
+                                 ll_error *error) {
+    for (const char *item = text;; item++) {
+        const size_t length = strcspn(item, ",");
+        char one[24];
+        snprintf(one, sizeof one, "%.*s", length < sizeof one ? (int)length : 0, item);
+        if (out->precision_count == LL_MAX_PRECISIONS)
+            return ll_fail(error, LL_BAD_USAGE, "%s takes at most %d of them", option->name,
+                           LL_MAX_PRECISIONS);
+        ll_precision *const p = &out->precisions[out->precision_count];
+        LL_TRY(read_precision(option, one, p, error));
+        for (const ll_precision *q = out->precisions; q < p; q++)
+            if (q->weights == p->weights && q->group == p->group && q->kv_i8 == p->kv_i8)
+                return ll_fail(error, LL_BAD_USAGE, "%s names %.*s twice", option->name, (int)length, item);
+        out->precision_count++;
+        item += length;
+        if (!*item)
+            return LL_OK;
+    }
+}
+
+static ll_status read_list(const ll_option_spec *option, const char *text, ll_options *out, ll_error *error) {
+    return option->kind == LL_VALUE_WANDA        ? read_wanda(option, text, out, error)
+           : option->kind == LL_VALUE_PRECISIONS ? read_precisions(option, text, out, error)
+                                                 : read_counts(option, text, out, error);
+}
+
 ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_options *out, ll_error *error) {
     void *field = (char *)out + option->field;
     uint64_t integer = 0;
@@ -203,12 +275,10 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         *(bool *)field = true;
         return LL_OK;
     case LL_VALUE_TEXT:
-        if (!*text)
+    case LL_VALUE_ANY:
+        if (!*text && option->kind == LL_VALUE_TEXT)
             return ll_fail(error, LL_BAD_USAGE, "%s needs a %s, found an empty one", option->name,
                            option->value);
-        *(const char **)field = text;
-        return LL_OK;
-    case LL_VALUE_ANY:
         *(const char **)field = text;
         return LL_OK;
     case LL_VALUE_SIZE:
@@ -250,8 +320,10 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         LL_TRY(read_integer(option, text, strlen(text), &integer, error));
         *(size_t *)field = (size_t)integer;
         return LL_OK;
+    case LL_VALUE_PRECISIONS:
+    case LL_VALUE_WANDA:
     case LL_VALUE_COUNTS:
-        return read_counts(option, text, out, error);
+        return read_list(option, text, out, error);
     }
     return LL_OK;
 }

@@ -30,7 +30,10 @@ ll_status ll_sweep_load(ll_sweep *sweep, ll_weights_kind weights, ll_model **out
 }
 
 ll_status ll_sweep_need_model(ll_sweep *sweep) {
-    return sweep->model ? LL_OK : ll_sweep_load(sweep, sweep->options->weights, &sweep->model);
+    if (sweep->model)
+        return LL_OK;
+    return sweep->wanda ? ll_sweep_prune(sweep, NULL)
+                        : ll_sweep_load(sweep, sweep->options->weights, &sweep->model);
 }
 
 void ll_sweep_skip(ll_sweep *sweep, double work) {
@@ -81,8 +84,7 @@ static void shorten_drop(char drop[LL_MASK_TEXT]) {
     snprintf(drop + KEPT, LL_MASK_TEXT - KEPT, "...#%.*s", HASH, hash);
 }
 
-static ll_status add_task(ll_sweep *sweep, const char *kind, size_t dropped) {
-    ll_sweep_task *task = &sweep->tasks[sweep->task_count++];
+ll_status ll_sweep_task_of(const ll_sweep *sweep, const char *kind, size_t dropped, ll_sweep_task *task) {
     char spec[64] = "none";
     if (dropped)
         snprintf(spec, sizeof spec, "%s@%zu", kind, dropped);
@@ -92,6 +94,10 @@ static ll_status add_task(ll_sweep *sweep, const char *kind, size_t dropped) {
     ll_mask_format(&task->mask, sweep->config.layers, task->drop);
     shorten_drop(task->drop);
     return LL_OK;
+}
+
+static ll_status add_task(ll_sweep *sweep, const char *kind, size_t dropped) {
+    return ll_sweep_task_of(sweep, kind, dropped, &sweep->tasks[sweep->task_count++]);
 }
 
 /* The full model, then every kind at every count that it reaches. */
@@ -241,7 +247,7 @@ static double total_work(const ll_sweep *sweep) {
     if (sweep->options->synthetic)
         return speed;
     return speed + ll_sweep_importance_work(sweep) +
-           rows * (ll_sweep_quality_work(sweep) + ll_sweep_tasks_work(sweep));
+           rows * (ll_sweep_quality_work(sweep) + ll_sweep_tasks_work(sweep)) + ll_sweep_variants_work(sweep);
 }
 
 static void say_time(const ll_sweep *sweep) {
@@ -254,6 +260,7 @@ static void say_time(const ll_sweep *sweep) {
 static ll_status run_stages(ll_sweep *sweep, ll_options *options, ll_protocol *protocol) {
     LL_TRY(look(sweep));
     LL_TRY(check_protocol(sweep));
+    LL_TRY(ll_sweep_check_variants(sweep));
     LL_TRY(open_all(sweep));
     LL_TRY(ll_sweep_fit(sweep, options, protocol));
     if (!options->synthetic)
@@ -269,7 +276,9 @@ static ll_status run_stages(ll_sweep *sweep, ll_options *options, ll_protocol *p
     if (real)
         LL_TRY(ll_sweep_quality(sweep));
     LL_TRY(ll_sweep_tasks(sweep));
-    return sweep->options->no_speed ? LL_OK : ll_sweep_speed(sweep);
+    if (!sweep->options->no_speed)
+        LL_TRY(ll_sweep_speed(sweep));
+    return ll_sweep_variants(sweep);
 }
 
 ll_status ll_sweep_run(const ll_options *options, const ll_protocol *protocol, const char *folder,

@@ -42,7 +42,8 @@ typedef struct {
     ll_plan plan;
     ll_sweep_task *tasks;
     size_t task_count;
-    ll_model *model; /* with the options' weights; NULL until something needs it */
+    const ll_wanda_amount *wanda; /* how the weights are pruned before quality is measured; NULL: not */
+    ll_model *model;              /* with the options' weights; NULL until something needs it */
     ll_progress progress;
     size_t computed;
     ll_error *error;
@@ -59,14 +60,31 @@ ll_status ll_sweep_fit(ll_sweep *sweep, ll_options *options, ll_protocol *protoc
 /* Once model_sha256 is known: where rows are there, what they were measured with counts, not what is free now. */
 ll_status ll_sweep_fit_as_before(ll_sweep *sweep, ll_options *options, ll_protocol *protocol);
 
+/* What rows call pruned weights in their columns weights and group: "f32-wanda-2:4", and the calibration that they were pruned by, documents x
+ * tokens with the beginning of its SHA-256. */
+void ll_sweep_pruned_names(const ll_sweep *sweep, char weights[LL_CSV_CELL], char group[LL_CSV_CELL]);
+/* Fills these columns, of whatever weights. */
+void ll_sweep_weights(ll_row *row, const ll_sweep *sweep);
 /* Begins a row of speed.csv with all that comes before how it was measured and what is dropped. */
 void ll_sweep_speed_setting(ll_row *row, const ll_sweep *sweep);
+
+/* A drop of the sweep's plan. */
+ll_status ll_sweep_task_of(const ll_sweep *sweep, const char *kind, size_t dropped, ll_sweep_task *task);
 
 /* Each stage appends the rows that are missing. */
 ll_status ll_sweep_importance(ll_sweep *sweep);
 ll_status ll_sweep_quality(ll_sweep *sweep);
 ll_status ll_sweep_tasks(ll_sweep *sweep);
 ll_status ll_sweep_speed(ll_sweep *sweep);
+
+/* Quality rows of the same drops at --precisions, and of the full model's weights pruned as --wanda says beside float32 ones whole: the
+ * sweep's model goes, and one after the other comes. */
+ll_status ll_sweep_variants(ll_sweep *sweep);
+double ll_sweep_variants_work(const ll_sweep *sweep);
+/* Refuses weights that this machine's memory does not hold, before any work. */
+ll_status ll_sweep_check_variants(const ll_sweep *sweep);
+/* The sweep's model, loaded and pruned; before that its streams into baseline (NULL: nobody compares). */
+ll_status ll_sweep_prune(ll_sweep *sweep, ll_baseline *baseline);
 
 /* The time it takes does not count into the progress. */
 ll_status ll_sweep_load(ll_sweep *sweep, ll_weights_kind weights, ll_model **out);

@@ -22,7 +22,8 @@ typedef struct {
     ll_mask *masks;        /* [count] */
     const char **drops;    /* [count] */
     size_t count;
-    ll_quality *quality; /* [count] */
+    ll_quality *quality;  /* [count] */
+    ll_baseline baseline; /* of pruned weights: before that */
     ll_quality_tally tally;
     char part[LL_SWEEP_PATH];
     char key[LL_SHA256_TEXT];
@@ -34,7 +35,7 @@ static void fill_key(ll_row *row, const ll_sweep *sweep, const ll_sweep_task *ta
     const ll_model_options wanted = ll_cmd_model_options(sweep->options, sweep->options->weights);
     ll_row_begin(row, &ll_quality_schema);
     ll_row_text(row, "model_sha256", sweep->model_sha256);
-    ll_row_weights(row, sweep->options->weights, sweep->options->group);
+    ll_sweep_weights(row, sweep);
     ll_row_text(row, "kv", ll_kv_name(ll_kv_type_of(&wanted)));
     ll_row_text(row, "data_sha256", sweep->text.sha256);
     ll_row_text(row, "recipe", ll_recipe_name(sweep->passages.recipe));
@@ -195,12 +196,13 @@ static ll_status measure(stage *s) {
     const ll_quality_keeper keeper = {save, s};
     make_key(s);
     go_on(s);
-    LL_TRY(ll_sweep_need_model(sweep));
+    LL_TRY(sweep->wanda ? ll_sweep_prune(sweep, &s->baseline) : ll_sweep_need_model(sweep));
     ll_quality_job job = {.model = sweep->model,
                           .passages = &sweep->passages,
                           .masks = s->masks,
                           .count = s->count,
-                          .compare = true,
+                          .compare = !sweep->wanda,
+                          .baseline = sweep->wanda ? &s->baseline : NULL,
                           .memory = (uint64_t)sweep->options->sweep_memory << 20};
     LL_TRY(plan_work(s, &job));
     ll_progress_label(&sweep->progress, "quality of all drops");
@@ -234,5 +236,6 @@ ll_status ll_sweep_quality(ll_sweep *sweep) {
     free(s.drops);
     free(s.quality);
     free(s.tally.sums);
+    ll_baseline_free(&s.baseline);
     return status;
 }

@@ -58,7 +58,7 @@ static void fill_key(ll_row *row, const stage *s, size_t i, const ll_sweep_task 
     ll_exam_limit_text(sweep->options, limit);
     ll_row_begin(row, &ll_tasks_schema);
     ll_row_text(row, "model_sha256", sweep->model_sha256);
-    ll_row_weights(row, sweep->options->weights, sweep->options->group);
+    ll_sweep_weights(row, sweep);
     ll_row_text(row, "kv", ll_kv_name(ll_kv_type_of(&wanted)));
     ll_isa_text(&sweep->kernels, isa, sizeof isa);
     ll_row_text(row, "isa", isa);
@@ -117,7 +117,16 @@ static ll_status ask(stage *s, size_t i, const ll_sweep_task *task, ll_score_she
                      ll_scorer_use *use) {
     ll_sweep *sweep = s->sweep;
     const ll_question_set *set = &sweep->exam.sets[i];
-    const ll_examinee who = {sweep->options, sweep->model_sha256, task->drop, &sweep->kernels, s->folder};
+    char weights[LL_CSV_CELL], group[LL_CSV_CELL];
+    if (sweep->wanda)
+        ll_sweep_pruned_names(sweep, weights, group);
+    const ll_examinee who = {.options = sweep->options,
+                             .model_sha256 = sweep->model_sha256,
+                             .drop = task->drop,
+                             .kernels = &sweep->kernels,
+                             .folder = s->folder,
+                             .weights = sweep->wanda ? weights : NULL,
+                             .group = sweep->wanda ? group : NULL};
     ll_answers answers;
     LL_TRY(ll_exam_open(&sweep->exam, i, &who, &answers, sweep->error));
     sweep->progress.unit = set_work(sweep, set) / (double)set->asked;
@@ -129,7 +138,26 @@ static ll_status ask(stage *s, size_t i, const ll_sweep_task *task, ll_score_she
     return status;
 }
 
+/* What the same weights answered before they were pruned: asked just before, and kept. */
+static ll_status take_whole(stage *s, size_t i) {
+    ll_sweep *sweep = s->sweep;
+    const ll_examinee who = {.options = sweep->options,
+                             .model_sha256 = sweep->model_sha256,
+                             .drop = s->sweep->tasks[0].drop,
+                             .kernels = &sweep->kernels,
+                             .folder = s->folder};
+    ll_answers answers;
+    LL_TRY(ll_exam_open(&sweep->exam, i, &who, &answers, sweep->error));
+    ll_status status = LL_OK;
+    if (!answers.missing)
+        status = ll_score_sheet_make(&s->full[i], &sweep->exam.sets[i], &answers, sweep->error);
+    ll_answers_close(&answers);
+    return status;
+}
+
 static ll_status need_full(stage *s, size_t i) {
+    if (s->sweep->wanda && !s->full[i].count)
+        return take_whole(s, i);
     return s->full[i].count ? LL_OK : ask(s, i, &s->sweep->tasks[0], &s->full[i], &s->full_use[i]);
 }
 
@@ -170,12 +198,13 @@ static ll_status measure(stage *s, size_t i, const ll_sweep_task *task, ll_row *
     const ll_question_set *set = &sweep->exam.sets[i];
     LL_TRY(ll_sweep_need_model(sweep)); /* the row says where it lies */
     LL_TRY(need_full(s, i));
-    if (task->dropped) {
+    if (task->dropped || sweep->wanda) {
         ll_score_sheet own = {0};
         ll_scorer_use use;
         LL_TRY(ask(s, i, task, &own, &use));
         fill_score(row, set, &own);
-        fill_pair(row, &s->full[i], &own);
+        if (s->full[i].count) /* gone, if somebody took the answers away */
+            fill_pair(row, &s->full[i], &own);
         fill_use(row, set, &use);
         ll_score_sheet_free(&own);
     } else {

@@ -161,12 +161,21 @@ static void copy_to_input(const pass *p, const float *rows, size_t width) {
         memcpy(p->s->input + r * p->s->input_ld, rows + r * width, width * sizeof(float));
 }
 
+/* A thread's rows of s->input are its own until all have multiplied them, so nobody waits. */
+static void observe_input(const pass *p, ll_input input, size_t layer) {
+    const ll_input_observer *o = p->s->inputs;
+    if (o && p->r0 < p->r1)
+        o->input(o->context, input, layer, p->first + p->r0, p->s->input + p->r0 * p->s->input_ld,
+                 p->s->input_ld, p->r1 - p->r0);
+}
+
 static void attention_layer(const pass *p, size_t layer) {
     ll_session *s = p->s;
     const ll_config *c = &s->model->config;
     const ll_layer_weights *w = &s->model->weights.layer[layer];
     const size_t q = c->heads * c->head_dim;
     norm(p, s->x, w->attn_norm, &s->act_hidden);
+    observe_input(p, LL_INPUT_QKV, layer);
     matmul(p, s->qkv, w->qkv.n, &s->act_hidden, &w->qkv, w->qkv_bias);
     rotate_and_store(p, layer);
     attend(p, layer);
@@ -174,6 +183,7 @@ static void attention_layer(const pass *p, size_t layer) {
         copy_to_input(p, s->heads_out, q);
     else
         p->kernels->quantize(&s->act_heads, s->heads_out, q, p->r0, p->r1);
+    observe_input(p, LL_INPUT_O, layer);
     wait_unless_alone(p);
     matmul(p, s->out, c->hidden, &s->act_heads, &w->o, w->o_bias);
 }
@@ -183,11 +193,13 @@ static void mlp_layer(const pass *p, size_t layer) {
     const ll_config *c = &s->model->config;
     const ll_layer_weights *w = &s->model->weights.layer[layer];
     norm(p, s->x, w->mlp_norm, &s->act_hidden);
+    observe_input(p, LL_INPUT_GATE_UP, layer);
     matmul(p, s->gate_up, 2 * c->mlp, &s->act_hidden, &w->gate_up, w->gate_up_bias);
     if (s->model->options.weights == LL_WEIGHTS_F32)
         p->kernels->silu_mul_f32(s->input, s->input_ld, s->gate_up, 2 * c->mlp, c->mlp, p->r0, p->r1);
     else
         p->kernels->silu_mul_i8(&s->act_mlp, s->gate_up, 2 * c->mlp, p->r0, p->r1);
+    observe_input(p, LL_INPUT_DOWN, layer);
     wait_unless_alone(p);
     matmul(p, s->out, c->hidden, &s->act_mlp, &w->down, w->down_bias);
 }

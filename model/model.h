@@ -202,6 +202,18 @@ ll_status ll_session_embed(const ll_session *session, const int32_t *ids, size_t
  * model has not loaded; refused as by forward: a stream that is not finite. */
 ll_status ll_session_run_module(ll_session *session, ll_module module, float *stream, size_t count,
                                 const ll_observer *observer, ll_error *error);
+/* What the matrices of a block multiply: the normed residual stream (Q, K and V; gate and up), the heads' outputs (O), silu(gate) * up
+ * (down). */
+typedef enum { LL_INPUT_QKV, LL_INPUT_O, LL_INPUT_GATE_UP, LL_INPUT_DOWN, LL_INPUTS } ll_input;
+/* Called as an observer is, before they are multiplied: x [rows][ldx]. */
+typedef struct {
+    void (*input)(void *context, ll_input input, size_t layer, size_t first, const float *x, size_t ldx,
+                  size_t rows);
+    void *context;
+} ll_input_observer;
+/* What the passes multiply from now on is seen by observer, which outlives them; NULL: by nobody. LL_BAD_USAGE: int8 weights, whose inputs
+ * are int8 too. */
+ll_status ll_session_watch_inputs(ll_session *session, const ll_input_observer *observer, ll_error *error);
 /* Logits [rows][vocab] of rows rows of residual stream: final norm and head. Refuses logits that are not
  * finite. */
 ll_status ll_session_logits(ll_session *session, const float *residual, size_t rows, float *logits,

@@ -38,6 +38,7 @@ typedef struct {
 struct ll_session {
     const ll_model *model;
     ll_mask mask;
+    const ll_input_observer *inputs; /* NULL: nobody looks */
     size_t capacity;
     bool one_cache;    /* for streams: the first layer's cache is that of every layer in turn */
     size_t batch;      /* sequences */

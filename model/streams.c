@@ -14,6 +14,14 @@ ll_status ll_session_embed(const ll_session *session, const int32_t *ids, size_t
     return LL_OK;
 }
 
+ll_status ll_session_watch_inputs(ll_session *session, const ll_input_observer *observer, ll_error *error) {
+    if (observer && session->model->options.weights != LL_WEIGHTS_F32)
+        return ll_fail(error, LL_BAD_USAGE, "what matrices multiply is seen with f32 weights, these are %s",
+                       ll_weights_kind_name(session->model->options.weights));
+    session->inputs = observer;
+    return LL_OK;
+}
+
 static ll_status check_module(const ll_session *s, ll_module module, size_t count, ll_error *error) {
     const bool there = module.layer < s->model->config.layers &&
                        (module.kind == LL_ATTN || module.kind == LL_MLP) &&

@@ -187,6 +187,7 @@ typedef struct {
     ll_matrix matrix;
     size_t layer;
     const ll_split *split;
+    const ll_row_edit *edit;        /* NULL: none */
     _Atomic(const ll_tensor *) bad; /* holds a weight that is not finite; NULL: none */
     atomic_bool no_memory;
 } packing;
@@ -210,6 +211,8 @@ static void pack_columns(packing *p, const ll_packed *w, size_t begin, size_t n0
     const ll_tensor *bad = NULL;
     for (size_t n = n0; n < n1 && !bad; n += LL_PANEL)
         bad = fill_panel(p, w, begin + n, begin + (n + LL_PANEL < n1 ? n + LL_PANEL : n1), panel, n - n0);
+    for (size_t row = 0; p->edit && !bad && row < n1 - n0; row++)
+        p->edit->row(p->edit->context, panel->row + row * w->k, w->k);
     if (bad)
         atomic_store(&p->bad, bad);
     else if (p->source->options->weights == LL_WEIGHTS_F32)
@@ -238,8 +241,8 @@ static void pack_share(void *context, ll_member *m) {
 }
 
 static ll_status pack_matrix(const ll_weights_source *source, ll_matrix matrix, size_t layer,
-                             const ll_split *split) {
-    packing p = {.source = source, .matrix = matrix, .layer = layer, .split = split};
+                             const ll_split *split, const ll_row_edit *edit) {
+    packing p = {.source = source, .matrix = matrix, .layer = layer, .split = split, .edit = edit};
     ll_team_run(source->team, 0, pack_share, &p);
     const ll_tensor *bad = p.bad;
     if (p.no_memory)
@@ -267,16 +270,27 @@ static ll_status pack_all(const ll_weights_source *source, const ll_weights *w) 
     for (size_t i = 0; i < resident; i++) {
         const ll_layer_weights *layer = &w->layer[i];
         if (keeps_attention(source, i)) {
-            LL_TRY(pack_matrix(source, LL_MATRIX_QKV, i, &layer->qkv));
-            LL_TRY(pack_matrix(source, LL_MATRIX_O, i, &layer->o));
+            LL_TRY(pack_matrix(source, LL_MATRIX_QKV, i, &layer->qkv, NULL));
+            LL_TRY(pack_matrix(source, LL_MATRIX_O, i, &layer->o, NULL));
         }
         if (keeps_mlp(source, i)) {
-            LL_TRY(pack_matrix(source, LL_MATRIX_GATE_UP, i, &layer->gate_up));
-            LL_TRY(pack_matrix(source, LL_MATRIX_DOWN, i, &layer->down));
+            LL_TRY(pack_matrix(source, LL_MATRIX_GATE_UP, i, &layer->gate_up, NULL));
+            LL_TRY(pack_matrix(source, LL_MATRIX_DOWN, i, &layer->down, NULL));
         }
         tell_progress(source, block * (double)(i + 1), all);
     }
-    return pack_matrix(source, LL_MATRIX_HEAD, 0, &w->head);
+    return pack_matrix(source, LL_MATRIX_HEAD, 0, &w->head, NULL);
+}
+
+ll_status ll_weights_repack(const ll_weights_source *source, const ll_weights *weights, ll_matrix matrix,
+                            size_t layer, const ll_row_edit *edit) {
+    const ll_layer_weights *w = &weights->layer[layer];
+    const ll_split *const split[] = {[LL_MATRIX_QKV] = &w->qkv,
+                                     [LL_MATRIX_O] = &w->o,
+                                     [LL_MATRIX_GATE_UP] = &w->gate_up,
+                                     [LL_MATRIX_DOWN] = &w->down,
+                                     [LL_MATRIX_HEAD] = &weights->head};
+    return pack_matrix(source, matrix, layer, split[matrix], edit);
 }
 
 /* ---- loading ---- */

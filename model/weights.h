@@ -52,6 +52,16 @@ typedef struct {
 ll_status ll_weights_load(ll_weights *out, const ll_weights_source *source);
 void ll_weights_unload(ll_weights *weights);
 
+typedef enum { LL_MATRIX_QKV, LL_MATRIX_O, LL_MATRIX_GATE_UP, LL_MATRIX_DOWN, LL_MATRIX_HEAD } ll_matrix;
+/* Called by the team's threads at once, each with rows of its own, with a row of a matrix [k] before it is packed. */
+typedef struct {
+    void (*row)(void *context, float *w, size_t k);
+    void *context;
+} ll_row_edit;
+/* Reads a matrix of float32 weights once more, edits its rows, and packs them where they were. */
+ll_status ll_weights_repack(const ll_weights_source *source, const ll_weights *weights, ll_matrix matrix,
+                            size_t layer, const ll_row_edit *edit);
+
 /* The group that a row of k uses under the options. */
 size_t ll_group_of(const ll_model_options *options, size_t k);
 /* Elements of the widest row that a matmul of a layer takes: k of qkv, o, gate_up and down. */
@@ -68,7 +78,6 @@ void ll_weights_lay_out(ll_weights *weights, const ll_weights_source *source);
 uint64_t ll_weights_bytes(const ll_weights_source *source);
 
 /* ---- shared by the ways weights come: weights_read.c, synthetic.c ---- */
-typedef enum { LL_MATRIX_QKV, LL_MATRIX_O, LL_MATRIX_GATE_UP, LL_MATRIX_DOWN, LL_MATRIX_HEAD } ll_matrix;
 typedef struct {
     float *row;   /* f32: the panel's rows [LL_PANEL][k]; int8: one row */
     float *scale; /* int8: of the columns that are packed together [columns][groups], */

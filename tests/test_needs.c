@@ -226,12 +226,16 @@ static void check_allocated(ll_weights_kind weights, ll_matmul_kind matmul, bool
         ll_needs_compute(&fewer, &setting, NULL, allocated + beside);
         CHECK(!fewer.fits[held] && fewer.resident[held] == resident);
     }
-    if (ll_session_create_batch(&session, model, &drop, 3, 100, &error) == LL_OK) {
-        CHECK(ll_session_kv_bytes(session) == needs.kv[ll_kv_type_of(&options)]);
+    const ll_mask none = {{false}, {false}};
+    ll_needs full;
+    ll_needs_compute(&full, &setting, &none, UINT64_MAX);
+    for (int dropped = 0; dropped < 2; dropped++) {
+        const uint64_t expected = (dropped ? &needs : &full)->kv[ll_kv_type_of(&options)];
+        REQUIRE(ll_session_create_batch(&session, model, dropped ? &drop : &none, 3, 100, &error) == LL_OK);
+        CHECK(ll_session_kv_bytes(session) == expected);
         ll_session_destroy(session);
-    } else {
-        ll_test_fail(__FILE__, __LINE__, "%s", error.text);
     }
+    CHECK(full.kv[LL_KV_I8] > needs.kv[LL_KV_I8] && full.kv[LL_KV_BF16] > needs.kv[LL_KV_BF16]);
     ll_model_destroy(model);
 }
 

@@ -186,6 +186,59 @@ static void test_numbers(void) {
     }
 }
 
+static void test_wanda(void) {
+    ll_options o = accepted("quality m --weights f32 --wanda 2:4 --calib c.txt --samples 3 --length 9");
+    CHECK(o.wanda_count == 1 && o.wanda[0].sparsity.keep == 2 && o.wanda[0].sparsity.of == 4 &&
+          o.samples == 3);
+    o = accepted("sweep m --wanda 2:4,0.5,attn@4 --samples 3");
+    CHECK(o.wanda_count == 3 && o.wanda[1].sparsity.share == 0.5 && o.wanda[2].count == 4);
+    accepted("eval m --weights f32 --wanda mlp@2");
+    refused("quality m --weights f32 --wanda 5:4", "--wanda: \"5:4\" is no sparsity");
+    refused("quality m --weights f32 --wanda 2:4,", "\"\" is no sparsity");
+    refused("quality m --weights f32 --wanda 2:4,0.5", "at most 1");
+    refused("sweep m --wanda 0.5,0.50", "names 0.50 twice");
+    refused("quality m --wanda 2:4", "add --weights f32");
+    refused("quality m --samples 4", "do nothing without --wanda");
+    refused("eval m --calib c.txt", "do nothing without --wanda");
+    refused("sweep m --wanda 2:4 --synthetic", "random ones say nothing");
+    refused("eval m --weights f32 --wanda 2:4 --answers d", "leave one out");
+    refused("eval m --weights f32 --wanda 2:4 --paired --drop attn:1", "leave one out");
+    refused("speed m --wanda 2:4", "takes no --wanda");
+    accepted("quality m");
+}
+
+static void test_precisions(void) {
+    const ll_options o = accepted("sweep m --precisions f32,int8:32,int8:128+kv8,int8:channel,f32+kv8");
+    CHECK(o.precision_count == 5);
+    CHECK(o.precisions[0].weights == LL_WEIGHTS_F32 && !o.precisions[0].kv_i8);
+    CHECK(o.precisions[1].weights == LL_WEIGHTS_INT8 && o.precisions[1].group == 32 &&
+          !o.precisions[1].kv_i8);
+    CHECK(o.precisions[2].group == 128 && o.precisions[2].kv_i8 && o.precisions[3].group == 0);
+    CHECK(o.precisions[4].weights == LL_WEIGHTS_F32 && o.precisions[4].kv_i8);
+    static const char *const bad[] = {"''",
+                                      "f32,",
+                                      "bf16",
+                                      "int8",
+                                      "int8:",
+                                      "int8:64",
+                                      "f32:32",
+                                      "f32+kv4",
+                                      "int8:32+",
+                                      "int8:32+kv8x",
+                                      "int8:channel:32",
+                                      "f32f32",
+                                      "+kv8",
+                                      "int8:1234567890123456789012345678901234567890"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char line[128];
+        snprintf(line, sizeof line, "sweep m --precisions %s", bad[i]);
+        refused(line, "--");
+    }
+    refused("sweep m --precisions int8:32,f32,int8:32", "names int8:32 twice");
+    refused("sweep m --precisions f32 --synthetic", "random weights");
+    refused("quality m --precisions f32", "sweep: yes");
+}
+
 static void test_counts(void) {
     refused("sweep m --counts ''", "--counts takes a whole number");
     refused("sweep m --counts 1,", "found \"\"");
@@ -279,7 +332,7 @@ static void test_help(void) {
     CHECK_CONTAINS(text, "--window N");
     CHECK_CONTAINS(text, "(default: 1024)");
     CHECK_CONTAINS(text, "Example:\n  layerlab quality ");
-    CHECK(!strstr(text, "--calib"));
+    CHECK(!strstr(text, "--counts"));
     for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
         CHECK_MSG(strcspn(line, "\n") <= 110 || strstr(line, "(default: "), "too wide: %.*s",
                   (int)strcspn(line, "\n"), line);
@@ -288,6 +341,8 @@ static void test_help(void) {
 
 int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
+    ll_test_run("options/wanda", test_wanda);
+    ll_test_run("options/precisions", test_precisions);
     ll_test_run("options/eval", test_eval);
     ll_test_run("options/commands", test_commands);
     ll_test_run("options/eval", test_eval);

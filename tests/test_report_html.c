@@ -264,7 +264,7 @@ static void test_reruns(void) {
     ll_report_data data;
     ll_error error;
     REQUIRE(ll_report_load(&data, folder, &error) == LL_OK);
-    char *line = ll_rerun_sweep(&data, "--counts 3", NULL);
+    char *line = ll_rerun_sweep(&data, "--counts 3");
     CHECK_CONTAINS(line, "build/layerlab sweep llama2-13b --counts 3 --calib 'my own.jsonl' --samples 7 "
                          "--length 96 --weights int8 --group "
                          "128 --kv 16bit --recipe whole-windows --window 64 --first-window 3 --max-windows 2 "

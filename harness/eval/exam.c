@@ -212,17 +212,18 @@ ll_status ll_exam_open(const ll_exam *exam, size_t i, const ll_examinee *who, ll
     ll_isa_text(who->kernels, isa, sizeof isa);
     if (who->folder)
         hash_requests(set, requests);
-    const ll_answer_key keys[] = {{"model_sha256", who->model_sha256, false},
-                                  {"drop", who->drop, false},
-                                  {"weights", ll_weights_kind_name(o->weights), false},
-                                  {"group", group, false},
-                                  {"kv", ll_kv_name(ll_kv_type_of(&wanted)), false},
-                                  {"isa", isa, false},
-                                  {"num_fewshot", shots, false},
-                                  {"limit", limit, false},
-                                  {"too_long", o->cut_long ? "cut" : "refuse", false},
-                                  {"task_sha256", set->task->sha256, true},
-                                  {"data_sha256", set->data_sha256, true},
-                                  {"requests_sha256", requests, true}};
+    const ll_answer_key keys[] = {
+        {"model_sha256", who->model_sha256, false},
+        {"drop", who->drop, false},
+        {"weights", who->weights ? who->weights : ll_weights_kind_name(o->weights), false},
+        {"group", who->group ? who->group : group, false},
+        {"kv", ll_kv_name(ll_kv_type_of(&wanted)), false},
+        {"isa", isa, false},
+        {"num_fewshot", shots, false},
+        {"limit", limit, false},
+        {"too_long", o->cut_long ? "cut" : "refuse", false},
+        {"task_sha256", set->task->sha256, true},
+        {"data_sha256", set->data_sha256, true},
+        {"requests_sha256", requests, true}};
     return ll_answers_open(out, set, who->folder, keys, sizeof keys / sizeof *keys, error);
 }

@@ -22,6 +22,8 @@ typedef struct {
     const char *model_sha256, *drop;
     const ll_kernels *kernels;
     const char *folder; /* where answers are kept; NULL: nowhere */
+    const char *weights,
+        *group; /* of weights that are not simply the options': what rows call them; else NULL */
 } ll_examinee;
 /* The answers to task i that are there already. */
 ll_status ll_exam_open(const ll_exam *exam, size_t i, const ll_examinee *who, ll_answers *out,

@@ -79,11 +79,12 @@ static bool add_row(grouping *g, const ll_report_row *row, size_t columns) {
     return true;
 }
 
-/* The largest group, of several the one that began last: a fuller protocol that was run later. */
-static ll_report_row largest(const grouping *g) {
+/* The largest group, of several the one that began last: a fuller protocol that was run later. Or first: a sweep's own weights come before
+ * other precisions. */
+static ll_report_row largest(const grouping *g, bool first) {
     group best = {{NULL, NULL, 0}, 0};
     for (size_t i = 0; i < g->count; i++)
-        if (g->groups[i].rows >= best.rows)
+        if (g->groups[i].rows > best.rows || (!first && g->groups[i].rows == best.rows))
             best = g->groups[i];
     return best.first;
 }
@@ -104,7 +105,7 @@ static ll_status choose(const source *sources, size_t count, size_t columns, con
             if (!within || !within->csv || same_setting(within, &row, within_columns))
                 good = add_row(&g, &row, columns);
         }
-    *out = largest(&g);
+    *out = largest(&g, !within);
     free(g.groups);
     return good ? LL_OK : ll_fail(error, LL_NO_RESOURCE, "report: no memory to group rows");
 }

@@ -51,6 +51,8 @@ static char *make_options(const ll_wanted *wanted, const char *shots) {
     fprintf(stream, "%s", *before == ',' ? "" : "--counts 0");
     if (wanted->orders[0])
         fprintf(stream, " --orders %s", wanted->orders);
+    if (wanted->weights[0])
+        fprintf(stream, " --precisions %s", wanted->weights);
     if (wanted->pruned[0])
         fprintf(stream, " --wanda %s", wanted->pruned);
     if (shots)
@@ -64,9 +66,8 @@ static char *make_options(const ll_wanted *wanted, const char *shots) {
 }
 
 static bool print_sweep(ll_sheet *sheet, const ll_report_data *data, const ll_wanted *wanted,
-                        const char *shots, const char *weights) {
-    char *options = make_options(wanted, shots),
-         *line = options ? ll_rerun_sweep(data, options, weights) : NULL;
+                        const char *shots) {
+    char *options = make_options(wanted, shots), *line = options ? ll_rerun_sweep(data, options) : NULL;
     if (line)
         ll_sheet_code(sheet, line);
     free(options);
@@ -74,20 +75,15 @@ static bool print_sweep(ll_sheet *sheet, const ll_report_data *data, const ll_wa
     return line != NULL;
 }
 
-/* A command for each of the words; where there is none, one command. */
+/* A command for each number of examples; where none is wanted, one command. */
 static bool print_sweeps(ll_sheet *sheet, const ll_report_data *data, const ll_wanted *wanted) {
-    char shots[sizeof wanted->shots], weights[sizeof wanted->weights];
-    strcpy(shots, wanted->shots);
-    strcpy(weights, wanted->weights);
+    char shots[WORDS], *rest;
+    snprintf(shots, sizeof shots, "%s", wanted->shots);
     bool good = true;
-    char *rest = shots, *word = strtok_r(shots, ",", &rest);
-    do {
-        strcpy(weights, wanted->weights);
-        char *others = weights, *other = strtok_r(weights, ",", &others);
-        do
-            good = good && print_sweep(sheet, data, wanted, word, other);
-        while (other && (other = strtok_r(NULL, ",", &others)));
-    } while (word && (word = strtok_r(NULL, ",", &rest)));
+    char *word = strtok_r(shots, ",", &rest);
+    do
+        good = good && print_sweep(sheet, data, wanted, word);
+    while (word && (word = strtok_r(NULL, ",", &rest)));
     return good;
 }
 
@@ -157,7 +153,7 @@ static bool has_task(const ll_report_data *data, const char *name) {
 
 static bool print_command(ll_sheet *sheet, const ll_report_data *data, const char *command,
                           const char *options) {
-    char *line = strcmp(command, "sweep") == 0 ? ll_rerun_sweep(data, options, NULL)
+    char *line = strcmp(command, "sweep") == 0 ? ll_rerun_sweep(data, options)
                                                : ll_rerun_command(data, command, options);
     ll_sheet_begin_code(sheet);
     ll_sheet_code(sheet, line ? line : "");

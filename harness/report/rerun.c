@@ -221,7 +221,7 @@ char *ll_rerun_command(const ll_report_data *data, const char *command, const ch
     return finish(stream, &text);
 }
 
-char *ll_rerun_sweep(const ll_report_data *data, const char *more, const char *weights) {
+char *ll_rerun_sweep(const ll_report_data *data, const char *more) {
     const ll_report_row *held = data->quality.csv ? &data->quality : &data->speed;
     char *text = NULL;
     size_t length;
@@ -235,12 +235,10 @@ char *ll_rerun_sweep(const ll_report_data *data, const char *more, const char *w
         put_cell(stream, "--samples", &data->importance, "samples");
         put_cell(stream, "--length", &data->importance, "length");
     }
-    if (weights)
-        put_option(stream, "--weights", weights);
-    else if (held->csv)
+    if (held->csv) {
         put_weights(stream, held);
-    if (held->csv)
         put_cache(stream, held);
+    }
     if (strstr(more, "--tasks") && data->answered.csv)
         put_limit(stream, &data->answered);
     if (data->quality.csv) {
