@@ -200,6 +200,34 @@ static void test_other_model(void) {
     model = "llama2-13b";
 }
 
+/* Weights of other precisions on the same text. */
+static void test_precisions(void) {
+    static const char *const drops[][3] = {{"none", "0", "none"}, {"attn", "4", "attn:1-4"}};
+    static const char *const rows[][5] = {{"int8", "128", "bf16", "20", "30"},
+                                          {"int8", "channel", "int8", "21.25", "31.5"},
+                                          {"f32", "NA", "f32", "19", "NA"},
+                                          {"f32-wanda-attn@4", "NA", "f32", "19.5", "NA"}};
+    begin("precisions");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (size_t d = 0; d < 2; d++)
+            if (strcmp(rows[i][3 + d], "NA") != 0)
+                add(&ll_quality_schema, "weights", rows[i][0], "group", rows[i][1], "kv", rows[i][2], "kind",
+                    drops[d][0], "dropped", drops[d][1], "drop", drops[d][2], "perplexity", rows[i][3 + d],
+                    NULL);
+    /* Another text is another matter. */
+    add(&ll_quality_schema, "weights", "f32", "data_sha256", "other", "kind", "attn", "dropped", "4", "drop",
+        "attn:1-4", "perplexity", "77", NULL);
+    EXPECT("report.md",
+           "| weights | full model | attn-4 |\n|:----------------------|-----------:|-------:|\n| int8:128 "
+           "| 20.00 | 30.00 |\n"
+           "| int8:channel, int8 KV | 21.25 | 31.50 |\n| f32 | 19.00 | NA |\n| f32-wanda-attn@4 | 19.50 | NA "
+           "|\n",
+           /* Table 9's line of as many weights, and table 11's of 16 bits. */
+           "| llama2-13b wanda(=attn-4 params) | here | NA | NA | NA | NA | NA | NA | 19.5 |\n",
+           "| llama2-13b baseline fp16 | here | NA | NA | NA | NA | NA | 19.0 |\n",
+           "--precisions f32,int8:128 --tasks paper", "--wanda attn@4,attn@8,attn@12 ");
+}
+
 /* ---- summary ---- */
 
 static void test_summary(void) {
@@ -401,6 +429,7 @@ int main(int argc, char **argv) {
     ll_test_run("report/the paper's numbers", test_published_numbers);
     ll_test_run("report/the paper's own model", test_own_model);
     ll_test_run("report/another model", test_other_model);
+    ll_test_run("report/precisions", test_precisions);
     ll_test_run("report/summary", test_summary);
     ll_test_run("report/commands of rows", test_reruns);
     ll_test_run("report/cells of any kind", test_hostile_cells);

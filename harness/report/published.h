@@ -75,6 +75,8 @@ bool ll_wanted_print_figures(ll_sheet *sheet, const ll_report_data *data);
 
 /* Sections of the report. False: no memory. */
 bool ll_report_print_missing(ll_sheet *sheet, const ll_report_data *data);
+/* Nothing where one precision alone was measured. */
+bool ll_report_print_precisions(ll_sheet *sheet, const ll_report_data *data);
 bool ll_report_print_orders(ll_sheet *sheet, const ll_report_data *data);
 bool ll_report_print_published(ll_sheet *sheet, const ll_report_data *data);
 #endif

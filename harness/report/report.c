@@ -120,7 +120,7 @@ static bool print_drops(ll_sheet *sheet, const page *p) {
     print_plot(sheet, p, "quality");
     print_plot(sheet, p, "speedup");
     print_plot(sheet, p, "predicted");
-    return true;
+    return ll_report_print_precisions(sheet, p->data);
 }
 
 static bool print_tasks(ll_sheet *sheet, const page *p) {

@@ -29,7 +29,9 @@ void ll_wanted_add(ll_wanted *wanted, const ll_published *p, size_t row, const c
             wanted->counts[c.dropped] = true;
         add_word(wanted->orders, c.dropped && c.order && strcmp(c.order, "importance") != 0 ? c.order : "");
         add_word(strstr(c.weights, "-wanda-") ? wanted->pruned : wanted->weights,
-                 strstr(c.weights, "-wanda-") ? strstr(c.weights, "-wanda-") + 7 : c.weights);
+                 strstr(c.weights, "-wanda-")     ? strstr(c.weights, "-wanda-") + 7
+                 : strcmp(c.weights, "int8") == 0 ? "int8:128"
+                                                  : c.weights);
         add_word(wanted->shots, c.shots ? c.shots : "");
         wanted->tasks = wanted->tasks || c.quantity == LL_TASK_ACCURACY || c.quantity == LL_AVERAGE;
     }
