@@ -26,7 +26,7 @@ static const char *const text_columns[] = {"model_sha256", "data_sha256", "recip
 static const char *const weight_columns[] = {"weights", "group", "kv", NULL};
 
 static void collect(table *t, const ll_report_data *data) {
-    static const size_t numbers[] = {0, 4, 8};
+    static const size_t numbers[] = {0, 4, 8}; /* of many drops those of the paper's table */
     for (size_t i = 0; i < ll_csv_rows(data->quality_csv); i++) {
         const ll_report_row row = {data->quality_csv, &ll_quality_schema, i};
         bool known = !agree(&row, &data->quality, text_columns);
@@ -36,8 +36,8 @@ static void collect(table *t, const ll_report_data *data) {
             t->precisions[t->lines++] = row;
     }
     for (size_t i = 0; i < data->count; i++)
-        for (size_t n = 0; n < sizeof numbers / sizeof *numbers; n++)
-            if (data->entries[i].dropped == numbers[n] && t->columns < COLUMNS)
+        for (size_t n = 0; n < sizeof numbers / sizeof *numbers && t->columns < COLUMNS; n++)
+            if (data->count <= COLUMNS ? n == 0 : data->entries[i].dropped == numbers[n])
                 t->drops[t->columns++] = &data->entries[i];
 }
 
