@@ -75,6 +75,12 @@ ll_status ll_cmd_locate(const ll_options *options, char *path, ll_error *error) 
     return ll_model_locate(options->model, NULL, path, LL_CMD_PATH, &entry, error);
 }
 
+void ll_cmd_say_fewer(const ll_options *options, const char *path, size_t there, size_t asked) {
+    if (asked > there && !options->quiet)
+        fprintf(stderr, "%s holds %zu documents: these are used where %zu were asked for\n", path, there,
+                asked);
+}
+
 void ll_cmd_say_peak(void) {
     char peak[LL_BYTES_TEXT];
     ll_cmd_bytes_text(ll_peak_memory(), peak);

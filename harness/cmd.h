@@ -35,6 +35,8 @@ ll_status ll_cmd_check_overlap(const ll_mask *mask, const ll_config *config, ll_
 ll_status ll_cmd_check_synthetic(const ll_options *options, ll_error *error);
 /* Of the checkpoint at path (checkpoint.h). */
 ll_status ll_cmd_sha256(const char *path, bool quiet, char hex[LL_SHA256_TEXT], ll_error *error);
+/* Says on stderr when a calibration set holds fewer documents than were asked for: all of them are used. */
+void ll_cmd_say_fewer(const ll_options *options, const char *path, size_t there, size_t asked);
 /* The most memory this process has used, on stderr. */
 void ll_cmd_say_peak(void);
 /* Loads the model and finds the importance and the order of its modules on --calib; ll_plan_free afterwards,

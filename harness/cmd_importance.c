@@ -35,9 +35,9 @@ static ll_status write_rows(const char *path, const ll_plan *plan, ll_error *err
 }
 
 static ll_status print_json(const ll_plan *plan, ll_error *error) {
-    json_t *root = json_pack("{s:I, s:I, s:I, s:s}", "samples", (json_int_t)plan->samples, "length",
-                             (json_int_t)plan->length, "tokens", (json_int_t)plan->tokens, "data_sha256",
-                             plan->data_sha256);
+    json_t *root = json_pack("{s:s, s:I, s:I, s:I, s:s}", "metric", ll_metric_name(plan->metric), "samples",
+                             (json_int_t)plan->samples, "length", (json_int_t)plan->length, "tokens",
+                             (json_int_t)plan->tokens, "data_sha256", plan->data_sha256);
     for (int kind = 0; root && kind < LL_MODULE_KINDS; kind++) {
         json_t *values = json_array();
         for (size_t layer = 0; layer < plan->layers; layer++)
@@ -58,7 +58,9 @@ static ll_status run(const ll_options *options, const ll_model *model, const ll_
                                                         : LL_DEFAULT_LENGTH;
     const bool all = options->samples == 0 || options->samples > documents->count;
     ll_tally tally = {0};
+    ll_cmd_say_fewer(options, options->calib, documents->count, options->samples);
     ll_progress progress;
+    plan->metric = options->metric;
     ll_progress_begin(&progress, "importance", (double)(all ? documents->count : options->samples),
                       options->quiet);
     const ll_status status =

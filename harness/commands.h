@@ -14,6 +14,7 @@ ll_status ll_cmd_tasks(const ll_options *options, ll_error *error);
 ll_status ll_cmd_speed(const ll_options *options, ll_error *error);
 ll_status ll_cmd_sweep(const ll_options *options, ll_error *error);
 ll_status ll_cmd_report(const ll_options *options, ll_error *error);
+ll_status ll_cmd_calibration(const ll_options *options, ll_error *error);
 ll_status ll_cmd_export(const ll_options *options, ll_error *error);
 
 /* Finds the model's file (name or path) and loads it with the options' weights, group, threads, ISA. Says on

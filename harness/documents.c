@@ -28,20 +28,67 @@ static ll_status add_text(collector *c, const char *text, size_t length) {
     return LL_OK;
 }
 
+/* Where the object being read stands in the file. */
+typedef struct {
+    const char *where; /* "line" */
+    size_t number;
+} place;
+
+static ll_status add_string(collector *c, const json_t *value, const char *key, const place *at) {
+    if (!json_is_string(value))
+        return ll_fail(c->error, LL_BAD_INPUT, "%s: %s %zu: \"%s\" is not a string", c->path, at->where,
+                       at->number, key);
+    return add_text(c, json_string_value(value), json_string_length(value));
+}
+
+/* The document just added and the one before it become one, a line each. */
+static void join_last(collector *c) {
+    ll_text *first = &c->out->texts[c->out->count - 2], *second = first + 1;
+    if (first->length && second->length) {
+        char *const joined = c->out->storage + (second->data - c->out->storage);
+        memmove(joined + 1, joined, second->length);
+        *joined = '\n';
+        c->used++;
+        first->length++;
+    }
+    first->length += second->length;
+    c->out->count--;
+}
+
+static ll_status add_part(collector *c, const json_t *value, const char *key, const place *at, bool *begun) {
+    LL_TRY(add_string(c, value, key, at));
+    if (*begun)
+        join_last(c);
+    *begun = true;
+    return LL_OK;
+}
+
+/* The usual forms of instructions and their answers: a document is what they say, a line each. */
+static ll_status add_fields(collector *c, const json_t *object, const place *at) {
+    static const char *const fields[] = {"instruction", "input", "output", "response", "question", "answer"};
+    const json_t *turns = json_object_get(object, "conversations");
+    bool begun = false;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (json_object_get(object, fields[i]))
+            LL_TRY(add_part(c, json_object_get(object, fields[i]), fields[i], at, &begun));
+    for (size_t i = 0; i < json_array_size(turns); i++)
+        LL_TRY(add_part(c, json_array_get(turns, i), "conversations", at, &begun));
+    if (begun)
+        return LL_OK;
+    return ll_fail(c->error, LL_BAD_INPUT,
+                   "%s: %s %zu: the object has no \"text\" (nor an instruction, question or conversations)",
+                   c->path, at->where, at->number);
+}
+
 /* One object with "text"; where names it: "line 7" or "document 7". */
 static ll_status add_object(collector *c, const json_t *value, const char *where, size_t number) {
+    const place at = {where, number};
     if (!json_is_object(value))
         return ll_fail(c->error, LL_BAD_INPUT,
                        "%s: %s %zu: expected an object with \"text\", found another value", c->path, where,
                        number);
     const json_t *text = json_object_get(value, "text");
-    if (!text)
-        return ll_fail(c->error, LL_BAD_INPUT, "%s: %s %zu: the object has no \"text\"", c->path, where,
-                       number);
-    if (!json_is_string(text))
-        return ll_fail(c->error, LL_BAD_INPUT, "%s: %s %zu: \"text\" is not a string", c->path, where,
-                       number);
-    return add_text(c, json_string_value(text), json_string_length(text));
+    return text ? add_string(c, text, "text", &at) : add_fields(c, value, &at);
 }
 
 enum { PARSE_FLAGS = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL };

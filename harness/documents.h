@@ -12,7 +12,8 @@ typedef struct {
 } ll_documents;
 
 /* .json: an array of objects with "text"; .jsonl: one such object a line (empty lines skipped); any other file (.txt) is one
- * document of any bytes. Refused, with line or index: no "text", text that is not a string, an empty file, no documents,
+ * document of any bytes. Objects without "text" but with instruction, input, output, response, question or answer, or a list of
+ * conversations, are what these say in this order, a line each, empty ones left out. Refused, with line or index: no "text", text that is not a string, an empty file, no documents,
  * broken JSON, duplicate keys. */
 ll_status ll_documents_load(ll_documents *out, const char *path, ll_error *error);
 void ll_documents_free(ll_documents *documents);

@@ -78,8 +78,10 @@ static ll_status read_option(ll_arguments *arguments, ll_options *out, ll_error 
         return fail_unknown_option(name, out->which, error);
     }
     bool *const seen = &arguments->seen[option - ll_option_spec_at(0)];
-    if (*seen)
+    if (*seen && option->kind != LL_VALUE_SETS)
         return ll_fail(error, LL_BAD_USAGE, "%s is given twice; give it once", option->name);
+    if (!*seen && option->kind == LL_VALUE_SETS)
+        out->calib_count = 0; /* the default goes */
     *seen = true;
     if (option->kind == LL_VALUE_FLAG) {
         if (argument[length])
@@ -153,7 +155,7 @@ static ll_status check_together(const ll_options *options, ll_error *error) {
     if (options->which == LL_COMMAND_GENERATE && !options->prompt_text)
         return ll_fail(error, LL_BAD_USAGE, "generate needs --prompt TEXT, for example: %s",
                        command->example);
-    if (options->folder_count > 1 && !options->out)
+    if (options->which == LL_COMMAND_REPORT && options->folder_count > 1 && !options->out)
         return ll_fail(
             error, LL_BAD_USAGE,
             "%s of %zu folders needs --out DIR, where the comparison goes; it belongs to none of them",
@@ -170,6 +172,11 @@ static ll_status check_together(const ll_options *options, ll_error *error) {
                        "--precisions are of quality, which random weights have not: leave one out");
     if (options->no_speed && options->synthetic)
         return ll_fail(error, LL_BAD_USAGE, "--no-speed leaves nothing of synthetic weights: leave one out");
+    if (options->orders && options->synthetic)
+        return ll_fail(error, LL_BAD_USAGE,
+                       "--orders chooses by importance, and random weights have none: leave one out");
+    if (options->no_speed && options->orders != LL_ALL_ORDERS && options->orders >> LL_ORDER_COST & 1)
+        return ll_fail(error, LL_BAD_USAGE, "--orders cost needs timings: leave --no-speed out");
     if (options->subset && (!options->limit || options->limit == LL_LIMIT_ALL))
         return ll_fail(error, LL_BAD_USAGE, "--subset needs --limit N: how many questions are drawn");
     if (options->paired && !options->drop)

@@ -1,6 +1,8 @@
 /* The command line: one table of options, shared by every command. */
 #ifndef LL_OPTIONS_H
 #define LL_OPTIONS_H
+#include "drop_orders.h"
+#include "metric.h"
 #include "passages.h"
 #include "wanda.h"
 
@@ -17,6 +19,7 @@ typedef enum {
     LL_COMMAND_SWEEP,
     LL_COMMAND_REPORT,
     LL_COMMAND_EXPORT,
+    LL_COMMAND_CALIBRATION,
     LL_COMMAND_COUNT
 } ll_command;
 
@@ -33,7 +36,8 @@ typedef struct {
 #define LL_DECODE_PROBE SIZE_MAX  /* --decode-threads: to be found out */
 enum {
     LL_MAX_COUNTS = 64,
-    LL_MAX_FOLDERS = 32,      /* that one report compares */
+    LL_MAX_FOLDERS = 32,      /* that one report compares; models of one calibration */
+    LL_MAX_SETS = 16,         /* calibration */
     LL_MAX_PRECISIONS = 16,   /* beside a sweep's own */
     LL_MAX_WANDA = 16,        /* prunings of one sweep */
     LL_DEFAULT_LENGTH = 2048, /* importance, plan: tokens of a calibration document, or the model's context */
@@ -43,7 +47,7 @@ typedef struct {
     const char *command; /* "quality" */
     ll_command which;
     const char *model; /* name or path (report: the first folder); NULL where none was given */
-    const char *folders[LL_MAX_FOLDERS]; /* report */
+    const char *folders[LL_MAX_FOLDERS]; /* report; calibration: models */
     size_t folder_count;
     /* common */
     ll_weights_kind weights;
@@ -72,7 +76,10 @@ typedef struct {
     bool force;
     /* texts */
     const char *text, *calib; /* the project's own data by default; NULL where the command takes none */
-    size_t samples, length;   /* calibration; 0: the command's default */
+    const char *calibs[LL_MAX_SETS]; /* calibration */
+    size_t calib_count;
+    size_t lowest;
+    size_t samples, length;                   /* calibration; 0: the command's default */
     size_t window, first_window, max_windows; /* quality; max_windows 0: all */
     ll_recipe recipe;
     size_t sweep_memory;                 /* MiB of residual streams; 0: by what is free */
@@ -82,6 +89,7 @@ typedef struct {
     size_t wanda_count;
     ll_precision precisions[LL_MAX_PRECISIONS]; /* sweep: of more quality rows */
     size_t precision_count;
+    ll_metric metric; /* importance, plan */
     /* speed */
     size_t prompt, generate, repetitions; /* 0: the command's default */
     bool exact;
@@ -103,6 +111,8 @@ typedef struct {
     bool no_speed;                /* no timings */
     size_t counts[LL_MAX_COUNTS]; /* numbers of dropped modules */
     size_t count_total;           /* of counts; 0: the protocol's default */
+    unsigned orders;              /* 1 << ll_order; 0: the protocol's default */
+    ll_mix mix;
 } ll_options;
 
 /* Parses argv[1..]. `--help` anywhere: prints the command's help (or the program's) and *done is true.

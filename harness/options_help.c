@@ -54,6 +54,15 @@ static void print_protocols(void) {
                    &(ll_options){.model = "llama2-13b"});
     print_protocol("quick   of these models (--quick)", &(ll_options){.model = "llama2-13b", .quick = true});
     printf("  Of --synthetic weights only the timings are run.\n");
+    printf(
+        "\nOther orders (--orders) are measured at the protocol's numbers of at most half of the layers, of "
+        "more\n"
+        "than %d at those a quarter, half and three quarters along: quality alone, since timings do not "
+        "depend\n"
+        "on which modules of a kind go. iterative calibrates on at most %d documents. random is %d seeds.\n"
+        "cost is joint by importance per microsecond of a module here (costs.csv), at the numbers that save\n"
+        "as much time as joint does, and timed.\n",
+        LL_ORDER_COUNTS, LL_ITERATIVE_SAMPLES, LL_RANDOM_SEEDS);
 }
 
 void ll_help_command(ll_command command) {

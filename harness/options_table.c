@@ -19,10 +19,11 @@ enum {
     EXPORT = 1u << LL_COMMAND_EXPORT,
     EVAL = 1u << LL_COMMAND_EVAL,
     TASKS = 1u << LL_COMMAND_TASKS,
+    CALIBRATION = 1u << LL_COMMAND_CALIBRATION,
     CALIBRATING = IMPORTANCE | PLAN | SWEEP,
     PRUNING = QUALITY | EVAL,
     DROPPING = GENERATE | QUALITY | EVAL | SPEED,
-    LOADING = CALIBRATING | DROPPING,
+    LOADING = CALIBRATING | DROPPING | CALIBRATION,
     LOADED_ONCE = LOADING & ~SWEEP, /* a sweep adds to rows that know nothing of these options */
 };
 
@@ -46,7 +47,7 @@ static const ll_command_spec commands[LL_COMMAND_COUNT] = {
     [LL_COMMAND_IMPORTANCE] =
         {"importance", "MODEL", LL_POSITIONAL_REQUIRED,
          "How much every attention layer, MLP layer and block changes its input.",
-         "Importance is 1 minus the mean cosine similarity of a module's input and output.",
+         "Importance is 1 minus the mean cosine similarity of a module's input and output; --metric: others.",
          "layerlab importance smollm2-135m --samples 4 --length 256 --csv -"},
     [LL_COMMAND_PLAN] = {"plan", "MODEL", LL_POSITIONAL_REQUIRED,
                          "Finds the order in which modules go, least important first, and writes it as JSON.",
@@ -95,6 +96,16 @@ static const ll_command_spec commands[LL_COMMAND_COUNT] = {
          "GGUF: blocks dropped whole are gone and the rest renumbered, so that llama.cpp loads it.\n"
          "Hugging Face: layers keep their numbers, config.json gets drop_attn_list and drop_mlp_list.",
          "layerlab export smollm2-135m --drop block:25,26 --out smaller.gguf"},
+    [LL_COMMAND_CALIBRATION] =
+        {"calibration", "MODEL", LL_POSITIONAL_SEVERAL,
+         "How far importance depends on calibration set, number of documents and checkpoint.",
+         "Importance by layer for each, rank correlation, and how many of the least important modules two\n"
+         "plans have in common, as table and plots. Of several MODEL, checkpoints of one training, each is\n"
+         "compared with the last. Sets are files of yours: documents are objects with \"text\", or with\n"
+         "instruction, input, output, response, question, answer or conversations. Run again, it does only\n"
+         "what is missing.",
+         "layerlab calibration smollm2-135m --calib harness/data/c4.jsonl --samples 4,16 --length 128 --out "
+         "out/calibration"},
 };
 
 #define BY_PROTOCOL " (default: by the protocol)"
@@ -103,7 +114,7 @@ static const ll_command_spec commands[LL_COMMAND_COUNT] = {
 static const ll_option_spec options[] = {
     {"--weights", "int8|f32", LL_VALUE_WEIGHTS, FIELD(weights), DROPPING | SWEEP, "int8", 0, 0,
      "what weights and arithmetic are"},
-    {"--weights", "int8|f32", LL_VALUE_WEIGHTS, FIELD(weights), IMPORTANCE | PLAN, "f32", 0, 0,
+    {"--weights", "int8|f32", LL_VALUE_WEIGHTS, FIELD(weights), IMPORTANCE | PLAN | CALIBRATION, "f32", 0, 0,
      "what weights and arithmetic are"},
     {"--group", "128|32|channel", LL_VALUE_GROUP, FIELD(group), INFO | LOADING, "128", 0, 0,
      "int8: weights that share a scale; channel is a whole row; the head's are 32"},
@@ -160,13 +171,19 @@ static const ll_option_spec options[] = {
      "what to leave out: attn:25,26+mlp:3-5, block:29, attn@8 (see layerlab --help)"},
     {"--plan", "FILE", LL_VALUE_TEXT, FIELD(plan), INFO | DROPPING | EXPORT, NULL, 0, 0,
      "the plan that drops such as attn@8 refer to (layerlab plan writes one)"},
+    {"--calib", "FILE", LL_VALUE_SETS, FIELD(calibs), CALIBRATION, LL_DATA_DIR "/c4.jsonl", 0, 0,
+     "a calibration set: .txt, .json or .jsonl; once for each set"},
+    {"--samples", "N,N,...", LL_VALUE_COUNTS, FIELD(counts), CALIBRATION, "4,16,64,256,1024", 1, COUNT_MAX,
+     "numbers of documents, of a smaller set all that it holds"},
+    {"--lowest", "N", LL_VALUE_SIZE, FIELD(lowest), CALIBRATION, "8", 1, 2 * LL_MAX_LAYERS,
+     "modules of the plans that are compared"},
     {"--calib", "FILE", LL_VALUE_TEXT, FIELD(calib), CALIBRATING, LL_DATA_DIR "/c4.jsonl", 0, 0,
      "calibration documents: .txt, .json or .jsonl"},
     {"--samples", "N", LL_VALUE_SIZE, FIELD(samples), IMPORTANCE | PLAN, NULL, 1, COUNT_MAX,
      "calibration documents to use (default: all)"},
     {"--samples", "N", LL_VALUE_SIZE, FIELD(samples), SWEEP, NULL, 1, COUNT_MAX,
      "calibration documents to use" BY_PROTOCOL},
-    {"--length", "N", LL_VALUE_SIZE, FIELD(length), IMPORTANCE | PLAN, NULL, 2, COUNT_MAX,
+    {"--length", "N", LL_VALUE_SIZE, FIELD(length), IMPORTANCE | PLAN | CALIBRATION, NULL, 2, COUNT_MAX,
      "tokens that a document is cut to (default: 2048, or the model's context)"},
     {"--length", "N", LL_VALUE_SIZE, FIELD(length), SWEEP, NULL, 2, COUNT_MAX,
      "tokens that a document is cut to" BY_PROTOCOL},
@@ -186,6 +203,9 @@ static const ll_option_spec options[] = {
      "--wanda: documents to use (default: 128)"},
     {"--length", "N", LL_VALUE_SIZE, FIELD(length), PRUNING, NULL, 2, COUNT_MAX,
      "--wanda: tokens that a document is cut to (default: 2048, or the model's context)"},
+    {"--metric", "cosine|no-residual|magnitude", LL_VALUE_METRIC, FIELD(metric),
+     IMPORTANCE | PLAN | CALIBRATION, "cosine", 0, 0,
+     "what importance is: 1 - cos(before, after); 1 - cos(before, what is added); |added| / |after|"},
     {"--csv", "FILE", LL_VALUE_TEXT, FIELD(csv), IMPORTANCE, NULL, 0, 0,
      "where kind,layer,importance go; - is standard output (default)"},
     {"--text", "FILE", LL_VALUE_TEXT, FIELD(text), QUALITY | SWEEP, LL_DATA_DIR "/wikitext2-test.txt", 0, 0,
@@ -250,6 +270,11 @@ static const ll_option_spec options[] = {
      "0 takes the likeliest token; 1 draws as the model says"},
     {"--counts", "N,N,...", LL_VALUE_COUNTS, FIELD(counts), SWEEP, NULL, 0, 2 * LL_MAX_LAYERS,
      "numbers of dropped modules, 0 is always run" BY_PROTOCOL},
+    {"--orders", "NAME,...", LL_VALUE_ORDERS, FIELD(orders), SWEEP, NULL, 0, 0,
+     "ways of choosing what goes, beside importance: no-residual, magnitude, reverse, random, iterative, "
+     "consecutive, cost, or all (default: all with --full, else none)"},
+    {"--cost-mix", "generation|prefill|decode", LL_VALUE_MIX, FIELD(mix), SWEEP, "generation", 0, 0,
+     "--orders cost: which of a module's time counts"},
     {"--quick", NULL, LL_VALUE_FLAG, FIELD(quick), SWEEP, NULL, 0, 0,
      "the quick protocol: the default, but for models of the paper's tables, whose default is its own "
      "protocol"},
@@ -262,6 +287,8 @@ static const ll_option_spec options[] = {
      0, 0, "the file for what is printed, written whole or not at all (default: standard output)"},
     {"--out", "DIR", LL_VALUE_TEXT, FIELD(out), SWEEP, NULL, 0, 0,
      "where rows, table and plots go (default: out/MODEL/PROTOCOL)"},
+    {"--out", "DIR", LL_VALUE_TEXT, FIELD(out), CALIBRATION, NULL, 0, 0,
+     "where rows, table and plots go (default: out/MODEL/calibration)"},
     {"--out", "DIR", LL_VALUE_TEXT, FIELD(out), REPORT, NULL, 0, 0,
      "where pages and plots go (default: DIR itself; needed with several)"},
     {"--out", "PATH", LL_VALUE_TEXT, FIELD(out), EXPORT, NULL, 0, 0,

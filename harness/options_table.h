@@ -40,6 +40,10 @@ typedef enum {
     LL_VALUE_NODES,      /* nodes and node of ll_placement_options */
     LL_VALUE_DECODE,     /* size_t in [low, high], or probe */
     LL_VALUE_BATCH,      /* size_t in [low, high], or max */
+    LL_VALUE_SETS,       /* const char *, added to calibs; may be given several times */
+    LL_VALUE_METRIC,     /* ll_metric */
+    LL_VALUE_ORDERS,     /* unsigned: 1 << ll_order */
+    LL_VALUE_MIX,        /* ll_mix */
     LL_VALUE_PRECISIONS, /* precisions and precision_count */
     LL_VALUE_WANDA,      /* wanda and wanda_count; high of them at most */
     LL_VALUE_COUNTS      /* counts and count_total; each in [low, high] */

@@ -144,6 +144,60 @@ static ll_status read_cut(const ll_option_spec *option, const char *text, bool *
     return ll_fail(error, LL_BAD_USAGE, "%s takes refuse or cut, found \"%s\"", option->name, text);
 }
 
+static ll_status read_metric(const ll_option_spec *option, const char *text, ll_metric *out,
+                             ll_error *error) {
+    if (ll_metric_parse(text, out))
+        return LL_OK;
+    return ll_fail(error, LL_BAD_USAGE, "%s takes %s, found \"%s\"", option->name, option->value, text);
+}
+
+static ll_status read_set(const ll_option_spec *option, const char *text, ll_options *out, ll_error *error) {
+    if (!*text)
+        return ll_fail(error, LL_BAD_USAGE, "%s needs a %s, found an empty one", option->name, option->value);
+    if (out->calib_count == LL_MAX_SETS)
+        return ll_fail(error, LL_BAD_USAGE, "%s can be given %d times, found \"%s\" beyond them",
+                       option->name, LL_MAX_SETS, text);
+    out->calibs[out->calib_count++] = text;
+    return LL_OK;
+}
+
+static ll_status read_mix(const ll_option_spec *option, const char *text, ll_mix *out, ll_error *error) {
+    static const char *const names[LL_MIXES] = {"generation", "prefill", "decode"};
+    for (int mix = 0; mix < LL_MIXES; mix++)
+        if (strcmp(text, names[mix]) == 0) {
+            *out = (ll_mix)mix;
+            return LL_OK;
+        }
+    return ll_fail(error, LL_BAD_USAGE, "%s takes %s, found \"%s\"", option->name, option->value, text);
+}
+
+/* The orders of one word. */
+static unsigned orders_of(const char *word, size_t length) {
+    static const unsigned random = ((1u << LL_RANDOM_SEEDS) - 1) << LL_ORDER_RANDOM;
+    ll_order order;
+    if (length == 3 && memcmp(word, "all", 3) == 0)
+        return LL_ALL_ORDERS;
+    if (length == 6 && memcmp(word, "random", 6) == 0)
+        return random;
+    return ll_order_parse(word, length, &order) == LL_OK ? 1u << order : 0;
+}
+
+static ll_status read_orders(const ll_option_spec *option, const char *text, unsigned *out, ll_error *error) {
+    for (const char *item = text;; item++) {
+        const size_t length = strcspn(item, ",");
+        const unsigned named = orders_of(item, length);
+        if (!named)
+            return ll_fail(error, LL_BAD_USAGE,
+                           "%s: no order is called \"%.*s\"; there are all, importance, no-residual, "
+                           "magnitude, reverse, random, random-0 to random-%d, iterative, consecutive, cost",
+                           option->name, (int)length, item, LL_RANDOM_SEEDS - 1);
+        *out |= named;
+        item += length;
+        if (!*item)
+            return LL_OK;
+    }
+}
+
 /* The one word that stands for a number, the highest. */
 static bool read_word(const ll_option_spec *option, const char *text, size_t *out) {
     static const char *const words[] = {[LL_VALUE_BATCH] = "max",
@@ -267,28 +321,9 @@ static ll_status read_list(const ll_option_spec *option, const char *text, ll_op
                                                  : read_counts(option, text, out, error);
 }
 
-ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_options *out, ll_error *error) {
-    void *field = (char *)out + option->field;
-    uint64_t integer = 0;
-    switch (option->kind) {
-    case LL_VALUE_FLAG:
-        *(bool *)field = true;
-        return LL_OK;
-    case LL_VALUE_TEXT:
-    case LL_VALUE_ANY:
-        if (!*text && option->kind == LL_VALUE_TEXT)
-            return ll_fail(error, LL_BAD_USAGE, "%s needs a %s, found an empty one", option->name,
-                           option->value);
-        *(const char **)field = text;
-        return LL_OK;
-    case LL_VALUE_SIZE:
-        LL_TRY(read_integer(option, text, strlen(text), &integer, error));
-        *(size_t *)field = (size_t)integer;
-        return LL_OK;
-    case LL_VALUE_U64:
-        return read_integer(option, text, strlen(text), field, error);
-    case LL_VALUE_REAL:
-        return read_real(option, text, field, error);
+/* A value that is one of some words. */
+static ll_status read_choice(const ll_option_spec *option, const char *text, void *field, ll_error *error) {
+    switch ((int)option->kind) {
     case LL_VALUE_WEIGHTS:
         return read_weights(option, text, field, error);
     case LL_VALUE_GROUP:
@@ -307,23 +342,70 @@ ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_opti
         return read_numa(option, text, field, error);
     case LL_VALUE_BIND:
         return read_bind(option, text, field, error);
-    case LL_VALUE_NODES:
-        return read_nodes(option, text, field, error);
     case LL_VALUE_CUT:
         return read_cut(option, text, field, error);
+    case LL_VALUE_METRIC:
+        return read_metric(option, text, field, error);
+    case LL_VALUE_MIX:
+        return read_mix(option, text, field, error);
+    }
+    return LL_OK;
+}
+
+ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_options *out, ll_error *error) {
+    void *field = (char *)out + option->field;
+    uint64_t integer = 0;
+    switch (option->kind) {
+    case LL_VALUE_FLAG:
+        *(bool *)field = true;
+        return LL_OK;
+    case LL_VALUE_TEXT:
+        if (!*text)
+            return ll_fail(error, LL_BAD_USAGE, "%s needs a %s, found an empty one", option->name,
+                           option->value);
+        *(const char **)field = text;
+        return LL_OK;
+    case LL_VALUE_ANY:
+        *(const char **)field = text;
+        return LL_OK;
     case LL_VALUE_DECODE:
     case LL_VALUE_BATCH:
     case LL_VALUE_SHOTS:
     case LL_VALUE_LIMIT:
         if (read_word(option, text, field))
             return LL_OK;
+        /* fall through */
+    case LL_VALUE_SIZE:
         LL_TRY(read_integer(option, text, strlen(text), &integer, error));
         *(size_t *)field = (size_t)integer;
         return LL_OK;
+    case LL_VALUE_U64:
+        return read_integer(option, text, strlen(text), field, error);
+    case LL_VALUE_REAL:
+        return read_real(option, text, field, error);
+    case LL_VALUE_NODES:
+        return read_nodes(option, text, field, error);
+    case LL_VALUE_SETS:
+        return read_set(option, text, out, error);
+    case LL_VALUE_ORDERS:
+        return read_orders(option, text, field, error);
     case LL_VALUE_PRECISIONS:
     case LL_VALUE_WANDA:
     case LL_VALUE_COUNTS:
         return read_list(option, text, out, error);
+    case LL_VALUE_WEIGHTS:
+    case LL_VALUE_GROUP:
+    case LL_VALUE_ISA:
+    case LL_VALUE_MATMUL:
+    case LL_VALUE_RECIPE:
+    case LL_VALUE_KV:
+    case LL_VALUE_HUGE:
+    case LL_VALUE_NUMA:
+    case LL_VALUE_BIND:
+    case LL_VALUE_CUT:
+    case LL_VALUE_METRIC:
+    case LL_VALUE_MIX:
+        return read_choice(option, text, field, error);
     }
     return LL_OK;
 }

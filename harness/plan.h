@@ -3,6 +3,7 @@
 #ifndef LL_PLAN_H
 #define LL_PLAN_H
 #include "drop.h"
+#include "metric.h"
 #include "sha256.h"
 
 typedef struct {
@@ -11,6 +12,7 @@ typedef struct {
     char data_sha256[LL_SHA256_TEXT];  /* of the calibration file */
     char data_file[256];
     size_t samples, length, tokens;
+    ll_metric metric; /* that importance is measured by */
     double importance[LL_MODULE_KINDS][LL_MAX_LAYERS];
     ll_drop_orders orders; /* filled by ll_plan_order */
 } ll_plan;

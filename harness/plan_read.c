@@ -60,6 +60,18 @@ static ll_status get_sha256(const reader *r, const char *key, char out[LL_SHA256
     return LL_OK;
 }
 
+static ll_status get_metric(const reader *r) {
+    static const char *const metrics[LL_METRICS] = LL_PLAN_METRICS;
+    const char *text = json_string_value(json_object_get(r->root, "metric"));
+    for (int metric = 0; text && metric < LL_METRICS; metric++)
+        if (strcmp(text, metrics[metric]) == 0) {
+            r->plan->metric = (ll_metric)metric;
+            return LL_OK;
+        }
+    return ll_fail(r->error, LL_BAD_INPUT, "%s: \"metric\": expected \"%s\", \"%s\" or \"%s\"", r->path,
+                   metrics[LL_COSINE], metrics[LL_NO_RESIDUAL], metrics[LL_MAGNITUDE]);
+}
+
 static ll_status check_format(const reader *r) {
     const char *format = json_string_value(json_object_get(r->root, "format"));
     if (!format || strcmp(format, LL_PLAN_FORMAT) != 0)
@@ -71,9 +83,7 @@ static ll_status check_format(const reader *r) {
             r->error, LL_BAD_INPUT,
             "%s: a drop plan of another version (this program reads version %d); make the plan anew", r->path,
             LL_PLAN_VERSION);
-    const char *metric = json_string_value(json_object_get(r->root, "metric"));
-    if (!metric || strcmp(metric, LL_PLAN_METRIC) != 0)
-        return ll_fail(r->error, LL_BAD_INPUT, "%s: \"metric\": expected \"%s\"", r->path, LL_PLAN_METRIC);
+    LL_TRY(get_metric(r));
     return check_keys(r);
 }
 

@@ -48,9 +48,10 @@ static json_t *make_orders(const ll_plan *plan) {
 }
 
 char *ll_plan_text(const ll_plan *plan) {
+    static const char *const metrics[LL_METRICS] = LL_PLAN_METRICS;
     json_t *root = json_pack(
         "{s:s, s:i, s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "format", LL_PLAN_FORMAT, "version",
-        LL_PLAN_VERSION, "metric", LL_PLAN_METRIC, "model_sha256", plan->model_sha256, "data_file",
+        LL_PLAN_VERSION, "metric", metrics[plan->metric], "model_sha256", plan->model_sha256, "data_file",
         make_name(plan->data_file), "data_sha256", plan->data_sha256, "samples", (json_int_t)plan->samples,
         "length", (json_int_t)plan->length, "tokens", (json_int_t)plan->tokens, "layers",
         (json_int_t)plan->layers, "importance", make_importance(plan), "order", make_orders(plan));

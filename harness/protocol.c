@@ -30,6 +30,7 @@ static const ll_protocol full = {
     .length = 2048,
     .max_windows = 64,
     .limit = 100,
+    .orders = LL_ALL_ORDERS,
     .counts = EACH_KIND({2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24}, 12),
     .speed = {.prompt = 2048, .generate = 2048, .repetitions = 5},
 };
@@ -119,8 +120,27 @@ ll_status ll_protocol_of(ll_protocol *out, const ll_options *options, ll_error *
     out->speed.repetitions = either(options->repetitions, out->speed.repetitions);
     out->speed.batch = options->batch;
     out->speed.exact = options->exact;
+    out->orders = (options->orders ? options->orders : out->orders) | 1u << LL_ORDER_IMPORTANCE;
+    if (options->no_speed)
+        out->orders &= ~(1u << LL_ORDER_COST);
+    if (options->synthetic)
+        out->orders = 1u << LL_ORDER_IMPORTANCE;
     take_counts(out, options);
     return LL_OK;
+}
+
+size_t ll_protocol_order_counts(const ll_protocol *protocol, ll_drop_kind kind, size_t layers,
+                                size_t out[LL_ORDER_COUNTS]) {
+    const ll_counts *counts = &protocol->counts[kind];
+    size_t first = 0, end = 0;
+    while (first < counts->total && counts->count[first] == 0)
+        first++;
+    for (end = first; end < counts->total && counts->count[end] <= layers / 2;)
+        end++;
+    const size_t total = end - first, kept = total < LL_ORDER_COUNTS ? total : LL_ORDER_COUNTS;
+    for (size_t i = 0; i < kept; i++)
+        out[i] = counts->count[first + (total <= LL_ORDER_COUNTS ? i : (i + 1) * (total + 1) / 4 - 1)];
+    return kept;
 }
 
 size_t ll_protocol_rows(const ll_protocol *protocol) {

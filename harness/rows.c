@@ -8,8 +8,8 @@
     const ll_csv_schema ll_##variable##_schema = {                                                           \
         file, variable##_columns, sizeof variable##_columns / sizeof *variable##_columns, key_count}
 
-SCHEMA(importance, "importance", 8, "model_sha256", "weights", "group", "data_sha256", "samples", "length",
-       "kind", "layer", "importance", "tokens", "data_file", LL_RUN_COLUMNS);
+SCHEMA(importance, "importance", 9, "model_sha256", "weights", "group", "data_sha256", "samples", "length",
+       "metric", "kind", "layer", "importance", "tokens", "data_file", LL_RUN_COLUMNS);
 
 SCHEMA(quality, "quality", 12, "model_sha256", "weights", "group", "kv", "data_sha256", "recipe", "window",
        "first_window", "windows", "kind", "dropped", "drop", "perplexity", "perplexity_stderr", "kl",
@@ -17,16 +17,16 @@ SCHEMA(quality, "quality", 12, "model_sha256", "weights", "group", "kv", "data_s
        "bytes", "word_perplexity", "byte_perplexity", "modules_asked", "modules_computed", "data_file",
        LL_RUN_COLUMNS);
 
-/* What is dropped in which order; data_sha256, samples and length are NA where the order needs no text. */
-SCHEMA(plans, "plans", 9, "model_sha256", "weights", "group", "order", "data_sha256", "samples", "length",
-       "kind", "dropped", "drop", "data_file", LL_RUN_COLUMNS);
-
 /* Another ISA rounds otherwise: a difference is between answers of one. */
 SCHEMA(tasks, "tasks", 14, "model_sha256", "weights", "group", "kv", "isa", "limit", "too_long", "task",
        "task_sha256", "data_sha256", "num_fewshot", "kind", "dropped", "drop", "metric", "value", "stderr",
        "macro", "chance", "questions", "available", "whole", "difference", "difference_stderr", "only_full",
        "only_dropped", "p_value", "tokens_asked", "tokens_computed", "seconds", "prompts_cut", "commit",
        "compiler", "cpu", "threads", "nodes", "placement", "model", "source", "seed", "date");
+
+/* How modules were chosen; quality, tasks and speed know only what is dropped. */
+SCHEMA(plans, "plans", 9, "model_sha256", "weights", "group", "order", "data_sha256", "samples", "length",
+       "kind", "dropped", "drop", "data_file", LL_RUN_COLUMNS);
 
 /* A timing belongs to its CPU, ISA and thread count, which are keys here. */
 SCHEMA(speed, "speed", 16, "model_sha256", "weights", "group", "kv", "cpu", "isa", "threads", "resident",
@@ -37,6 +37,15 @@ SCHEMA(speed, "speed", 16, "model_sha256", "weights", "group", "kv", "cpu", "isa
        "bytes_per_token", "ops_per_token", "int8_share", "bandwidth_share", "peak_gops", "f32_peak_gops",
        "bandwidth_gbs", "weight_bytes", "commit", "compiler", "nodes", "placement", "model", "source", "seed",
        "date");
+
+SCHEMA(costs, "costs", 14, "model_sha256", "weights", "group", "kv", "cpu", "isa", "threads", "resident",
+       "batch", "prompt", "generate", "method", "repetitions", "kind", "modules", "prefill_microseconds",
+       "decode_microseconds", "commit", "compiler", "nodes", "placement", "model", "source", "seed", "date");
+
+/* Two importance maps: all of it follows from importance.csv, so it is written anew each time. */
+SCHEMA(calibration, "calibration", 13, "compared", "weights", "group", "length", "metric", "kind",
+       "model_sha256", "data_sha256", "samples", "other_model_sha256", "other_data_sha256", "other_samples",
+       "lowest", "overlap", "rank_correlation", "model", "data_file", "other_model", "other_data_file");
 
 /* Timings of a speed row carry its date; those of an interrupted one match no row. */
 SCHEMA(samples, "samples", 0, "model_sha256", "weights", "group", "kv", "resident", "batch", "prompt",

@@ -4,13 +4,15 @@
 #include "csv.h"
 #include "model.h"
 
-extern const ll_csv_schema ll_importance_schema; /* importance.csv */
-extern const ll_csv_schema ll_quality_schema;    /* quality.csv */
-extern const ll_csv_schema ll_plans_schema;      /* plans.csv */
-extern const ll_csv_schema ll_tasks_schema;      /* tasks.csv */
-extern const ll_csv_schema ll_speed_schema;      /* speed.csv: medians */
-extern const ll_csv_schema ll_samples_schema;    /* samples.csv: every timing */
-extern const ll_csv_schema ll_modules_schema;    /* "kind,layer,importance", what `importance --csv` prints */
+extern const ll_csv_schema ll_importance_schema;  /* importance.csv */
+extern const ll_csv_schema ll_quality_schema;     /* quality.csv */
+extern const ll_csv_schema ll_plans_schema;       /* plans.csv */
+extern const ll_csv_schema ll_costs_schema;       /* costs.csv */
+extern const ll_csv_schema ll_calibration_schema; /* calibration.csv */
+extern const ll_csv_schema ll_tasks_schema;       /* tasks.csv */
+extern const ll_csv_schema ll_speed_schema;       /* speed.csv: medians */
+extern const ll_csv_schema ll_samples_schema;     /* samples.csv: every timing */
+extern const ll_csv_schema ll_modules_schema; /* "kind,layer,importance", what `importance --csv` prints */
 
 /* The columns weights and group ("128", "32", "channel"; "NA" for f32). */
 void ll_row_weights(ll_row *row, ll_weights_kind weights, size_t group);

@@ -73,8 +73,7 @@ ll_row_state ll_sweep_look_up(ll_sweep *sweep, const ll_csv *csv, ll_row *row, c
     return state;
 }
 
-/* A cell is cut where it is full, and a cut key would stand for other drops too: a long one ends with its hash. */
-static void shorten_drop(char drop[LL_MASK_TEXT]) {
+void ll_sweep_shorten_drop(char drop[LL_MASK_TEXT]) {
     enum { HASH = 16, KEPT = LL_CSV_CELL - HASH - 8 };
     char hash[LL_SHA256_TEXT];
     const size_t length = strlen(drop);
@@ -84,33 +83,70 @@ static void shorten_drop(char drop[LL_MASK_TEXT]) {
     snprintf(drop + KEPT, LL_MASK_TEXT - KEPT, "...#%.*s", HASH, hash);
 }
 
+static void fill_task(const ll_sweep *sweep, ll_sweep_task *task, const char *kind, size_t dropped,
+                      unsigned measured) {
+    task->kind = kind;
+    task->dropped = dropped;
+    task->measured = measured;
+    ll_mask_format(&task->mask, sweep->config.layers, task->drop);
+    ll_sweep_shorten_drop(task->drop);
+}
+
 ll_status ll_sweep_task_of(const ll_sweep *sweep, const char *kind, size_t dropped, ll_sweep_task *task) {
     char spec[64] = "none";
     if (dropped)
         snprintf(spec, sizeof spec, "%s@%zu", kind, dropped);
-    task->kind = kind;
-    task->dropped = dropped;
     LL_TRY(ll_drop_parse(&task->mask, spec, sweep->config.layers, &sweep->plan.orders, sweep->error));
-    ll_mask_format(&task->mask, sweep->config.layers, task->drop);
-    shorten_drop(task->drop);
+    fill_task(sweep, task, kind, dropped, LL_ASKED | LL_TIMED);
     return LL_OK;
 }
 
-static ll_status add_task(ll_sweep *sweep, const char *kind, size_t dropped) {
-    return ll_sweep_task_of(sweep, kind, dropped, &sweep->tasks[sweep->task_count++]);
+static bool is_listed(const ll_sweep *sweep, const ll_sweep_task *task) {
+    for (size_t i = 0; i < sweep->task_count; i++) {
+        const ll_sweep_task *other = &sweep->tasks[i];
+        if (other->dropped == task->dropped && strcmp(other->kind, task->kind) == 0 &&
+            strcmp(other->drop, task->drop) == 0)
+            return true;
+    }
+    return false;
+}
+
+static ll_status make_room(ll_sweep *sweep) {
+    if (sweep->task_count < sweep->task_capacity)
+        return LL_OK;
+    const size_t capacity = sweep->task_capacity ? 2 * sweep->task_capacity : 64;
+    ll_sweep_task *tasks = realloc(sweep->tasks, capacity * sizeof *tasks);
+    if (!tasks)
+        return ll_fail(sweep->error, LL_NO_RESOURCE, "no memory for the list of %zu drops", capacity);
+    sweep->tasks = tasks;
+    sweep->task_capacity = capacity;
+    return LL_OK;
+}
+
+ll_status ll_sweep_add_task(ll_sweep *sweep, const char *kind, size_t dropped, const ll_mask *mask,
+                            unsigned measured) {
+    LL_TRY(make_room(sweep));
+    ll_sweep_task *task = &sweep->tasks[sweep->task_count];
+    task->mask = *mask;
+    fill_task(sweep, task, kind, dropped, measured);
+    sweep->task_count += !is_listed(sweep, task);
+    return LL_OK;
+}
+
+static ll_status add_planned(ll_sweep *sweep, const char *kind, size_t dropped) {
+    ll_sweep_task task;
+    LL_TRY(ll_sweep_task_of(sweep, kind, dropped, &task));
+    return ll_sweep_add_task(sweep, kind, dropped, &task.mask, task.measured);
 }
 
 /* The full model, then every kind at every count that it reaches. */
 static ll_status make_tasks(ll_sweep *sweep) {
-    sweep->tasks = calloc(ll_protocol_rows(sweep->protocol), sizeof *sweep->tasks);
-    if (!sweep->tasks)
-        return ll_fail(sweep->error, LL_NO_RESOURCE, "no memory for the list of drops");
-    LL_TRY(add_task(sweep, "none", 0));
+    LL_TRY(add_planned(sweep, "none", 0));
     for (int kind = 0; kind < LL_DROP_KINDS; kind++) {
         const ll_counts *counts = &sweep->protocol->counts[kind];
         for (size_t i = 0; i < counts->total; i++)
             if (counts->count[i] && counts->count[i] <= sweep->plan.orders.order[kind].count)
-                LL_TRY(add_task(sweep, ll_drop_kind_name((ll_drop_kind)kind), counts->count[i]));
+                LL_TRY(add_planned(sweep, ll_drop_kind_name((ll_drop_kind)kind), counts->count[i]));
             else if (counts->count[i] && !sweep->options->quiet)
                 fprintf(stderr, "%s %zu is not run: the model has %zu of that kind\n",
                         ll_drop_kind_name((ll_drop_kind)kind), counts->count[i],
@@ -148,6 +184,7 @@ static ll_status read_header(ll_sweep *sweep, const ll_checkpoint *checkpoint) {
 
 static ll_status look_at_files(ll_sweep *sweep) {
     LL_TRY(ll_documents_load(&sweep->calib, sweep->options->calib, sweep->error));
+    ll_cmd_say_fewer(sweep->options, sweep->options->calib, sweep->calib.count, sweep->protocol->samples);
     LL_TRY(ll_documents_load(&sweep->text, sweep->options->text, sweep->error));
     LL_TRY(ll_cmd_locate(sweep->options, sweep->model_path, sweep->error));
     ll_checkpoint *checkpoint;
@@ -196,6 +233,9 @@ static ll_status open_all(ll_sweep *sweep) {
     if (!sweep->options->synthetic) {
         LL_TRY(open_rows(sweep, &ll_importance_schema, &sweep->importance));
         LL_TRY(open_rows(sweep, &ll_quality_schema, &sweep->quality));
+        LL_TRY(open_rows(sweep, &ll_plans_schema, &sweep->plans));
+        if (sweep->protocol->orders >> LL_ORDER_COST & 1)
+            LL_TRY(open_rows(sweep, &ll_costs_schema, &sweep->costs));
     }
     if (sweep->exam.count)
         LL_TRY(open_rows(sweep, &ll_tasks_schema, &sweep->scores));
@@ -246,7 +286,7 @@ static double total_work(const ll_sweep *sweep) {
                  speed = sweep->options->no_speed ? 0 : rows * ll_sweep_speed_work(sweep);
     if (sweep->options->synthetic)
         return speed;
-    return speed + ll_sweep_importance_work(sweep) +
+    return speed + ll_sweep_importance_work(sweep) + ll_sweep_orders_work(sweep) +
            rows * (ll_sweep_quality_work(sweep) + ll_sweep_tasks_work(sweep)) + ll_sweep_variants_work(sweep);
 }
 
@@ -273,8 +313,11 @@ static ll_status run_stages(ll_sweep *sweep, ll_options *options, ll_protocol *p
     ll_progress_begin(&sweep->progress, real ? "importance" : "speed", total_work(sweep), options->quiet);
     LL_TRY(real ? ll_sweep_importance(sweep) : plan_by_depth(sweep));
     LL_TRY(make_tasks(sweep));
-    if (real)
+    sweep->planned = sweep->task_count;
+    if (real) {
+        LL_TRY(ll_sweep_orders(sweep));
         LL_TRY(ll_sweep_quality(sweep));
+    }
     LL_TRY(ll_sweep_tasks(sweep));
     if (!sweep->options->no_speed)
         LL_TRY(ll_sweep_speed(sweep));
@@ -304,6 +347,8 @@ ll_status ll_sweep_run(const ll_options *options, const ll_protocol *protocol, c
     ll_plan_free(&sweep->plan);
     ll_csv_close(sweep->importance);
     ll_csv_close(sweep->quality);
+    ll_csv_close(sweep->plans);
+    ll_csv_close(sweep->costs);
     ll_csv_close(sweep->scores);
     ll_csv_close(sweep->speed);
     ll_csv_close(sweep->samples);

@@ -4,8 +4,8 @@
 #define LL_SWEEP_H
 #include "protocol.h"
 
-/* Writes importance.csv, plan.json, quality.csv, speed.csv and samples.csv into folder; of synthetic weights only the last
- * two. *computed: rows that were missing. */
+/* Writes importance.csv, plan.json, plans.csv, quality.csv, speed.csv and samples.csv into folder (costs.csv where an order asks for
+ * it); of synthetic weights only speed.csv and samples.csv. *computed: rows that were missing. */
 ll_status ll_sweep_run(const ll_options *options, const ll_protocol *protocol, const char *folder,
                        size_t *computed, ll_error *error);
 #endif

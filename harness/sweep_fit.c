@@ -62,7 +62,7 @@ static size_t find_before(const ll_sweep *sweep) {
     size_t found = SIZE_MAX;
     double batch = sweep->asked_batch == LL_BATCH_MAX ? 2 : 1;
     ll_row ours;
-    ll_sweep_speed_setting(&ours, sweep);
+    ll_sweep_speed_setting(&ours, &ll_speed_schema, sweep);
     for (size_t row = 0; row < ll_csv_rows(sweep->speed); row++)
         if (is_ours(sweep, &ours, row) && ll_csv_number(sweep->speed, row, "batch") >= batch) {
             batch = ll_csv_number(sweep->speed, row, "batch");

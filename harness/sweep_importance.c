@@ -1,72 +1,46 @@
 #include "cmd.h"
-#include "rows.h"
-#include "run_info.h"
+#include "importance_rows.h"
 #include "sweep_private.h"
 #include "tally.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { TYPICAL_TOKENS = 400 };
 
-static double document_work(const ll_sweep *sweep) {
+double ll_sweep_document_work(const ll_sweep *sweep) {
     const size_t length = sweep->protocol->length;
     return ll_pace_prefill(&sweep->importance_pace,
                            (double)(length < TYPICAL_TOKENS ? length : TYPICAL_TOKENS), false);
 }
 
 double ll_sweep_importance_work(const ll_sweep *sweep) {
-    return (double)sweep->protocol->samples * document_work(sweep);
+    return (double)sweep->protocol->samples * ll_sweep_document_work(sweep);
 }
 
-/* What the keys of all rows have in common. */
-static void fill_key(ll_row *row, const ll_sweep *sweep) {
-    ll_row_begin(row, &ll_importance_schema);
-    ll_row_text(row, "model_sha256", sweep->model_sha256);
-    ll_row_weights(row, sweep->importance_weights, sweep->options->group);
-    ll_row_text(row, "data_sha256", sweep->plan.data_sha256);
-    ll_row_int(row, "samples", sweep->plan.samples);
-    ll_row_int(row, "length", sweep->plan.length);
-}
-
-static void fill_module(ll_row *row, int kind, size_t layer) {
-    ll_row_text(row, "kind", ll_drop_kind_name((ll_drop_kind)kind));
-    ll_row_int(row, "layer", layer);
+static ll_importance_key key_of(const ll_sweep *sweep) {
+    const ll_plan *plan = &sweep->plan;
+    return (ll_importance_key){sweep->model_sha256,   sweep->importance_weights,
+                               sweep->options->group, plan->data_sha256,
+                               plan->samples,         plan->length,
+                               sweep->config.layers};
 }
 
 /* Takes importance from the rows; false when one is missing. */
 static bool read_rows(ll_sweep *sweep, const ll_csv *csv) {
-    ll_row row;
-    fill_key(&row, sweep);
-    for (int kind = 0; kind < LL_MODULE_KINDS; kind++)
-        for (size_t layer = 0; layer < sweep->config.layers; layer++) {
-            fill_module(&row, kind, layer);
-            const size_t at = ll_csv_find(csv, &row);
-            if (at == SIZE_MAX || !isfinite(ll_csv_number(csv, at, "importance")))
-                return false;
-            sweep->plan.importance[kind][layer] = ll_csv_number(csv, at, "importance");
-            sweep->plan.tokens = (size_t)ll_csv_number(csv, at, "tokens");
-        }
-    return true;
+    const ll_importance_key key = key_of(sweep);
+    bool good = true;
+    for (int metric = 0; good && metric < LL_METRICS; metric++)
+        good = ll_importance_rows_read(csv, &key, (ll_metric)metric, sweep->importance_by[metric],
+                                       &sweep->plan.tokens);
+    memcpy(sweep->plan.importance, sweep->importance_by[LL_COSINE], sizeof sweep->plan.importance);
+    return good;
 }
 
-static ll_status append_rows(ll_sweep *sweep, ll_csv *csv, const ll_model *model) {
-    ll_row row;
-    fill_key(&row, sweep);
-    ll_row_int(&row, "tokens", sweep->plan.tokens);
-    ll_row_text(&row, "data_file", ll_file_name(sweep->options->calib));
-    ll_run_info_fill(&row, model, sweep->model_name,
-                     sweep->options->seed); /* once: the system is asked for every page */
-    for (int kind = 0; kind < LL_MODULE_KINDS; kind++)
-        for (size_t layer = 0; layer < sweep->config.layers; layer++) {
-            fill_module(&row, kind, layer);
-            if (ll_csv_find(csv, &row) != SIZE_MAX)
-                continue;
-            ll_row_real(&row, "importance", sweep->plan.importance[kind][layer], 10);
-            LL_TRY(ll_csv_append(csv, &row, sweep->error));
-            sweep->computed++;
-        }
-    return LL_OK;
+static ll_status append_rows(ll_sweep *sweep, ll_csv *csv, const ll_model *model, const ll_tally *tally) {
+    const ll_importance_key key = key_of(sweep);
+    const ll_importance_source source = {ll_file_name(sweep->options->calib), sweep->model_name, model,
+                                         sweep->options->seed};
+    return ll_importance_rows_append(csv, &key, tally, &source, &sweep->computed, sweep->error);
 }
 
 typedef struct {
@@ -91,10 +65,10 @@ static ll_status measure_with(ll_sweep *sweep, const ll_model *model) {
     ll_tally tally = ll_tally_read(k.path, &k.key);
     k.saved = ll_seconds();
     const ll_tally_keeper kept = {save, &k};
-    sweep->progress.unit = document_work(sweep);
+    sweep->progress.unit = ll_sweep_document_work(sweep);
     LL_TRY(ll_importance_run(&sweep->plan, model, &sweep->calib, sweep->protocol->samples,
                              sweep->protocol->length, &tally, &kept, &sweep->progress, sweep->error));
-    LL_TRY(append_rows(sweep, sweep->importance, model));
+    LL_TRY(append_rows(sweep, sweep->importance, model, &tally));
     (void)remove(k.path); /* left over, it is worth nothing and does no harm */
     return LL_OK;
 }

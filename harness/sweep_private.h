@@ -10,10 +10,14 @@
 #include "quality.h"
 #include "sweep.h"
 
+/* What is measured of a drop; quality always is. */
+enum { LL_ASKED = 1, LL_TIMED = 2 };
+
 /* One configuration: what is dropped, and by which kind of plan. */
 typedef struct {
     const char *kind; /* "none" for the full model */
     size_t dropped;
+    unsigned measured; /* LL_ASKED, LL_TIMED: of the paper's own order both */
     ll_mask mask;
     char drop[LL_MASK_TEXT];
 } ll_sweep_task;
@@ -39,9 +43,12 @@ typedef struct {
     ll_passages passages;                                    /* of text */
     ll_exam exam;                                            /* empty without --tasks */
     ll_csv *importance, *quality, *scores, *speed, *samples; /* open, and so locked, for the whole sweep */
-    ll_plan plan;
+    ll_csv *plans, *costs; /* so are these; costs: NULL where no order asks */
+    ll_plan plan;          /* the paper's: one-shot, by cosine */
+    double importance_by[LL_METRICS][LL_MODULE_KINDS][LL_MAX_LAYERS];
     ll_sweep_task *tasks;
-    size_t task_count;
+    size_t task_count, task_capacity;
+    size_t planned;               /* of them those of the plan, which come first; other orders' follow */
     const ll_wanda_amount *wanda; /* how the weights are pruned before quality is measured; NULL: not */
     ll_model *model;              /* with the options' weights; NULL until something needs it */
     ll_progress progress;
@@ -51,6 +58,8 @@ typedef struct {
 
 /* Work in seconds, roughly: only the time left depends on it. */
 double ll_sweep_importance_work(const ll_sweep *sweep);
+double ll_sweep_document_work(const ll_sweep *sweep); /* one calibration document, for importance */
+double ll_sweep_orders_work(const ll_sweep *sweep);   /* all that other orders ask for, their rows too */
 double ll_sweep_quality_work(const ll_sweep *sweep);
 double ll_sweep_tasks_work(const ll_sweep *sweep);
 double ll_sweep_speed_work(const ll_sweep *sweep);
@@ -65,14 +74,17 @@ ll_status ll_sweep_fit_as_before(ll_sweep *sweep, ll_options *options, ll_protoc
 void ll_sweep_pruned_names(const ll_sweep *sweep, char weights[LL_CSV_CELL], char group[LL_CSV_CELL]);
 /* Fills these columns, of whatever weights. */
 void ll_sweep_weights(ll_row *row, const ll_sweep *sweep);
-/* Begins a row of speed.csv with all that comes before how it was measured and what is dropped. */
-void ll_sweep_speed_setting(ll_row *row, const ll_sweep *sweep);
+/* Begins a row of speed.csv, or of costs.csv, with all that comes before what is dropped; setting: before how it was measured. */
+void ll_sweep_speed_setting(ll_row *row, const ll_csv_schema *schema, const ll_sweep *sweep);
+void ll_sweep_speed_key(ll_row *row, const ll_csv_schema *schema, const ll_sweep *sweep);
 
 /* A drop of the sweep's plan. */
 ll_status ll_sweep_task_of(const ll_sweep *sweep, const char *kind, size_t dropped, ll_sweep_task *task);
 
 /* Each stage appends the rows that are missing. */
 ll_status ll_sweep_importance(ll_sweep *sweep);
+/* Writes down the plans of the tasks so far, and adds those of the other orders. */
+ll_status ll_sweep_orders(ll_sweep *sweep);
 ll_status ll_sweep_quality(ll_sweep *sweep);
 ll_status ll_sweep_tasks(ll_sweep *sweep);
 ll_status ll_sweep_speed(ll_sweep *sweep);
@@ -85,6 +97,13 @@ double ll_sweep_variants_work(const ll_sweep *sweep);
 ll_status ll_sweep_check_variants(const ll_sweep *sweep);
 /* The sweep's model, loaded and pruned; before that its streams into baseline (NULL: nobody compares). */
 ll_status ll_sweep_prune(ll_sweep *sweep, ll_baseline *baseline);
+/* A cell is cut where it is full, and a cut key would stand for other drops too: a long one ends with its hash. */
+void ll_sweep_shorten_drop(char drop[LL_MASK_TEXT]);
+/* A drop to be measured; nothing where the same drop is among them. */
+ll_status ll_sweep_add_task(ll_sweep *sweep, const char *kind, size_t dropped, const ll_mask *mask,
+                            unsigned measured);
+/* Of drop orders: microseconds that one attention layer, one MLP layer takes of the mix; measured where costs.csv lacks them. */
+ll_status ll_sweep_costs(ll_sweep *sweep, double microseconds[LL_MLP + 1]);
 
 /* The time it takes does not count into the progress. */
 ll_status ll_sweep_load(ll_sweep *sweep, ll_weights_kind weights, ll_model **out);

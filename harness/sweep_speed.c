@@ -23,10 +23,10 @@ static void fill_model(ll_row *row, const ll_sweep *sweep) {
     ll_row_int(row, "batch", sweep->protocol->speed.batch);
 }
 
-void ll_sweep_speed_setting(ll_row *row, const ll_sweep *sweep) {
+void ll_sweep_speed_setting(ll_row *row, const ll_csv_schema *schema, const ll_sweep *sweep) {
     const ll_speed_spec *spec = &sweep->protocol->speed;
     char isa[LL_CSV_CELL];
-    ll_row_begin(row, &ll_speed_schema);
+    ll_row_begin(row, schema);
     fill_model(row, sweep);
     ll_row_text(row, "cpu", sweep->machine.cpu);
     ll_isa_text(&sweep->kernels, isa, sizeof isa);
@@ -36,11 +36,15 @@ void ll_sweep_speed_setting(ll_row *row, const ll_sweep *sweep) {
     ll_row_int(row, "generate", spec->generate);
 }
 
-static void fill_key(ll_row *row, const ll_sweep *sweep, const ll_sweep_task *task) {
+void ll_sweep_speed_key(ll_row *row, const ll_csv_schema *schema, const ll_sweep *sweep) {
     const ll_speed_spec *spec = &sweep->protocol->speed;
-    ll_sweep_speed_setting(row, sweep);
+    ll_sweep_speed_setting(row, schema, sweep);
     ll_row_text(row, "method", ll_speed_method(spec, &sweep->pace.cost));
     ll_row_int(row, "repetitions", spec->repetitions);
+}
+
+static void fill_key(ll_row *row, const ll_sweep *sweep, const ll_sweep_task *task) {
+    ll_sweep_speed_key(row, &ll_speed_schema, sweep);
     ll_row_text(row, "kind", task->kind);
     ll_row_int(row, "dropped", task->dropped);
     ll_row_text(row, "drop", task->drop);
@@ -144,6 +148,7 @@ static ll_status run_task(ll_sweep *sweep, const ll_sweep_task *task, ll_csv *cs
 ll_status ll_sweep_speed(ll_sweep *sweep) {
     ll_status status = LL_OK;
     for (size_t i = 0; status == LL_OK && i < sweep->task_count; i++)
-        status = run_task(sweep, &sweep->tasks[i], sweep->speed, sweep->samples);
+        if (sweep->tasks[i].measured & LL_TIMED)
+            status = run_task(sweep, &sweep->tasks[i], sweep->speed, sweep->samples);
     return status;
 }

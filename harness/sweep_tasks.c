@@ -246,7 +246,8 @@ ll_status ll_sweep_tasks(ll_sweep *sweep) {
     if (status == LL_OK)
         status = check_rows(&s);
     for (size_t d = 0; d < sweep->task_count && status == LL_OK; d++)
-        for (size_t i = 0; i < sweep->exam.count && status == LL_OK; i++)
+        for (size_t i = 0; sweep->tasks[d].measured & LL_ASKED && i < sweep->exam.count && status == LL_OK;
+             i++)
             status = run_task(&s, i, &sweep->tasks[d]);
     for (size_t i = 0; s.full && i < sweep->exam.count; i++)
         ll_score_sheet_free(&s.full[i]);

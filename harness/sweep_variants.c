@@ -113,7 +113,7 @@ static ll_status run_wanda(ll_sweep *sweep) {
 ll_status ll_sweep_variants(ll_sweep *sweep) {
     for (size_t i = 0; i < sweep->options->precision_count; i++) {
         const ll_options options = with_precision(sweep->options, &sweep->options->precisions[i]);
-        LL_TRY(run_with(sweep, &options, sweep->tasks, sweep->task_count));
+        LL_TRY(run_with(sweep, &options, sweep->tasks, sweep->planned));
     }
     return sweep->options->wanda_count ? run_wanda(sweep) : LL_OK;
 }

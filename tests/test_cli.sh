@@ -8,7 +8,7 @@ folder=$(mktemp -d /tmp/layerlab-cli-XXXXXX)
 trap 'rm -rf "$folder"' EXIT
 out=$folder/stdout err=$folder/stderr
 model=${LAYERLAB_MODELS:-models}/SmolLM2-135M-Instruct.Q4_1.gguf
-commands=(info tokenize generate importance plan quality speed sweep report export)
+commands=(info tokenize generate importance plan calibration quality speed sweep report export)
 filter=${1:-}
 passed=0 failed=0 skipped=0
 trouble='' lacking=''

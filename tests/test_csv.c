@@ -263,7 +263,8 @@ static void test_full_disk(void) {
 /* The schemas that the program writes fit into a row, and their columns have one name each. */
 static void test_schemas(void) {
     const ll_csv_schema *all[] = {&ll_importance_schema, &ll_quality_schema, &ll_tasks_schema,
-                                  &ll_speed_schema,      &ll_samples_schema, &ll_modules_schema};
+                                  &ll_speed_schema,      &ll_samples_schema, &ll_modules_schema,
+                                  &ll_plans_schema,      &ll_costs_schema,   &ll_calibration_schema};
     for (size_t s = 0; s < sizeof all / sizeof *all; s++) {
         REQUIRE(all[s]->count <= LL_CSV_MAX_COLUMNS);
         CHECK(all[s]->keys < all[s]->count);
@@ -287,8 +288,10 @@ static void base_name(const char *column, char *out, size_t capacity) {
 
 /* Nobody should have to guess what a column means. */
 static void test_explained(void) {
-    const ll_csv_schema *const schemas[] = {&ll_importance_schema, &ll_quality_schema, &ll_tasks_schema,
-                                            &ll_speed_schema,      &ll_samples_schema, &ll_modules_schema};
+    const ll_csv_schema *const schemas[] = {
+        &ll_importance_schema, &ll_quality_schema, &ll_tasks_schema,
+        &ll_speed_schema,      &ll_samples_schema, &ll_modules_schema,
+        &ll_plans_schema,      &ll_costs_schema,   &ll_calibration_schema};
     size_t length;
     char *const readme = ll_test_read("harness/README.md", &length);
     REQUIRE(readme != NULL);

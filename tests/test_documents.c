@@ -43,6 +43,16 @@ static void test_loads(void) {
           "a||\xc3\xa9\xf0\x9f\x98\x80\0|");
     LOADS("d.jsonl", "{\"text\": \"a\"}\n\n \t\r\n{\"text\": \"b\\nc\"}\r\n{\"text\": \"d\"}", "a|b\nc|d|");
     LOADS("e.f.jsonl", "{\"text\":\"[]\"}\n", "[]|");
+    /* Instructions and their answers. */
+    LOADS("g.json",
+          "[{\"instruction\": \"ask\", \"input\": \"\", \"output\": \"say\"}, {\"output\": \"z\", \"input\": "
+          "\"y\", "
+          "\"instruction\": \"x\"}]",
+          "ask\nsay|x\ny\nz|");
+    LOADS("h.jsonl", "{\"question\":\"2+2?\",\"answer\":\"4\"}\n{\"instruction\":\"\",\"response\":\"r\"}\n",
+          "2+2?\n4|r|");
+    LOADS("i.jsonl", "{\"conversations\":[\"a\",\"b\",\"\",\"c\"],\"source\":\"s\"}", "a\nb\nc|");
+    LOADS("j.jsonl", "{\"text\":\"t\",\"answer\":\"no\"}", "t|");
 }
 
 static void test_many(void) {

@@ -194,7 +194,7 @@ static void check_family(const ll_family *f, ll_weights_kind weights) {
 static const char *const families[] = {
     "llama2", "llama3",         "llama3-vocabulary", "llama3-late", "mistral", "mistral-full",
     "bias",   "attention-bias", "head-dim",          "tied",        "linear",  "odd",
-    "eps",    "drop",           "drop-attention",
+    "eps",    "drop",           "drop-attention",    "deep",
 };
 static const char *family; /* that the test below is about */
 

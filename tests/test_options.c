@@ -50,9 +50,9 @@ static ll_options accepted(const char *line) {
 }
 
 static void test_commands(void) {
-    static const char *const names[LL_COMMAND_COUNT] = {"info",  "tokenize", "generate", "importance",
-                                                        "plan",  "quality",  "eval",     "tasks",
-                                                        "speed", "sweep",    "report",   "export"};
+    static const char *const names[LL_COMMAND_COUNT] = {
+        "info",  "tokenize", "generate", "importance", "plan",   "quality",    "eval",
+        "tasks", "speed",    "sweep",    "report",     "export", "calibration"};
     for (int c = 0; c < LL_COMMAND_COUNT; c++) {
         char line[64];
         snprintf(line, sizeof line, "%s m%s", names[c], c == LL_COMMAND_GENERATE ? " --prompt x" : "");
@@ -87,6 +87,43 @@ static void test_eval(void) {
     refused("sweep m --synthetic --tasks piqa", "random weights say nothing");
     refused("sweep m --synthetic --no-speed", "leaves nothing");
     CHECK(accepted("tasks").model == NULL);
+}
+
+static void test_orders(void) {
+    const ll_options plain = accepted("sweep m"),
+                     some = accepted("sweep m --orders reverse,random,cost --cost-mix decode");
+    CHECK(plain.orders == 0 && plain.mix == LL_MIX_GENERATION);
+    CHECK(some.orders == (1u << LL_ORDER_REVERSE | 31u << LL_ORDER_RANDOM | 1u << LL_ORDER_COST) &&
+          some.mix == LL_MIX_DECODE);
+    CHECK(accepted("sweep m --orders random-3").orders == 1u << (LL_ORDER_RANDOM + 3));
+    CHECK(accepted("sweep m --orders all").orders == LL_ALL_ORDERS);
+    CHECK(accepted("sweep m --orders all --no-speed").orders == LL_ALL_ORDERS); /* all that can be */
+    CHECK(accepted("importance m").metric == LL_COSINE);
+    CHECK(accepted("plan m --metric magnitude").metric == LL_MAGNITUDE);
+    refused("sweep m --orders random-5", "no order is called \"random-5\"");
+    refused("sweep m --orders cost --no-speed", "needs timings");
+    refused("sweep m --orders all --synthetic", "random weights have none");
+    refused("plan m --metric sine", "cosine|no-residual|magnitude");
+}
+
+static void test_calibration(void) {
+    const ll_options plain = accepted("calibration m"),
+                     several = accepted("calibration m n --calib a --samples 3,1 --calib b --lowest 5");
+    CHECK(plain.calib_count == 1 && plain.count_total == 5 && plain.counts[4] == 1024 && plain.lowest == 8 &&
+          plain.weights == LL_WEIGHTS_F32);
+    CHECK_CONTAINS(plain.calibs[0], "c4.jsonl");
+    CHECK(several.calib_count == 2 && strcmp(several.calibs[0], "a") == 0 &&
+          strcmp(several.calibs[1], "b") == 0);
+    CHECK(several.folder_count == 2 && several.count_total == 2 && several.lowest == 5);
+    refused("calibration m --samples 0", "--samples");
+    refused("calibration m --samples 3,3", "twice");
+    refused("calibration m --lowest 0", "--lowest");
+    refused("calibration m --calib ''", "an empty one");
+    refused("calibration", "needs a MODEL");
+    refused("calibration m --calib 1 --calib 2 --calib 3 --calib 4 --calib 5 --calib 6 --calib 7 --calib 8 "
+            "--calib 9 "
+            "--calib 10 --calib 11 --calib 12 --calib 13 --calib 14 --calib 15 --calib 16 --calib 17",
+            "16 times");
 }
 
 static void test_positional(void) {
@@ -346,6 +383,8 @@ int main(int argc, char **argv) {
     ll_test_run("options/eval", test_eval);
     ll_test_run("options/commands", test_commands);
     ll_test_run("options/eval", test_eval);
+    ll_test_run("options/orders", test_orders);
+    ll_test_run("options/calibration", test_calibration);
     ll_test_run("options/positional", test_positional);
     ll_test_run("options/defaults", test_defaults);
     ll_test_run("options/values", test_values);

@@ -107,13 +107,14 @@ static void add_speed(const speed_row *s) {
     append(&row);
 }
 
-static void add_importance(const char *kind, uint64_t layer, double importance) {
+static void add_importance(const char *metric, const char *kind, uint64_t layer, double importance) {
     ll_row row;
     ll_row_begin(&row, &ll_importance_schema);
     fill_run(&row, "2026-01-01T00:00:00Z");
     ll_row_text(&row, "data_file", "c4.jsonl");
     ll_row_int(&row, "samples", 16);
     ll_row_int(&row, "length", 256);
+    ll_row_text(&row, "metric", metric);
     ll_row_text(&row, "kind", kind);
     ll_row_int(&row, "layer", layer);
     ll_row_real(&row, "importance", importance, 9);
@@ -146,7 +147,7 @@ static void add_sweep(void) {
     static const char *const kinds[] = {"block", "attn", "mlp"};
     for (uint64_t k = 0; k < 3; k++)
         for (uint64_t layer = 6; layer-- > 0;)
-            add_importance(kinds[k], layer,
+            add_importance("cosine", kinds[k], layer,
                            layer == 2   ? (double)NAN
                            : layer == 3 ? 0
                                         : 0.5 / (double)(layer + k + 1));
@@ -196,7 +197,7 @@ static void test_table(void) {
     CHECK_CONTAINS(whole, printed);
     CHECK_CONTAINS(text, table_head);
     CHECK_CONTAINS(text, table_rows);
-    CHECK(strstr(text, "19.00") == NULL); /* of the setting with fewer rows */
+    CHECK(strstr(text, "| full model | 0 | 19.00") == NULL); /* of the setting with fewer rows */
     free(whole);
     free(text);
     free(printed);
@@ -251,12 +252,48 @@ static void test_plots(void) {
 }
 
 /* Part of a sweep: what is there is drawn, the rest is neither drawn nor linked. */
+static void add_plan(const char *order, const char *drop) {
+    ll_row row;
+    ll_row_begin(&row, &ll_plans_schema);
+    fill_run(&row, "2026-01-01T00:00:00Z");
+    ll_row_text(&row, "order", order);
+    ll_row_text(&row, "kind", "attn");
+    ll_row_int(&row, "dropped", 2);
+    ll_row_text(&row, "drop", drop);
+    append(&row);
+}
+
+/* The table is of the paper's order; what was chosen otherwise, and measured later, does not take its place. */
+static void test_other_orders(void) {
+    ll_error error = {""};
+    begin("orders");
+    add_quality(&(quality_row){"none", 0, "none", "int8", 20, 0.5, 0, 1});
+    add_quality(&(quality_row){"attn", 2, "attn:2,3", "int8", 21, NAN, 0.05, 0.9});
+    add_quality(&(quality_row){"attn", 2, "attn:4,5", "int8", 99, NAN, 0.05, 0.9});
+    add_quality(&(quality_row){"mlp", 2, "mlp:4,5", "int8", 22, NAN, 0.05, 0.9}); /* of no plan */
+    add_speed(&(speed_row){"attn", 2, "attn:2,3", 1.125, 1.1, 1.2, 1.3, 1048576});
+    add_speed(&(speed_row){"attn", 2, "attn:4,5", 1.875, 1.1, 1.2, 1.3, 1048576});
+    add_plan("reverse", "attn:4,5");
+    add_plan("random-0", "attn:2,3");
+    add_plan("importance", "attn:2,3");
+    CHECK_MSG(ll_report_write(folder, out, NULL, &error) != LL_BAD_INPUT, "%s", error.text);
+    char *text = read_report();
+    CHECK_CONTAINS(text, "| **attn** | **2** | **21.00** |");
+    CHECK_CONTAINS(text, "1.125");
+    CHECK_CONTAINS(text, "| mlp | 2 | 22.00 |");
+    CHECK(!strstr(text, "99.00") && !strstr(text, "1.875"));
+    CHECK_CONTAINS(text, "2 rows of other settings or plans");
+    free(text);
+}
+
 static void test_parts(void) {
     if (!ll_page_have_gnuplot())
         return;
     ll_error error = {""};
     begin("importance-only");
-    add_importance("attn", 0, 0.5);
+    add_importance("cosine", "attn", 0, 0.5);
+    add_importance("magnitude", "attn", 0, 0.25); /* not the paper's: not plotted */
+    add_importance("magnitude", "attn", 1, 0.25);
     CHECK_MSG(ll_report_write(folder, out, NULL, &error) == LL_OK, "%s", error.text);
     CHECK(has_plot("importance") && !has_plot("quality") && !has_plot("speedup"));
     char *text = read_report();
@@ -359,6 +396,7 @@ static void test_refused(void) {
 
 int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
+    ll_test_run("report/orders", test_other_orders);
     ll_test_run("report/table", test_table);
     ll_test_run("report/header", test_header);
     ll_test_run("report/plots", test_plots);

@@ -34,6 +34,7 @@ static void add(const ll_csv_schema *schema, const char *column, ...) {
                                             {"threads", "2"},
                                             {"source", "real"},
                                             {"seed", "0"},
+                                            {"metric", "cosine"},
                                             {"date", "2026-01-02T03:04:05Z"}};
     char path[400];
     ll_row row;
@@ -411,6 +412,18 @@ static void test_page(void) {
     CHECK(ll_page_has_plot(out, "predicted") && ll_page_has_plot(out, "order"));
     CHECK(!strstr(html, "Pictures are missing"));
     free(html);
+    /* Sections that are not there have no links. */
+    begin("few-sections");
+    add_quality("none", "0", "none", "20");
+    CHECK(ll_report_write(folder, out, NULL, &error) == LL_OK);
+    snprintf(path, sizeof path, "%s/report.html", out);
+    char *few = ll_test_read(path, NULL);
+    check_page(few);
+    CHECK(!strstr(few, "#importance") && !strstr(few, "#tasks"));
+    free(few);
+    snprintf(folder, sizeof folder, "%s/page", ll_test_folder());
+    snprintf(out, sizeof out, "%s/report", folder);
+    snprintf(path, sizeof path, "%s/report.html", out);
     /* Without gnuplot the pages say so, and old pictures are not shown. */
     char *old = strdup(getenv("PATH"));
     setenv("PATH", "/nonexistent", 1);

@@ -149,11 +149,33 @@ static bool print_machine(ll_sheet *sheet, const page *p) {
     return !p->data->speed.csv || ll_report_print_shares(sheet, p->data);
 }
 
+/* To the sections that there are. */
+static void print_links(ll_sheet *sheet, const ll_report_data *data) {
+    const struct {
+        bool is;
+        const char *id, *title;
+    } sections[] = {{true, "summary", "Summary"},
+                    {data->count > 0, "drops", "Costs and gains"},
+                    {data->task_count > 0, "tasks", "Tasks"},
+                    {data->importance.csv != NULL, "importance", "Importance"},
+                    {data->plans_csv != NULL, "orders", "Other orders"},
+                    {true, "paper", "The paper"},
+                    {true, "machine", "Machine"},
+                    {true, "rerun", "Running again"},
+                    {true, "missing", "Missing"}};
+    enum { SECTIONS = sizeof sections / sizeof *sections };
+    const char *links[2 * SECTIONS + 1];
+    size_t count = 0;
+    for (size_t i = 0; i < SECTIONS; i++)
+        if (sections[i].is) {
+            links[count++] = sections[i].id;
+            links[count++] = sections[i].title;
+        }
+    links[count] = NULL;
+    ll_sheet_links(sheet, links);
+}
+
 static bool print_page(FILE *stream, const void *context) {
-    static const char *const links[] = {"summary", "Summary",    "drops",      "Costs and gains", "tasks",
-                                        "Tasks",   "importance", "Importance", "paper",           "The paper",
-                                        "machine", "Machine",    "rerun",      "Running again",   "missing",
-                                        "Missing", NULL};
     const page *p = context;
     ll_sheet sheet = {.stream = stream, .form = p->style ? LL_HTML : LL_MARKDOWN};
     char model[LL_CSV_CELL], title[LL_CSV_CELL + 64];
@@ -161,7 +183,7 @@ static bool print_page(FILE *stream, const void *context) {
     snprintf(title, sizeof title, "Dropping layers of %s", model);
     ll_sheet_open(&sheet, title, p->style);
     print_head(&sheet, p);
-    ll_sheet_links(&sheet, links);
+    print_links(&sheet, p->data);
     ll_report_print_summary(&sheet, p->data);
     const bool good = print_drops(&sheet, p) && print_tasks(&sheet, p) && print_importance(&sheet, p) &&
                       ll_report_print_published(&sheet, p->data) && print_machine(&sheet, p) &&

@@ -1,3 +1,4 @@
+#include "metric.h"
 #include "report/report_private.h"
 #include "rows.h"
 
@@ -92,7 +93,12 @@ static ll_report_row largest(const grouping *g, bool first) {
 typedef struct {
     const ll_csv *csv;
     const ll_csv_schema *schema;
+    const char *column, *wanted; /* only rows whose column holds wanted; NULL: all */
 } source;
+
+static bool is_of_source(const source *s, size_t row) {
+    return !s->column || strcmp(ll_csv_cell(s->csv, row, s->column), s->wanted) == 0;
+}
 
 /* The commonest setting by the first columns, of the rows that equal within in its first within_columns. */
 static ll_status choose(const source *sources, size_t count, size_t columns, const ll_report_row *within,
@@ -102,7 +108,8 @@ static ll_status choose(const source *sources, size_t count, size_t columns, con
     for (size_t s = 0; s < count; s++)
         for (size_t i = 0; sources[s].csv && i < ll_csv_rows(sources[s].csv) && good; i++) {
             const ll_report_row row = {sources[s].csv, sources[s].schema, i};
-            if (!within || !within->csv || same_setting(within, &row, within_columns))
+            if (is_of_source(&sources[s], i) &&
+                (!within || !within->csv || same_setting(within, &row, within_columns)))
                 good = add_row(&g, &row, columns);
         }
     *out = largest(&g, !within);
@@ -116,9 +123,10 @@ enum {
 }; /* model_sha256; and weights, group, kv: they come first in quality and speed */
 
 static ll_status choose_settings(ll_report_data *data, ll_error *error) {
-    const source sources[] = {{data->quality_csv, &ll_quality_schema},
-                              {data->speed_csv, &ll_speed_schema},
-                              {data->importance_csv, &ll_importance_schema}};
+    const source sources[] = {
+        {data->quality_csv, &ll_quality_schema, NULL, NULL},
+        {data->speed_csv, &ll_speed_schema, NULL, NULL},
+        {data->importance_csv, &ll_importance_schema, "metric", ll_metric_name(LL_COSINE)}};
     ll_report_row weights;
     LL_TRY(choose(sources, 2, KV_COLUMNS, NULL, 0, &weights, error));
     LL_TRY(

@@ -2,13 +2,14 @@
 """Makes tests/golden/families/*.json: a toy model of each family with the logits that transformers gives for it. Run it
 in the repository's top folder:
 
-    python tests/golden/make_families.py
+    python tests/golden/make_families.py [NAME ...]
 
 Weights and ids come from formulas (below) that tests/families.c has too, so that a file holds only the config and logits.
 """
 
 import copy
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -296,6 +297,7 @@ FAMILIES = {
     "eps": family(llama(rms_norm_eps=0.1), 13, without=dict(rms_norm_eps=1e-5)),
     "drop": family(llama(num_hidden_layers=4), 14, drop=({1, 3}, {0, 2})),
     "drop-attention": family(llama(num_hidden_layers=4), 14, drop=({1, 3}, set())),
+    "deep": family(llama(num_hidden_layers=10), 15),
 }  # fmt: skip
 
 
@@ -382,8 +384,8 @@ def main():
     FOLDER.mkdir(exist_ok=True)
     np.seterr(over="ignore")  # hashes wrap
     write_tokenizers()
-    for name, what in FAMILIES.items():
-        make(name, **what)
+    for name in sys.argv[1:] or FAMILIES:
+        make(name, **FAMILIES[name])
 
 
 if __name__ == "__main__":
