@@ -12,7 +12,7 @@ kind_of(block) = block[1:strstrt(block, "/") - 1]
 order_of(block) = block[strstrt(block, "/") + 1:]
 stats "data.txt" using 2 name "y" nooutput
 set yrange [-1 : y_max + 1]
-set xrange [*:*]
+set xrange [0:*]
 set xtics auto
 set ylabel "layer" offset 0.3, 0
 set grid xtics ytics linetype 1 dashtype solid linecolor "#dddddd" linewidth 1

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* A table a kind: a line an order, a column a number of modules. */
-enum { ORDERS = 24, COUNTS = 24, CELL = LL_REPORT_CELL };
+enum { ORDERS = 24, COUNTS = 64, CELL = LL_REPORT_CELL };
 typedef struct {
     const char *kind;
     const char *orders[ORDERS]; /* as in plans.csv; all random ones are "random" */
@@ -49,6 +49,22 @@ static void collect(table *t, const ll_report_data *data) {
             add_count(t, ll_csv_number(data->plans_csv, i, "dropped"));
         }
     qsort(t->counts, t->count_count, sizeof *t->counts, ll_order_sizes);
+}
+
+/* Numbers of which no order was measured are left out: plans.csv has every step of some. */
+static void keep_measured(table *t, const ll_report_data *data) {
+    size_t kept = 0;
+    for (size_t n = 0; n < t->count_count; n++) {
+        bool measured = false;
+        for (size_t o = 0; o < t->order_count; o++)
+            measured =
+                measured ||
+                isfinite(
+                    ll_published_of_order(data, t->kind, t->counts[n], t->orders[o], LL_PERPLEXITY).value);
+        if (measured)
+            t->counts[kept++] = t->counts[n];
+    }
+    t->count_count = kept;
 }
 
 /* "40.1, 1.16x"; of random orders the spread over seeds too. */
@@ -102,6 +118,7 @@ static void fill(table *t, const ll_report_data *data) {
 
 static bool print_kind(ll_sheet *sheet, const ll_report_data *data, table *t) {
     collect(t, data);
+    keep_measured(t, data);
     if (t->order_count < 2 || !t->count_count)
         return true;
     fill(t, data);

@@ -232,7 +232,18 @@ static void put_planned(blocks *b, const ll_report_data *data, size_t first, con
             put_step(b, name, step[layer], LL_ATTN, layer);
 }
 
-/* Attention layers by every other order of plans.csv. */
+/* Orders that a map shows something of: random ones are scattered, the deepest first need no map, and neighbours are another set at every
+ * number. */
+static bool is_mapped(const char *order) {
+    static const char *const shown[] = {"no-residual", "magnitude",    "iterative",
+                                        "cost",        "cost-prefill", "cost-decode"};
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+        if (strcmp(order, shown[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Attention layers by other orders of plans.csv. */
 static void put_order_blocks(blocks *b, const ll_report_data *data) {
     enum { MOST = 12 };
     const size_t layers = ll_report_blocks(data);
@@ -242,9 +253,7 @@ static void put_order_blocks(blocks *b, const ll_report_data *data) {
     for (size_t i = 0;
          data->plans_csv && layers && layers <= LL_MAX_LAYERS && i < ll_csv_rows(data->plans_csv); i++) {
         const char *order = ll_csv_cell(data->plans_csv, i, "order");
-        bool known = strcmp(order, "importance") == 0 ||
-                     strcmp(ll_csv_cell(data->plans_csv, i, "kind"), "attn") != 0 ||
-                     order[strspn(order, "abcdefghijklmnopqrstuvwxyz0123456789-")];
+        bool known = !is_mapped(order) || strcmp(ll_csv_cell(data->plans_csv, i, "kind"), "attn") != 0;
         char name[64];
         snprintf(name, sizeof name, "attn/%.40s", order);
         for (size_t n = 0; n < count; n++)
