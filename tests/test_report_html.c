@@ -229,6 +229,20 @@ static void test_precisions(void) {
            "--precisions f32,int8:128 --tasks paper", "--wanda attn@4,attn@8,attn@12 ");
 }
 
+/* An order by cost stands beside the joint drop that is nearest in speed. */
+static void test_costs(void) {
+    begin("costs");
+    add_quality("joint", "2", "attn:1,2", "25");
+    add_quality("joint", "4", "attn:1-4", "40");
+    add_quality("joint", "3", "mlp:5-7", "33");
+    add_speed("joint", "2", "attn:1,2", "1.1", "1.1", "1");
+    add_speed("joint", "4", "attn:1-4", "1.2", "1.2", "1");
+    add_speed("joint", "3", "mlp:5-7", "1.18", "1.2", "1");
+    add(&ll_plans_schema, "order", "cost", "kind", "joint", "dropped", "3", "drop", "mlp:5-7", NULL);
+    EXPECT("report.md", "### By measured cost, against joint drops as fast\n",
+           "| cost, 3 dropped | 33.0 | 1.180 | joint-4 | 40.0 | 1.200 |\n");
+}
+
 /* ---- summary ---- */
 
 static void test_summary(void) {
@@ -443,6 +457,7 @@ int main(int argc, char **argv) {
     ll_test_run("report/the paper's own model", test_own_model);
     ll_test_run("report/another model", test_other_model);
     ll_test_run("report/precisions", test_precisions);
+    ll_test_run("report/cost at equal speed", test_costs);
     ll_test_run("report/summary", test_summary);
     ll_test_run("report/commands of rows", test_reruns);
     ll_test_run("report/cells of any kind", test_hostile_cells);

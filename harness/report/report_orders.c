@@ -134,6 +134,63 @@ static bool print_kind(ll_sheet *sheet, const ll_report_data *data, table *t) {
     return good;
 }
 
+/* ---- by measured cost, at equal speed ---- */
+
+enum { COST_COLUMNS = 6, COST_LINES = 33 };
+
+/* The joint drop by importance whose measured speedup is nearest; NULL: none was timed. */
+static const ll_report_entry *as_fast(const ll_report_data *data, double speedup) {
+    const ll_report_entry *best = NULL;
+    double nearest = INFINITY;
+    for (size_t i = 0; i < data->count; i++) {
+        const double away = fabs(ll_report_number(&data->entries[i].speed, "speedup") - speedup);
+        if (strcmp(data->entries[i].kind, "joint") == 0 && away < nearest) {
+            nearest = away;
+            best = &data->entries[i];
+        }
+    }
+    return best;
+}
+
+static bool fill_cost(char line[COST_COLUMNS][CELL], const ll_report_data *data, size_t row) {
+    const char *order = ll_csv_cell(data->plans_csv, row, "order"),
+               *kind = ll_csv_cell(data->plans_csv, row, "kind");
+    const double dropped = ll_csv_number(data->plans_csv, row, "dropped");
+    if (strncmp(order, "cost", 4) != 0 || !(dropped >= 1) || dropped > 2 * LL_MAX_LAYERS)
+        return false;
+    const ll_measured speedup = ll_published_of_order(data, kind, (size_t)dropped, order, LL_SPEEDUP),
+                      perplexity = ll_published_of_order(data, kind, (size_t)dropped, order, LL_PERPLEXITY);
+    const ll_report_entry *joint = isfinite(speedup.value) ? as_fast(data, speedup.value) : NULL;
+    if (!joint)
+        return false;
+    snprintf(line[0], CELL, "%.40s, %.0f dropped", order, dropped);
+    put_cell(line[1], perplexity, (double)NAN, false, false);
+    snprintf(line[2], CELL, "%.3f", speedup.value);
+    snprintf(line[3], CELL, "joint-%zu", joint->dropped);
+    put_cell(line[4], (ll_measured){ll_report_number(&joint->quality, "perplexity"), (double)NAN},
+             (double)NAN, false, false);
+    snprintf(line[5], CELL, "%.3f", ll_report_number(&joint->speed, "speedup"));
+    return true;
+}
+
+static bool print_costs(ll_sheet *sheet, const ll_report_data *data) {
+    static const char *const heads[COST_COLUMNS] = {"by cost",        "perplexity",     "speedup",
+                                                    "joint, as fast", "its perplexity", "its speedup"};
+    char lines[COST_LINES][COST_COLUMNS][CELL];
+    const char *cells[COST_LINES * COST_COLUMNS];
+    size_t count = 1;
+    for (size_t c = 0; c < COST_COLUMNS; c++)
+        snprintf(lines[0][c], CELL, "%s", heads[c]);
+    for (size_t i = 0; i < ll_csv_rows(data->plans_csv) && count < COST_LINES; i++)
+        count += fill_cost(lines[count], data, i) ? 1 : 0;
+    if (count == 1)
+        return true;
+    for (size_t i = 0; i < count * COST_COLUMNS; i++)
+        cells[i] = lines[i / COST_COLUMNS][i % COST_COLUMNS];
+    ll_sheet_put(sheet, LL_PART, "By measured cost, against joint drops as fast");
+    return ll_sheet_table(sheet, "By measured cost, against joint drops as fast", cells, count, COST_COLUMNS);
+}
+
 bool ll_report_print_orders(ll_sheet *sheet, const ll_report_data *data) {
     table *t = malloc(sizeof *t);
     bool good = t != NULL;
@@ -144,6 +201,7 @@ bool ll_report_print_orders(ll_sheet *sheet, const ll_report_data *data) {
         t->kind = ll_drop_kind_name((ll_drop_kind)kind);
         good = print_kind(sheet, data, t);
     }
+    good = good && (!data->plans_csv || print_costs(sheet, data));
     if (data->plans_csv)
         ll_sheet_put(sheet, LL_NOTE,
                      "Perplexity, then speedup of the whole generation where it was timed. **importance**: "
