@@ -1,5 +1,5 @@
 #include "cmd.h"
-#include "report.h"
+#include "report/report.h"
 #include "sweep.h"
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ static void say_where(const ll_options *options, const ll_protocol *protocol, co
     else
         printf("\nRows: %s/{importance,quality%s%s}.csv, plan: %s/plan.json\n", folder,
                options->tasks ? ",tasks" : "", options->no_speed ? "" : ",speed,samples", folder);
-    printf("Table: %s/report.md, plots: %s/{%s%s%s}.{png,svg}\n", folder, folder,
+    printf("Report: %s/report.html (and .md), plots: %s/{%s%s%s,...}.{png,svg}\n", folder, folder,
            options->synthetic ? "" : "quality,importance", options->tasks ? ",accuracy,tasks" : "",
            options->no_speed    ? ""
            : options->synthetic ? "speedup"

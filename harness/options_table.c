@@ -92,7 +92,9 @@ static const ll_command_spec commands[LL_COMMAND_COUNT] = {
          "layerlab merge out/whole out/try/shard-1-of-2 out/try/shard-2-of-2"},
     [LL_COMMAND_REPORT] =
         {"report", "DIR", LL_POSITIONAL_SEVERAL,
-         "Table and plots from the CSV files of a sweep, or of machines side by side.",
+         "Pages and plots from the CSV files of a sweep, or of machines side by side.",
+         "report.html is one file that needs no network: summary, tables beside the paper's, plots, the\n"
+         "command that measures each row again, what is missing. report.md says the same as text.\n"
          "Of several DIR, the results of one machine or more in each: compare.md and compare.png, .svg\n"
          "with the machines' speedups, tokens/s and shares of their limits, from speed.csv alone. Only\n"
          "rows of the same model, weights and protocol are compared:\n"
@@ -305,7 +307,7 @@ static const ll_option_spec options[] = {
     {"--out", "DIR", LL_VALUE_TEXT, FIELD(out), CALIBRATION, NULL, 0, 0,
      "where rows, table and plots go (default: out/MODEL/calibration)"},
     {"--out", "DIR", LL_VALUE_TEXT, FIELD(out), REPORT, NULL, 0, 0,
-     "where table and plots go (default: DIR itself; needed with several)"},
+     "where pages and plots go (default: DIR itself; needed with several)"},
     {"--out", "PATH", LL_VALUE_TEXT, FIELD(out), EXPORT, NULL, 0, 0,
      "the new .gguf file or Hugging Face folder (needed); with --format config a .json file"},
     {"--format", "gguf|hf|config", LL_VALUE_TEXT, FIELD(format), EXPORT, NULL, 0, 0,

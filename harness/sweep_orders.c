@@ -275,6 +275,16 @@ static ll_status search_kind(stage *s, search *f) {
     return LL_OK;
 }
 
+/* What keeping streams has saved. */
+static void say_work(const stage *s) {
+    if (!s->laboratory.run || s->sweep->options->quiet)
+        return;
+    const ll_iterative_work work = ll_iterative_done(s->laboratory.run);
+    fprintf(stderr,
+            "iterative dropping: %.0f %% of the layers were run that a whole pass for each drop would\n",
+            100.0 * (double)work.computed / (double)work.asked);
+}
+
 static ll_status add_iterative(stage *s) {
     for (int kind = 0; kind < LL_DROP_KINDS; kind++) {
         search f = {.sweep = s->sweep, .kind = (ll_drop_kind)kind};
@@ -282,6 +292,7 @@ static ll_status add_iterative(stage *s) {
         if (f.total)
             LL_TRY(search_kind(s, &f));
     }
+    say_work(s);
     return LL_OK;
 }
 

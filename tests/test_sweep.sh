@@ -19,14 +19,14 @@ says() {
 }
 # What a folder measures, without its timings, commit, machine and date.
 rows() {
-    columns "$1/importance.csv" kind layer importance tokens
+    columns "$1/importance.csv" metric kind layer importance tokens
     columns "$1/quality.csv" kind dropped drop perplexity kl top1 tokens
     columns "$1/speed.csv" kind dropped drop kv_bytes
 }
 
 whole=$folder/whole parts=$folder/parts
 sweep "$whole" || fail "an uninterrupted sweep" "$(cat "$folder/err")"
-check "importance rows" 91 "$(wc -l <"$whole/importance.csv")"
+check "importance rows" 271 "$(wc -l <"$whole/importance.csv")"
 check "quality rows" 6 "$(wc -l <"$whole/quality.csv")"
 check "speed rows" 6 "$(wc -l <"$whole/speed.csv")"
 check "the full model is at no distance from itself" " none 0 1" \

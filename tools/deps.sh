@@ -31,7 +31,8 @@ libomp-dev      : echo "int main(void) { return 0; }" | clang -fopenmp -x c -o /
 g++             : command -v g++
 libbenchmark-dev : pkg-config --exists benchmark
 clang-format-14 : command -v clang-format-14 || command -v clang-format
-shellcheck      : command -v shellcheck'
+shellcheck      : command -v shellcheck
+libxml2-utils   : command -v xmllint'
 aarch64_needs='
 gcc-aarch64-linux-gnu : command -v aarch64-linux-gnu-gcc
 libc6-dev-arm64-cross : echo "#include <stdio.h>" | aarch64-linux-gnu-gcc -E -x c -
