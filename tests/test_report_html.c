@@ -317,6 +317,20 @@ static void test_reruns(void) {
     ll_report_free(&data);
 }
 
+/* Of pruned weights the calibration stands where others have a group. */
+static void test_pruned(void) {
+    begin("pruned");
+    add(&ll_quality_schema, "weights", "f32-wanda-2:4", "group", "32x512-3f6ac5d8", "kv", "f32", "kind",
+        "none", "dropped", "0", "drop", "none", "perplexity", "190.5", "recipe", "whole-windows", "window",
+        "64", "first_window", "3", "windows", "2", NULL);
+    EXPECT("report.html",
+           "build/layerlab quality llama2-13b --weights f32 --wanda 2:4 --samples 32 --length 512 --kv 16bit "
+           "--recipe whole-windows --window 64");
+    add_quality("none", "0", "none", "20");
+    add_quality("attn", "2", "attn:1,2", "22");
+    EXPECT("report.md", "| f32-wanda-2:4:32x512 |");
+}
+
 /* ---- cells that may hold anything ---- */
 
 /* Replaces every MARK in a CSV file, which the writer would not write so. */
@@ -460,6 +474,7 @@ int main(int argc, char **argv) {
     ll_test_run("report/cost at equal speed", test_costs);
     ll_test_run("report/summary", test_summary);
     ll_test_run("report/commands of rows", test_reruns);
+    ll_test_run("report/pruned weights", test_pruned);
     ll_test_run("report/cells of any kind", test_hostile_cells);
     ll_test_run("report/the page", test_page);
     return ll_test_end();
