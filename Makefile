@@ -68,7 +68,7 @@ LIBS   := $(PKG_LIBS) -lm -fopenmp
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 KERNELS := $(wildcard kernels/*.c $(ISAS:%=kernels/%/*.c))
 MODEL   := $(wildcard model/*.c)
-HARNESS := $(filter-out harness/main.c harness/bench/bench_main.c,$(wildcard harness/*.c harness/eval/*.c harness/bench/*.c))
+HARNESS := $(filter-out harness/main.c harness/bench/bench_main.c,$(wildcard harness/*.c harness/eval/*.c harness/report/*.c harness/bench/*.c))
 TESTS   := $(wildcard tests/test_*.c)
 CHECKS  := $(filter-out tests/check.c tests/check_selftest.c,$(wildcard tests/check_*.c))
 SUPPORT := $(filter-out tests/test_%.c tests/check.c tests/check_%.c,$(wildcard tests/*.c)) $(wildcard tests/fuzz/fuzz*.c)

@@ -1,6 +1,6 @@
 #include "cmd.h"
 #include "compare.h"
-#include "report.h"
+#include "report/report.h"
 
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
 #ifndef LL_COMPARE_PRIVATE_H
 #define LL_COMPARE_PRIVATE_H
 #include "options.h"
-#include "report_private.h"
+#include "report/report_private.h"
 
 enum { LL_CURVE_LABEL = 512 };
 

@@ -57,19 +57,6 @@ __attribute__((format(printf, 2, 3))) static void add_cell(grid *g, const char *
     va_end(values);
 }
 
-static void add_escaped(grid *g, const char *text) {
-    char *escaped = NULL;
-    size_t length;
-    FILE *stream = open_memstream(&escaped, &length);
-    if (stream)
-        ll_report_put_escaped(stream, text);
-    if (!stream || fclose(stream) != 0)
-        g->good = false;
-    else
-        add_cell(g, "%s", escaped);
-    free(escaped);
-}
-
 /* ---- the full model's lines ---- */
 typedef struct {
     const char *name, *column;
@@ -118,7 +105,7 @@ static void add_speedups(grid *g, const ll_report_entry *drop, const ll_section 
 static void fill(grid *g, const ll_section *section) {
     add_cell(g, " ");
     for (size_t c = 0; c < section->count; c++)
-        add_escaped(g, section->curves[c].label);
+        add_cell(g, "%s", section->curves[c].label);
     for (size_t i = 0; i < MEASURES; i++)
         add_measure(g, &measures[i], section);
     for (const ll_report_entry *drop = next_drop(section, 0); drop; drop = next_drop(section, place_of(drop)))
@@ -133,7 +120,7 @@ bool ll_section_print_table(FILE *stream, const ll_section *section) {
         return false;
     fill(&g, section);
     const bool good =
-        g.good && ll_report_print_grid(stream, (const char *const *)g.cells, g.count / g.columns, g.columns);
+        g.good && ll_markdown_put_grid(stream, (const char *const *)g.cells, g.count / g.columns, g.columns);
     for (size_t i = 0; i < g.count; i++)
         free(g.cells[i]);
     free(g.cells);
@@ -141,16 +128,17 @@ bool ll_section_print_table(FILE *stream, const ll_section *section) {
 }
 
 /* ---- words ---- */
-#define CELLS(row, format, ...) ll_report_print_cells(stream, row, format, (const char *const[]){__VA_ARGS__})
+#define CELLS(row, format, ...)                                                                              \
+    ll_report_say_row(&(ll_sheet){.stream = stream}, row, format, (const char *const[]){__VA_ARGS__})
 
 void ll_section_print_setting(FILE *stream, const ll_section *section) {
     const ll_report_data *data = &section->curves[0].data;
     char model[LL_CSV_CELL], weights[LL_CSV_CELL];
     ll_report_model(data, model, sizeof model);
     ll_report_weights(data, weights, sizeof weights);
-    ll_report_put_escaped(stream, model);
+    ll_markdown_put(stream, model);
     fputs(": ", stream);
-    ll_report_put_escaped(stream, weights);
+    ll_markdown_put(stream, weights);
     fputs(ll_report_is_synthetic(data) ? ", synthetic" : "", stream);
     CELLS(&data->speed, ", @ KV-cache, batch @, @ prompt tokens, then @ generated, @", "kv", "batch",
           "prompt", "generate", "method");
@@ -177,9 +165,9 @@ void ll_section_print_notes(FILE *stream, const ll_section *section) {
     for (size_t c = 0; c < section->count; c++) {
         const ll_curve *curve = &section->curves[c];
         fputs("- ", stream);
-        ll_report_put_escaped(stream, curve->label);
+        ll_markdown_put(stream, curve->label);
         fputs(": ", stream);
-        ll_report_put_escaped(stream, curve->folder);
+        ll_markdown_put(stream, curve->folder);
         CELLS(&curve->data.speed,
               "; CPU @; ISA @; threads @; nodes @; @; blocks with weights of their own @; @ timings of both; "
               "commit @; @; from @\n",

@@ -21,8 +21,10 @@ typedef struct {
     laboratory laboratory;
 } stage;
 
+/* Times differ from run to run, so what follows from them is one part's alone. */
 static bool is_asked(const ll_sweep *sweep, ll_order order) {
-    return sweep->protocol->orders >> order & 1;
+    const ll_shard *shard = &sweep->options->shard;
+    return sweep->protocol->orders >> order & 1 && (order != LL_ORDER_COST || !shard->of || shard->part == 1);
 }
 
 static size_t counts_of(const ll_sweep *sweep, ll_drop_kind kind, size_t out[LL_ORDER_COUNTS]) {
@@ -349,10 +351,14 @@ ll_status ll_sweep_orders(ll_sweep *sweep) {
     stage s = {.sweep = sweep};
     ll_status status = note_importance(sweep);
     for (int order = LL_ORDER_IMPORTANCE + 1; status == LL_OK && order < LL_ORDERS; order++)
-        if (is_asked(sweep, (ll_order)order))
+        if (is_asked(sweep, (ll_order)order)) {
+            sweep->shared = sweep->task_count;
             status = order == LL_ORDER_ITERATIVE ? add_iterative(&s)
                      : order == LL_ORDER_COST    ? add_cost(sweep)
                                                  : add_plans(sweep, (ll_order)order);
+        }
+    if (!is_asked(sweep, LL_ORDER_COST)) /* which is the last one */
+        sweep->shared = sweep->task_count;
     clear_up(&s.laboratory);
     return status;
 }

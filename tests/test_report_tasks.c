@@ -1,7 +1,7 @@
 /* The report's section on tasks: averages, gamma, paired differences and what can tell anything, worked out by hand. */
 #include "documents.h"
 #include "page.h"
-#include "report.h"
+#include "report/report.h"
 #include "rows.h"
 #include "test.h"
 

@@ -1,5 +1,5 @@
 #include "eval/task_list.h"
-#include "report_private.h"
+#include "report/report_private.h"
 #include "rows.h"
 
 #include <math.h>
@@ -193,14 +193,14 @@ static void put(char *out, double value, int decimals, double factor) {
         snprintf(out, CELL, "NA");
 }
 
-static bool print_table(FILE *stream, const table *t) {
+static bool print_table(ll_sheet *sheet, const char *caption, const table *t) {
     const char **cells = malloc(t->count * t->columns * sizeof *cells);
     if (!cells)
         return false;
     for (size_t l = 0; l < t->count; l++)
         for (size_t c = 0; c < t->columns; c++)
             cells[l * t->columns + c] = t->lines[l].cell[c];
-    const bool good = ll_report_print_grid(stream, cells, t->count, t->columns);
+    const bool good = ll_sheet_table(sheet, caption, cells, t->count, t->columns);
     free(cells);
     return good;
 }
@@ -268,18 +268,9 @@ static double paper_average(const ll_report_data *data, const ll_csv *paper, siz
     return sum / (double)count;
 }
 
-/* The row of the whole model that a row of the paper is compared with. */
-static size_t paper_baseline(const ll_csv *paper, size_t row) {
-    for (size_t i = 0; i < ll_csv_rows(paper); i++)
-        if (strcmp(ll_csv_cell(paper, i, "method"), "baseline") == 0 &&
-            strcmp(ll_csv_cell(paper, i, "model"), ll_csv_cell(paper, row, "model")) == 0)
-            return i;
-    return row;
-}
-
 static void fill_paper_line(table *t, const ll_report_data *data, const ll_csv *paper, size_t row) {
     const double speedup = ll_csv_number(paper, row, "speedup"), average = paper_average(data, paper, row),
-                 full = paper_average(data, paper, paper_baseline(paper, row));
+                 full = paper_average(data, paper, ll_paper_baseline(ll_paper_table_at(0), paper, row));
     size_t c = 0;
     snprintf(cell(t, c++), CELL, "paper: %s", ll_csv_cell(paper, row, "model"));
     snprintf(cell(t, c++), CELL, "%s", ll_csv_cell(paper, row, "method"));
@@ -326,9 +317,9 @@ static void fill_heads(table *t, const ll_report_data *data, bool scores) {
     t->count++;
 }
 
-static bool print_scores(FILE *stream, const ll_report_data *data) {
+static bool print_scores(ll_sheet *sheet, const ll_report_data *data) {
     ll_csv *paper = NULL;
-    if (ll_paper_open_tasks(&paper, NULL) != LL_OK)
+    if (ll_paper_open(&paper, ll_paper_table_at(0), NULL) != LL_OK)
         paper = NULL;
     const size_t published = paper ? ll_csv_rows(paper) : 0;
     table t = {.lines = calloc(data->count + published + 4, sizeof *t.lines)};
@@ -343,7 +334,7 @@ static bool print_scores(FILE *stream, const ll_report_data *data) {
         fill_questions_line(&t, data, "questions", "questions");
         for (size_t i = 0; i < published; i++)
             fill_paper_line(&t, data, paper, i);
-        good = print_table(stream, &t);
+        good = print_table(sheet, "Accuracy of the tasks in percent", &t);
     }
     free(t.lines);
     ll_csv_close(paper);
@@ -374,7 +365,7 @@ static void fill_difference_line(table *t, const ll_report_data *data, const ll_
     t->count++;
 }
 
-static bool print_differences(FILE *stream, const ll_report_data *data) {
+static bool print_differences(ll_sheet *sheet, const ll_report_data *data) {
     table t = {.lines = calloc(data->count + 1, sizeof *t.lines)};
     if (!t.lines)
         return false;
@@ -382,14 +373,15 @@ static bool print_differences(FILE *stream, const ll_report_data *data) {
     for (size_t i = 0; i < data->count; i++)
         if (data->entries[i].dropped && answered(data, &data->entries[i]))
             fill_difference_line(&t, data, &data->entries[i]);
-    const bool good = print_table(stream, &t);
+    const bool good = print_table(sheet, "Difference from the full model in points", &t);
     free(t.lines);
     return good;
 }
 
 /* A task on which the full model is no better than guessing can hardly show that a drop costs anything. */
-static void print_telling(FILE *stream, const ll_report_data *data) {
+static void print_telling(ll_sheet *sheet, const ll_report_data *data) {
     const ll_report_entry *full = ll_report_full(data);
+    ll_sheet_begin(sheet, LL_PARAGRAPH);
     for (int above = 1; full && above >= 0; above--) {
         size_t named = 0;
         for (size_t i = 0; i < data->task_count; i++) {
@@ -397,55 +389,57 @@ static void print_telling(FILE *stream, const ll_report_data *data) {
             const double value = ll_report_number(&row, "value"), error = ll_report_number(&row, "stderr");
             if (!isfinite(value) || (value - data->tasks[i].chance > 2 * error) != above)
                 continue;
-            fputs(named++ ? ", "
-                  : above ? "\nThe full model is above guessing by more than two standard errors on "
-                          : " It is not on ",
-                  stream);
-            fprintf(stream, "%s (%.1f ± %.1f, guessing %.1f)", data->tasks[i].title, 100 * value, 100 * error,
-                    100 * data->tasks[i].chance);
+            ll_sheet_say(sheet, named++ ? ", "
+                                : above
+                                    ? "The full model is above guessing by more than two standard errors on "
+                                    : " It is not on ");
+            ll_sheet_quote(sheet, data->tasks[i].title);
+            ll_sheet_sayf(sheet, " (%.1f ± %.1f, guessing %.1f)", 100 * value, 100 * error,
+                          100 * data->tasks[i].chance);
         }
-        fputs(!named ? "" : above ? "." : ": there a drop can hardly be seen to cost anything.", stream);
+        ll_sheet_say(sheet, !named  ? ""
+                            : above ? "."
+                                    : ": there a drop can hardly be seen to cost anything.");
     }
-    fputs("\n", stream);
+    ll_sheet_end(sheet, LL_PARAGRAPH);
 }
 
 /* What was asked, and by which build on which kernels. */
-static void print_asked(FILE *stream, const ll_report_data *data) {
-    fprintf(stream,
-            "\n## Tasks\n\nAccuracy in percent, scored as lm-evaluation-harness scores. Questions of each "
-            "task (of MMLU, of "
-            "each subject): %s, as far as they are there. ISA ",
-            ll_report_text(&data->answered, "limit"));
-    ll_report_put_escaped(stream, ll_report_text(&data->answered, "isa"));
-    fputs(", commit ", stream);
-    ll_report_put_escaped(stream, ll_report_text(&data->answered, "commit"));
-    fputs(".\n\n", stream);
+static void print_asked(ll_sheet *sheet, const ll_report_data *data) {
+    ll_sheet_section(sheet, "tasks", "Tasks");
+    ll_sheet_begin(sheet, LL_PARAGRAPH);
+    ll_report_say_row(
+        sheet, &data->answered,
+        "Accuracy in percent, scored as lm-evaluation-harness scores. Questions of each task (of MMLU, "
+        "of each subject): @, as far as they are there. ISA @, commit @.",
+        (const char *const[]){"limit", "isa", "commit"});
+    ll_sheet_end(sheet, LL_PARAGRAPH);
 }
 
-bool ll_report_print_tasks(FILE *stream, const ll_report_data *data) {
+bool ll_report_print_tasks(ll_sheet *sheet, const ll_report_data *data) {
     double chance;
-    print_asked(stream, data);
-    if (!print_scores(stream, data))
+    print_asked(sheet, data);
+    if (!print_scores(sheet, data))
         return false;
-    fprintf(stream,
-            "\n**average** over the %zu of the paper's tasks that are here ± its standard error; **speedup** "
-            "of the whole "
-            "generation; **gamma** = points of average accuracy lost / speedup gained in percent, as the "
-            "paper's. guessing: "
-            "what chance gives; examples: those before each question; questions: those asked, of those that "
-            "the whole data "
-            "has. paper: its table 1, measured on its models, with average and gamma over the same tasks as "
-            "ours.\n",
-            ll_report_averaged(data, &chance));
-    print_telling(stream, data);
-    fputs("\n### Difference from the full model, on the same questions\n\n", stream);
-    if (!print_differences(stream, data))
+    ll_sheet_begin(sheet, LL_NOTE);
+    ll_sheet_sayf(
+        sheet,
+        "**average** over the %zu of the paper's tasks that are here ± its standard error; **speedup** "
+        "of the whole generation; **gamma** = points of average accuracy lost / speedup gained in "
+        "percent, as the paper's. guessing: what chance gives; examples: those before each question; "
+        "questions: those asked, of those that the whole data has. paper: its table 1, measured on its "
+        "models, with average and gamma over the same tasks as ours.",
+        ll_report_averaged(data, &chance));
+    ll_sheet_end(sheet, LL_NOTE);
+    print_telling(sheet, data);
+    ll_sheet_put(sheet, LL_PART, "Difference from the full model, on the same questions");
+    if (!print_differences(sheet, data))
         return false;
-    fputs("\nPoints ± the standard error of paired differences: smaller than what the errors of both "
-          "accuracies would make of "
-          "it, since both models are asked the same questions. Bold: McNemar's exact test finds p < 0.05 (of "
-          "the average: "
-          "beyond 1.96 errors), which chance alone does once in twenty cells.\n",
-          stream);
+    ll_sheet_put(
+        sheet, LL_NOTE,
+        "Points ± the standard error of paired differences: smaller than what the errors of both "
+        "accuracies would make of it, since both models are asked the same questions. Bold: McNemar's "
+        "exact test finds p < 0.05 (of the average: beyond 1.96 errors), which chance alone does once "
+        "in twenty cells.");
     return true;
 }

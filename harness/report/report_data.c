@@ -1,5 +1,5 @@
 #include "metric.h"
-#include "report_private.h"
+#include "report/report_private.h"
 #include "rows.h"
 
 #include <errno.h>
@@ -19,6 +19,13 @@ double ll_report_number(const ll_report_row *row, const char *column) {
 
 const ll_report_entry *ll_report_full(const ll_report_data *data) {
     return data->count && data->entries[0].dropped == 0 ? &data->entries[0] : NULL;
+}
+
+const ll_report_entry *ll_report_find_entry(const ll_report_data *data, const char *kind, size_t dropped) {
+    for (size_t i = 0; i < data->count; i++)
+        if (strcmp(data->entries[i].kind, kind) == 0 && data->entries[i].dropped == dropped)
+            return &data->entries[i];
+    return NULL;
 }
 
 /* ---- settings ---- */
@@ -259,6 +266,7 @@ static ll_status load(ll_report_data *data, const char *folder, ll_error *error)
 
 ll_status ll_report_load(ll_report_data *out, const char *folder, ll_error *error) {
     memset(out, 0, sizeof *out);
+    out->folder = folder;
     (void)ll_paper_load(&out->paper, NULL, NULL); /* without it a column is missing, nothing more */
     const ll_status status = load(out, folder, error);
     if (status != LL_OK)

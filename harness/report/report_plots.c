@@ -1,12 +1,15 @@
+#include "plan.h"
 #include "plot.h"
-#include "report_private.h"
+#include "report/published.h"
+#include "report/report_private.h"
+#include "rows.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char *const ll_report_plot_names[LL_REPORT_PLOTS] = {"quality", "speedup", "importance", "accuracy",
-                                                           "tasks"};
+const char *const ll_report_plot_names[LL_REPORT_PLOTS] = {"quality", "speedup",   "importance", "accuracy",
+                                                           "tasks",   "predicted", "order"};
 
 /* ---- numbers for gnuplot: one block a kind, called by its name ---- */
 typedef struct {
@@ -23,6 +26,11 @@ static void put_kind(blocks *b, const char *kind) {
     snprintf(b->kinds + strlen(b->kinds), sizeof b->kinds - strlen(b->kinds), "%s%s", b->open ? " " : "",
              kind);
     b->open = kind;
+}
+
+/* The next block's name stands where the one before stood. */
+static void end_block(blocks *b) {
+    b->open = b->open ? "" : NULL;
 }
 
 static void put_quality(blocks *b, const char *kind, const ll_report_entry *entry) {
@@ -122,7 +130,7 @@ static void put_task_blocks(blocks *b, const ll_report_data *data) {
             kind = entry->kind;
             if (first) {
                 snprintf(name, sizeof name, "%.40s/%s", data->tasks[t].name, kind);
-                b->open = b->open ? "" : NULL; /* the name is written anew */
+                end_block(b);
             }
             if (first && full)
                 put_task(b, data, name, t, full);
@@ -131,24 +139,130 @@ static void put_task_blocks(blocks *b, const ll_report_data *data) {
     }
 }
 
-/* Rows may stand in any order: layers are sorted here. */
-static void put_importance_blocks(blocks *b, const ll_report_data *data) {
+/* Rows may stand in any order: layers are sorted here. What has no row is 0. */
+static void find_importance(const ll_report_data *data, const char *kind, double values[LL_MAX_LAYERS]) {
     const ll_report_row *setting = &data->importance;
+    memset(values, 0, LL_MAX_LAYERS * sizeof *values);
+    for (size_t i = 0; setting->csv && i < ll_csv_rows(setting->csv); i++) {
+        const double layer = ll_csv_number(setting->csv, i, "layer");
+        if (ll_report_belongs(setting, i) && strcmp(ll_csv_cell(setting->csv, i, "kind"), kind) == 0 &&
+            layer >= 0 && layer < LL_MAX_LAYERS)
+            values[(size_t)layer] = ll_csv_number(setting->csv, i, "importance");
+    }
+}
+
+static void put_importance_blocks(blocks *b, const ll_report_data *data) {
     for (int kind = 0; kind < LL_MODULE_KINDS; kind++) {
         const char *name = ll_drop_kind_name((ll_drop_kind)kind);
-        double values[LL_MAX_LAYERS] = {0};
-        for (size_t i = 0; setting->csv && i < ll_csv_rows(setting->csv); i++) {
-            const double layer = ll_csv_number(setting->csv, i, "layer");
-            if (ll_report_belongs(setting, i) && strcmp(ll_csv_cell(setting->csv, i, "kind"), name) == 0 &&
-                layer >= 0 && layer < LL_MAX_LAYERS)
-                values[(size_t)layer] = ll_csv_number(setting->csv, i, "importance");
-        }
+        double values[LL_MAX_LAYERS];
+        find_importance(data, name, values);
         for (size_t layer = 0; layer < LL_MAX_LAYERS; layer++) {
             if (!(values[layer] > 0))
                 continue;
             put_kind(b, name);
             fprintf(b->stream, "%zu %.9g\n", layer, values[layer]);
         }
+    }
+}
+
+static void put_predicted_blocks(blocks *b, const ll_report_data *data) {
+    for (size_t i = 0; i < data->count; i++) {
+        const ll_report_entry *entry = &data->entries[i];
+        const double predicted = ll_report_number(&entry->speed, "speedup_predicted"),
+                     value = ll_report_number(&entry->speed, "speedup");
+        if (!entry->dropped || !isfinite(predicted) || !isfinite(value))
+            continue;
+        put_kind(b, entry->kind);
+        ll_plot_put_value(b->stream, predicted);
+        ll_plot_put_bar(b->stream, value, ll_report_number(&entry->speed, "speedup_q1"),
+                        ll_report_number(&entry->speed, "speedup_q3"));
+        fprintf(b->stream, " %zu\n", entry->dropped);
+    }
+}
+
+/* ---- which module goes at which step ---- */
+static void put_step(blocks *b, const char *name, size_t step, ll_drop_kind kind, size_t layer) {
+    put_kind(b, name);
+    fprintf(b->stream, "%zu %zu %d\n", step, layer, 1 + (int)kind);
+}
+
+/* By importance, as its rows have it; nothing when a module's is missing. */
+static void put_own_orders(blocks *b, const ll_report_data *data) {
+    ll_plan plan = {.layers = ll_report_blocks(data)};
+    if (plan.layers == 0 || plan.layers > LL_MAX_LAYERS)
+        return;
+    for (int kind = 0; kind < LL_MODULE_KINDS; kind++) {
+        find_importance(data, ll_drop_kind_name((ll_drop_kind)kind), plan.importance[kind]);
+        for (size_t layer = 0; layer < plan.layers; layer++)
+            if (!(plan.importance[kind][layer] > 0))
+                return;
+    }
+    if (ll_plan_order(&plan, NULL) != LL_OK)
+        return;
+    for (int kind = 0; kind < LL_DROP_KINDS; kind++) {
+        const ll_drop_order *order = &plan.orders.order[kind];
+        char name[64];
+        snprintf(name, sizeof name, "%s/importance", ll_drop_kind_name((ll_drop_kind)kind));
+        for (size_t i = 0; i < order->count; i++)
+            put_step(b, name, i + 1, order->modules[i].kind, order->modules[i].layer);
+        end_block(b);
+    }
+    ll_plan_free(&plan);
+}
+
+/* Of the rows of a plan in plans.csv the smallest number with which each layer goes. */
+static void put_planned(blocks *b, const ll_report_data *data, size_t first, const char *name,
+                        size_t layers) {
+    size_t step[LL_MAX_LAYERS] = {0};
+    for (size_t i = first; i < ll_csv_rows(data->plans_csv); i++) {
+        const ll_report_row row = {data->plans_csv, &ll_plans_schema, i},
+                            other = {data->plans_csv, &ll_plans_schema, first};
+        const double dropped = ll_report_number(&row, "dropped");
+        ll_mask mask;
+        if (strcmp(ll_report_text(&row, "order"), ll_report_text(&other, "order")) != 0 ||
+            strcmp(ll_report_text(&row, "kind"), "attn") != 0 || !(dropped > 0) ||
+            ll_drop_parse(&mask, ll_report_text(&row, "drop"), layers, NULL, NULL) != LL_OK)
+            continue;
+        for (size_t layer = 0; layer < layers; layer++)
+            if (mask.attn[layer] && (!step[layer] || dropped < (double)step[layer]))
+                step[layer] = (size_t)dropped;
+    }
+    for (size_t layer = 0; layer < layers; layer++)
+        if (step[layer])
+            put_step(b, name, step[layer], LL_ATTN, layer);
+}
+
+/* Orders that a map shows something of: random ones are scattered, the deepest first need no map, and neighbours are another set at every
+ * number. */
+static bool is_mapped(const char *order) {
+    static const char *const shown[] = {"no-residual", "magnitude",    "iterative",
+                                        "cost",        "cost-prefill", "cost-decode"};
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+        if (strcmp(order, shown[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Attention layers by other orders of plans.csv. */
+static void put_order_blocks(blocks *b, const ll_report_data *data) {
+    enum { MOST = 12 };
+    const size_t layers = ll_report_blocks(data);
+    char names[MOST][64];
+    size_t count = 0;
+    put_own_orders(b, data);
+    for (size_t i = 0;
+         data->plans_csv && layers && layers <= LL_MAX_LAYERS && i < ll_csv_rows(data->plans_csv); i++) {
+        const char *order = ll_csv_cell(data->plans_csv, i, "order");
+        bool known = !is_mapped(order) || strcmp(ll_csv_cell(data->plans_csv, i, "kind"), "attn") != 0;
+        char name[64];
+        snprintf(name, sizeof name, "attn/%.40s", order);
+        for (size_t n = 0; n < count; n++)
+            known = known || strcmp(names[n], name) == 0;
+        if (known || count == MOST)
+            continue;
+        strcpy(names[count++], name);
+        put_planned(b, data, i, name, layers);
+        end_block(b);
     }
 }
 
@@ -200,7 +314,9 @@ static const plot_parts plots[LL_REPORT_PLOTS] = {{put_quality_blocks, describe_
                                                   {put_speedup_blocks, describe_speedup, true},
                                                   {put_importance_blocks, describe_importance, false},
                                                   {put_accuracy_blocks, describe_tasks, true},
-                                                  {put_task_blocks, describe_tasks, true}};
+                                                  {put_task_blocks, describe_tasks, true},
+                                                  {put_predicted_blocks, describe_speedup, true},
+                                                  {put_order_blocks, describe_importance, false}};
 
 static void make_subtitle(const ll_report_data *data, const plot_parts *parts, char out[SUBTITLE]) {
     char model[LL_CSV_CELL], weights[LL_CSV_CELL] = "", rest[SUBTITLE / 2];

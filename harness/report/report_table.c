@@ -1,4 +1,4 @@
-#include "report_private.h"
+#include "report/report_private.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@ enum column {
     KIND,
     DROPPED,
     PERPLEXITY,
+    DIFFERENCE,
     KL,
     TOP1,
     SPEEDUP,
@@ -22,8 +23,9 @@ enum column {
 enum { CELL = LL_REPORT_CELL };
 typedef char line[COLUMNS][CELL];
 
-static const char *const heads[COLUMNS] = {"kind",    "dropped", "perplexity", "KL",    "top-1 %",  "speedup",
-                                           "prefill", "decode",  "predicted",  "paper", "KV-cache", "gamma"};
+static const char *const heads[COLUMNS] = {"kind",    "dropped",  "perplexity", "loss",   "KL",
+                                           "top-1 %", "speedup",  "prefill",    "decode", "predicted",
+                                           "paper",   "KV-cache", "gamma"};
 
 bool ll_report_has_paper(const ll_report_data *data) {
     char model[LL_CSV_CELL];
@@ -38,6 +40,10 @@ bool ll_report_has_paper(const ll_report_data *data) {
 static void choose_columns(const ll_report_data *data, bool chosen[COLUMNS]) {
     for (int i = 0; i < COLUMNS; i++)
         chosen[i] = true;
+    chosen[DIFFERENCE] = false;
+    for (size_t i = 0; i < data->count; i++)
+        chosen[DIFFERENCE] = chosen[DIFFERENCE] ||
+                             isfinite(ll_report_number(&data->entries[i].quality, "loss_difference_stderr"));
     chosen[PERPLEXITY] = chosen[KL] = chosen[TOP1] = chosen[GAMMA] = data->quality.csv != NULL;
     chosen[PAPER] = ll_report_has_paper(data);
 }
@@ -73,6 +79,17 @@ static void put_perplexity(char *cell, const ll_report_row *row) {
         snprintf(cell + used, CELL - (size_t)used, " ± %.*f", value < 100 ? 2 : value < 1000 ? 1 : 0, spread);
 }
 
+/* "+0.123 ± 0.002", nats */
+static void put_difference(char *cell, const ll_report_row *row) {
+    const double value = ll_report_number(row, "loss_difference"),
+                 error = ll_report_number(row, "loss_difference_stderr");
+    if (put_missing(cell, value))
+        return;
+    const int used = snprintf(cell, CELL, "%+.3f", value);
+    if (isfinite(error))
+        snprintf(cell + used, CELL - (size_t)used, " ± %.3f", error);
+}
+
 void ll_report_put_speedup(char cell[LL_REPORT_CELL], const ll_report_row *row) {
     const double value = ll_report_number(row, "speedup"), low = ll_report_number(row, "speedup_q1"),
                  high = ll_report_number(row, "speedup_q3");
@@ -83,18 +100,23 @@ void ll_report_put_speedup(char cell[LL_REPORT_CELL], const ll_report_row *row) 
         snprintf(cell + used, CELL - (size_t)used, " (%.3f-%.3f)", low, high);
 }
 
-/* "11.8 MiB (73 %)" */
-static void put_kv(char *cell, double bytes, double full) {
+void ll_report_put_bytes(char cell[LL_REPORT_CELL], double bytes) {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    if (put_missing(cell, bytes))
-        return;
     double value = bytes;
     size_t unit = 0;
     for (; value >= 1024 && unit + 1 < sizeof units / sizeof *units; unit++)
         value /= 1024;
-    const int used = snprintf(cell, CELL, "%.*f %s", unit && value < 100 ? 1 : 0, value, units[unit]);
+    snprintf(cell, CELL, "%.*f %s", unit && value < 100 ? 1 : 0, value, units[unit]);
+}
+
+/* "11.8 MiB (73 %)" */
+static void put_kv(char *cell, double bytes, double full) {
+    if (put_missing(cell, bytes))
+        return;
+    ll_report_put_bytes(cell, bytes);
+    const size_t used = strlen(cell);
     if (full > 0)
-        snprintf(cell + used, CELL - (size_t)used, " (%.0f%%)", 100 * bytes / full);
+        snprintf(cell + used, CELL - used, " (%.0f%%)", 100 * bytes / full);
 }
 
 /* Percent of perplexity lost for a percent of speed gained; none where nothing was gained. */
@@ -135,6 +157,7 @@ static void fill_line(line out, const ll_report_data *data, const ll_report_entr
     snprintf(out[KIND], CELL, "%s", entry->dropped ? entry->kind : "full model");
     snprintf(out[DROPPED], CELL, "%zu", entry->dropped);
     put_perplexity(out[PERPLEXITY], &entry->quality);
+    put_difference(out[DIFFERENCE], &entry->quality);
     put_number(out[KL], ll_report_number(&entry->quality, "kl"), 4);
     put_number(out[TOP1], 100 * ll_report_number(&entry->quality, "top1"), 1);
     ll_report_put_speedup(out[SPEEDUP], speed);
@@ -151,49 +174,7 @@ static void fill_line(line out, const ll_report_data *data, const ll_report_entr
             embolden(out[i]);
 }
 
-/* Characters as shown: UTF-8 continuation bytes take no place. */
-static int shown(const char *text) {
-    int count = 0;
-    for (; *text; text++)
-        count += ((unsigned char)*text & 0xC0) != 0x80;
-    return count;
-}
-
-static void print_line(FILE *stream, const char *const *cells, const int *widths, size_t columns) {
-    for (size_t i = 0; i < columns; i++) {
-        const int gap = widths[i] - shown(cells[i]);
-        fprintf(stream, "| %*s%s%*s ", i == 0 ? 0 : gap, "", cells[i], i == 0 ? gap : 0, "");
-    }
-    fputs("|\n", stream);
-}
-
-static void print_rule(FILE *stream, const int *widths, size_t columns) {
-    for (size_t i = 0; i < columns; i++) {
-        fputs(i == 0 ? "|:" : "|-", stream);
-        for (int dash = 0; dash < widths[i]; dash++)
-            putc('-', stream);
-        fputs(i == 0 ? "-" : ":", stream);
-    }
-    fputs("|\n", stream);
-}
-
-bool ll_report_print_grid(FILE *stream, const char *const *cells, size_t lines, size_t columns) {
-    int *widths = calloc(columns, sizeof *widths);
-    if (!widths)
-        return false;
-    for (size_t i = 0; i < lines * columns; i++)
-        if (shown(cells[i]) > widths[i % columns])
-            widths[i % columns] = shown(cells[i]);
-    for (size_t l = 0; l < lines; l++) {
-        print_line(stream, cells + l * columns, widths, columns);
-        if (l == 0)
-            print_rule(stream, widths, columns);
-    }
-    free(widths);
-    return true;
-}
-
-static bool print_lines(FILE *stream, const line *lines, size_t count, const bool chosen[COLUMNS]) {
+static bool print_lines(ll_sheet *sheet, const line *lines, size_t count, const bool chosen[COLUMNS]) {
     const char **cells = malloc(count * COLUMNS * sizeof *cells);
     if (!cells)
         return false;
@@ -202,12 +183,12 @@ static bool print_lines(FILE *stream, const line *lines, size_t count, const boo
         for (int i = 0; i < COLUMNS; i++)
             if (chosen[i])
                 cells[used++] = lines[l][i];
-    const bool good = ll_report_print_grid(stream, cells, count, used / count);
+    const bool good = ll_sheet_table(sheet, "What dropping costs and gains", cells, count, used / count);
     free(cells);
     return good;
 }
 
-bool ll_report_print_table(FILE *stream, const ll_report_data *data) {
+bool ll_report_print_table(ll_sheet *sheet, const ll_report_data *data) {
     bool chosen[COLUMNS];
     line *lines = calloc(data->count + 1, sizeof *lines);
     if (!lines)
@@ -217,7 +198,55 @@ bool ll_report_print_table(FILE *stream, const ll_report_data *data) {
         strcpy(lines[0][i], heads[i]);
     for (size_t i = 0; i < data->count; i++)
         fill_line(lines[i + 1], data, &data->entries[i]);
-    const bool good = print_lines(stream, (const line *)lines, data->count + 1, chosen);
+    const bool good = print_lines(sheet, (const line *)lines, data->count + 1, chosen);
+    free(lines);
+    return good;
+}
+
+/* ---- shares of the machine's limits ---- */
+static const struct {
+    const char *head, *column;
+    double factor;
+    int decimals;
+} shares[] = {{"prefill, tokens/s", "prefill_tokens_per_s", 1, 1},
+              {"decode, tokens/s", "decode_tokens_per_s", 1, 1},
+              {"prefill: % of the int8 peak", "int8_share", 100, 1},
+              {"decode: % of the bandwidth", "bandwidth_share", 100, 1},
+              {"int8 peak, GOPS", "peak_gops", 1, 0},
+              {"f32 peak, GOPS", "f32_peak_gops", 1, 0},
+              {"bandwidth, GB/s", "bandwidth_gbs", 1, 1},
+              {"MB read a token", "bytes_per_token", 1e-6, 1},
+              {"MOP a token", "ops_per_token", 1e-6, 0}};
+enum { SHARES = sizeof shares / sizeof *shares, SHARE_COLUMNS = SHARES + 2 };
+typedef char share_line[SHARE_COLUMNS][CELL];
+
+static void fill_shares(share_line out, const ll_report_entry *entry) {
+    snprintf(out[0], CELL, "%s", entry->dropped ? entry->kind : "full model");
+    snprintf(out[1], CELL, "%zu", entry->dropped);
+    for (size_t i = 0; i < SHARES; i++)
+        put_number(out[i + 2], shares[i].factor * ll_report_number(&entry->speed, shares[i].column),
+                   shares[i].decimals);
+}
+
+bool ll_report_print_shares(ll_sheet *sheet, const ll_report_data *data) {
+    share_line *lines = calloc(data->count + 1, sizeof *lines);
+    const char **cells = malloc((data->count + 1) * SHARE_COLUMNS * sizeof *cells);
+    size_t count = 1;
+    if (lines && cells) {
+        strcpy(lines[0][0], "kind");
+        strcpy(lines[0][1], "dropped");
+        for (size_t i = 0; i < SHARES; i++)
+            snprintf(lines[0][i + 2], CELL, "%s", shares[i].head);
+        for (size_t i = 0; i < data->count; i++)
+            if (data->entries[i].speed.csv)
+                fill_shares(lines[count++], &data->entries[i]);
+        for (size_t i = 0; i < count * SHARE_COLUMNS; i++)
+            cells[i] = lines[i / SHARE_COLUMNS][i % SHARE_COLUMNS];
+    }
+    const bool good = lines && cells &&
+                      ll_sheet_table(sheet, "Tokens a second, and shares of the machine's limits", cells,
+                                     count, SHARE_COLUMNS);
+    free(cells);
     free(lines);
     return good;
 }
