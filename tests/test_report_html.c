@@ -66,7 +66,8 @@ static void add_speed(const char *kind, const char *dropped, const char *drop, c
                       const char *predicted, const char *kv_bytes) {
     add(&ll_speed_schema, "kind", kind, "dropped", dropped, "drop", drop, "speedup", speedup,
         "speedup_predicted", predicted, "kv_bytes", kv_bytes, "batch", "4", "prompt", "32", "generate", "16",
-        "repetitions", "3", "method", "exact", "resident", "20/40", NULL);
+        "repetitions", "3", "method", "exact", "prefill_tokens_per_s", "1234.49", "decode_tokens_per_s",
+        "67.89", "int8_share", "0.8126", "peak_gops", "999.7", "resident", "20/40", NULL);
 }
 
 static void add_task(const char *task, const char *kind, const char *dropped, const char *drop,
@@ -304,6 +305,8 @@ static void test_reruns(void) {
            "--kv 16bit --isa ref --threads 2 --drop attn:1,2 --paired\n",
            "build/layerlab importance llama2-13b --weights f32 --calib &#39;my own.jsonl&#39; --samples 7 "
            "--length 96 --isa ref --threads 2\n");
+    EXPECT("report.md", "| kind | dropped | prefill, tokens/s | decode, tokens/s |",
+           "| attn | 2 | 1234.5 | 67.9 | 81.3 | NA | 1000 |");
     ll_report_data data;
     ll_error error;
     REQUIRE(ll_report_load(&data, folder, &error) == LL_OK);
