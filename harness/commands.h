@@ -13,6 +13,7 @@ ll_status ll_cmd_eval(const ll_options *options, ll_error *error);
 ll_status ll_cmd_tasks(const ll_options *options, ll_error *error);
 ll_status ll_cmd_speed(const ll_options *options, ll_error *error);
 ll_status ll_cmd_sweep(const ll_options *options, ll_error *error);
+ll_status ll_cmd_merge(const ll_options *options, ll_error *error);
 ll_status ll_cmd_report(const ll_options *options, ll_error *error);
 ll_status ll_cmd_calibration(const ll_options *options, ll_error *error);
 ll_status ll_cmd_export(const ll_options *options, ll_error *error);

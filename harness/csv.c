@@ -141,6 +141,20 @@ ll_status ll_csv_read(ll_csv **out, const char *path, const ll_csv_schema *schem
     return status;
 }
 
+ll_status ll_csv_cut(ll_csv *csv, size_t row, ll_error *error) {
+    if (row >= csv->count)
+        return LL_OK;
+    const ll_csv_record *first = csv->records[row];
+    if (csv->descriptor < 0 || ftruncate(csv->descriptor, (off_t)first->at) != 0)
+        return ll_fail(error, LL_NO_RESOURCE, "%s: rows from line %zu on cannot be taken away: %s", csv->path,
+                       first->line, csv->descriptor < 0 ? "it is open for reading only" : strerror(errno));
+    csv->bytes = first->at;
+    csv->lines = first->line - 1;
+    while (csv->count > row)
+        free(csv->records[--csv->count]);
+    return LL_OK;
+}
+
 ll_status ll_csv_append(ll_csv *csv, const ll_row *row, ll_error *error) {
     if (csv->descriptor < 0)
         return ll_fail(error, LL_BAD_USAGE, "%s: is open for reading only", csv->path);
@@ -153,6 +167,7 @@ ll_status ll_csv_append(ll_csv *csv, const ll_row *row, ll_error *error) {
         return ll_fail(error, LL_BAD_INPUT,
                        "%s: was changed or deleted by another program while it was open; run again",
                        csv->path);
+    const uint64_t at = csv->bytes;
     LL_TRY(append_line(csv, row, error));
     const char *cells[LL_CSV_MAX_COLUMNS];
     size_t lengths[LL_CSV_MAX_COLUMNS];
@@ -160,5 +175,5 @@ ll_status ll_csv_append(ll_csv *csv, const ll_row *row, ll_error *error) {
         cells[i] = row->cell[i];
         lengths[i] = strlen(cells[i]);
     }
-    return ll_csv_keep(csv, cells, lengths, csv->lines, error);
+    return ll_csv_keep(csv, cells, lengths, csv->lines, at, error);
 }

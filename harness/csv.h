@@ -47,6 +47,11 @@ const char *ll_csv_cell(const ll_csv *csv, size_t row, const char *column);
 double ll_csv_number(const ll_csv *csv, size_t row, const char *column);
 /* Index of the row whose key cells equal row's; SIZE_MAX: none. */
 size_t ll_csv_find(const ll_csv *csv, const ll_row *row);
+/* The row's cells, one for each column of the schema; the file's line that it begins on. */
+const char *const *ll_csv_cells(const ll_csv *csv, size_t row);
+size_t ll_csv_line_of(const ll_csv *csv, size_t row);
+/* Takes the rows from row on away, out of the file too; csv must be open for appending. */
+ll_status ll_csv_cut(ll_csv *csv, size_t row, ll_error *error);
 /* Appends one whole row (one write, then fsync). A full disk leaves the file as it was: LL_NO_RESOURCE. A key
  * that is already there is LL_BAD_USAGE. */
 ll_status ll_csv_append(ll_csv *csv, const ll_row *row, ll_error *error);
@@ -54,4 +59,5 @@ ll_status ll_csv_append(ll_csv *csv, const ll_row *row, ll_error *error);
 /* ---- rows to a stream ---- */
 void ll_csv_print_header(FILE *stream, const ll_csv_schema *schema);
 void ll_csv_print_row(FILE *stream, const ll_row *row);
+void ll_csv_print_cells(FILE *stream, const char *const *cells, size_t count);
 #endif

@@ -125,7 +125,7 @@ static ll_status read_header(reader *r, bool *whole) {
                                  : other_version(r, "the header is of another version", full, 7, "nothing");
 }
 
-ll_status ll_csv_keep(ll_csv *csv, const char *const *cells, const size_t *lengths, size_t line,
+ll_status ll_csv_keep(ll_csv *csv, const char *const *cells, const size_t *lengths, size_t line, uint64_t at,
                       ll_error *error) {
     if (csv->count == csv->capacity) {
         const size_t capacity = csv->capacity ? 2 * csv->capacity : 64;
@@ -143,6 +143,7 @@ ll_status ll_csv_keep(ll_csv *csv, const char *const *cells, const size_t *lengt
     if (!record)
         return ll_fail(error, LL_NO_RESOURCE, "%s: no memory for line %zu", csv->path, line);
     record->line = line;
+    record->at = at;
     char *to = (char *)&record->cell[count];
     for (size_t i = 0; i < count; i++) {
         record->cell[i] = to;
@@ -211,7 +212,7 @@ ll_status ll_csv_parse(ll_csv *csv, char *text, size_t length, size_t *whole, ll
                 error, LL_BAD_INPUT,
                 "%s: line %zu is damaged: it has %zu cells, the header has %zu; repair or delete that line",
                 csv->path, r.line, r.count, csv->schema->count);
-        LL_TRY(ll_csv_keep(csv, r.cells, r.lengths, r.line, error));
+        LL_TRY(ll_csv_keep(csv, r.cells, r.lengths, r.line, *whole, error));
         r.line += lines - 1;
         *whole = r.at;
     }

@@ -6,6 +6,7 @@
 /* A row in memory: one allocation, so that its cells stay where they are while the file grows. */
 typedef struct {
     size_t line;        /* of the file, counted from 1 */
+    uint64_t at;        /* the byte that the line begins at */
     const char *cell[]; /* schema->count of them, into the bytes that follow */
 } ll_csv_record;
 
@@ -19,8 +20,8 @@ struct ll_csv {
     size_t count, capacity;
 };
 
-/* Copies the cells into a new record at the end. */
-ll_status ll_csv_keep(ll_csv *csv, const char *const *cells, const size_t *lengths, size_t line,
+/* Copies the cells into a new record at the end, whose line begins at byte at. */
+ll_status ll_csv_keep(ll_csv *csv, const char *const *cells, const size_t *lengths, size_t line, uint64_t at,
                       ll_error *error);
 
 /* Reads text into csv: header, rows, uniqueness of keys. whole receives the bytes up to which the text holds

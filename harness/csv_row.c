@@ -56,6 +56,16 @@ const char *ll_csv_cell(const ll_csv *csv, size_t row, const char *column) {
     return csv->records[row]->cell[find_column(csv->schema, column)];
 }
 
+const char *const *ll_csv_cells(const ll_csv *csv, size_t row) {
+    assert(row < csv->count);
+    return csv->records[row]->cell;
+}
+
+size_t ll_csv_line_of(const ll_csv *csv, size_t row) {
+    assert(row < csv->count);
+    return csv->records[row]->line;
+}
+
 double ll_csv_number(const ll_csv *csv, size_t row, const char *column) {
     const char *cell = ll_csv_cell(csv, row, column);
     char *end;
@@ -91,11 +101,15 @@ static void put_cell(FILE *stream, const char *cell) {
     putc('"', stream);
 }
 
-void ll_csv_print_header(FILE *stream, const ll_csv_schema *schema) {
-    for (size_t i = 0; i < schema->count; i++) {
-        put_cell(stream, schema->columns[i]);
-        putc(i + 1 < schema->count ? ',' : '\n', stream);
+void ll_csv_print_cells(FILE *stream, const char *const *cells, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        put_cell(stream, cells[i]);
+        putc(i + 1 < count ? ',' : '\n', stream);
     }
+}
+
+void ll_csv_print_header(FILE *stream, const ll_csv_schema *schema) {
+    ll_csv_print_cells(stream, schema->columns, schema->count);
 }
 
 void ll_csv_print_row(FILE *stream, const ll_row *row) {

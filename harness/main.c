@@ -8,19 +8,13 @@
 #include <unistd.h>
 
 static ll_status (*const commands[LL_COMMAND_COUNT])(const ll_options *, ll_error *) = {
-    [LL_COMMAND_INFO] = ll_cmd_info,
-    [LL_COMMAND_TOKENIZE] = ll_cmd_tokenize,
-    [LL_COMMAND_GENERATE] = ll_cmd_generate,
-    [LL_COMMAND_IMPORTANCE] = ll_cmd_importance,
-    [LL_COMMAND_PLAN] = ll_cmd_plan,
-    [LL_COMMAND_QUALITY] = ll_cmd_quality,
-    [LL_COMMAND_SPEED] = ll_cmd_speed,
-    [LL_COMMAND_SWEEP] = ll_cmd_sweep,
-    [LL_COMMAND_REPORT] = ll_cmd_report,
-    [LL_COMMAND_EXPORT] = ll_cmd_export,
-    [LL_COMMAND_EVAL] = ll_cmd_eval,
-    [LL_COMMAND_TASKS] = ll_cmd_tasks,
-    [LL_COMMAND_CALIBRATION] = ll_cmd_calibration,
+    [LL_COMMAND_INFO] = ll_cmd_info,         [LL_COMMAND_TOKENIZE] = ll_cmd_tokenize,
+    [LL_COMMAND_GENERATE] = ll_cmd_generate, [LL_COMMAND_IMPORTANCE] = ll_cmd_importance,
+    [LL_COMMAND_PLAN] = ll_cmd_plan,         [LL_COMMAND_QUALITY] = ll_cmd_quality,
+    [LL_COMMAND_SPEED] = ll_cmd_speed,       [LL_COMMAND_SWEEP] = ll_cmd_sweep,
+    [LL_COMMAND_MERGE] = ll_cmd_merge,       [LL_COMMAND_REPORT] = ll_cmd_report,
+    [LL_COMMAND_EXPORT] = ll_cmd_export,     [LL_COMMAND_EVAL] = ll_cmd_eval,
+    [LL_COMMAND_TASKS] = ll_cmd_tasks,       [LL_COMMAND_CALIBRATION] = ll_cmd_calibration,
 };
 
 /* Minutes of work end in these files: that they can be written is known before. A folder is its command's own affair, and so

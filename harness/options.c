@@ -155,6 +155,10 @@ static ll_status check_together(const ll_options *options, ll_error *error) {
     if (options->which == LL_COMMAND_GENERATE && !options->prompt_text)
         return ll_fail(error, LL_BAD_USAGE, "generate needs --prompt TEXT, for example: %s",
                        command->example);
+    if (options->which == LL_COMMAND_MERGE && options->folder_count < 2)
+        return ll_fail(error, LL_BAD_USAGE,
+                       "merge needs the new folder and those that it is made of, for example: %s",
+                       command->example);
     if (options->which == LL_COMMAND_REPORT && options->folder_count > 1 && !options->out)
         return ll_fail(
             error, LL_BAD_USAGE,

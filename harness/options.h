@@ -17,6 +17,7 @@ typedef enum {
     LL_COMMAND_TASKS,
     LL_COMMAND_SPEED,
     LL_COMMAND_SWEEP,
+    LL_COMMAND_MERGE,
     LL_COMMAND_REPORT,
     LL_COMMAND_EXPORT,
     LL_COMMAND_CALIBRATION,
@@ -36,18 +37,26 @@ typedef struct {
 #define LL_DECODE_PROBE SIZE_MAX  /* --decode-threads: to be found out */
 enum {
     LL_MAX_COUNTS = 64,
-    LL_MAX_FOLDERS = 32,      /* that one report compares; models of one calibration */
+    LL_MAX_FOLDERS =
+        1024, /* that one report compares, or one merge takes with the one it makes; models of one calibration */
+    LL_MAX_PARTS = 1000,      /* of a sweep */
     LL_MAX_SETS = 16,         /* calibration */
     LL_MAX_PRECISIONS = 16,   /* beside a sweep's own */
     LL_MAX_WANDA = 16,        /* prunings of one sweep */
     LL_DEFAULT_LENGTH = 2048, /* importance, plan: tokens of a calibration document, or the model's context */
 };
 
+/* One part of a sweep out of so many; of 0: the whole. */
+typedef struct {
+    size_t part, of;
+} ll_shard;
+
 typedef struct {
     const char *command; /* "quality" */
     ll_command which;
     const char *model; /* name or path (report: the first folder); NULL where none was given */
-    const char *folders[LL_MAX_FOLDERS]; /* report; calibration: models */
+    const char
+        *folders[LL_MAX_FOLDERS]; /* report; merge, where the first is the new one; calibration: models */
     size_t folder_count;
     /* common */
     ll_weights_kind weights;
@@ -73,7 +82,7 @@ typedef struct {
     const char *plan; /* file */
     /* export */
     const char *format; /* NULL: the source's */
-    bool force;
+    bool force;         /* merge too */
     /* texts */
     const char *text, *calib; /* the project's own data by default; NULL where the command takes none */
     const char *calibs[LL_MAX_SETS]; /* calibration */
@@ -113,6 +122,9 @@ typedef struct {
     size_t count_total;           /* of counts; 0: the protocol's default */
     unsigned orders;              /* 1 << ll_order; 0: the protocol's default */
     ll_mix mix;
+    ll_shard shard;
+    /* merge */
+    bool partial, first;
 } ll_options;
 
 /* Parses argv[1..]. `--help` anywhere: prints the command's help (or the program's) and *done is true.

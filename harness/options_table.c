@@ -15,6 +15,7 @@ enum {
     QUALITY = 1u << LL_COMMAND_QUALITY,
     SPEED = 1u << LL_COMMAND_SPEED,
     SWEEP = 1u << LL_COMMAND_SWEEP,
+    MERGE = 1u << LL_COMMAND_MERGE,
     REPORT = 1u << LL_COMMAND_REPORT,
     EXPORT = 1u << LL_COMMAND_EXPORT,
     EVAL = 1u << LL_COMMAND_EVAL,
@@ -79,6 +80,16 @@ static const ll_command_spec commands[LL_COMMAND_COUNT] = {
                           "Run again, it does only what is missing.",
                           "layerlab sweep smollm2-135m --counts 8 --samples 4 --length 256 --window 256 "
                           "--max-windows 2 --prompt 64 --repetitions 1 --out out/try"},
+    [LL_COMMAND_MERGE] =
+        {"merge", "DIR", LL_POSITIONAL_SEVERAL,
+         "The rows of several sweeps' folders, such as the parts of one, in one folder with its report.",
+         "The first DIR is the new folder; it is there whole or not at all. A row that several have is "
+         "taken\n"
+         "once; rows that measure the same and differ are refused, and so are rows of several models. Of "
+         "the\n"
+         "parts of a sweep (sweep --shard) all must be there, and the result is what the sweep would have\n"
+         "written without --shard, but for times and dates. What eval answered stays in the parts.",
+         "layerlab merge out/whole out/try/shard-1-of-2 out/try/shard-2-of-2"},
     [LL_COMMAND_REPORT] =
         {"report", "DIR", LL_POSITIONAL_SEVERAL,
          "Pages and plots from the CSV files of a sweep, or of machines side by side.",
@@ -282,6 +293,12 @@ static const ll_option_spec options[] = {
      "the full protocol, as in results/smollm2-135m"},
     {"--no-speed", NULL, LL_VALUE_FLAG, FIELD(no_speed), SWEEP, NULL, 0, 0,
      "leave the timings out: quality alone, on a machine that others use"},
+    {"--shard", "I/N", LL_VALUE_SHARD, FIELD(shard), SWEEP, NULL, 0, 0,
+     "run part I of N alone, in DIR/shard-I-of-N, on any machine; layerlab merge puts the parts together"},
+    {"--partial", NULL, LL_VALUE_FLAG, FIELD(partial), MERGE, NULL, 0, 0,
+     "merge though parts are missing or not finished, and say which"},
+    {"--first", NULL, LL_VALUE_FLAG, FIELD(first), MERGE, NULL, 0, 0,
+     "of a drop that was timed twice, keep the timing of the folder that is named first"},
     {"--ids", NULL, LL_VALUE_FLAG, FIELD(ids), TOKENIZE, NULL, 0, 0, "ids only, on one line"},
     {"--out", "FILE", LL_VALUE_TEXT, FIELD(out), INFO | TOKENIZE | DROPPING | TASKS | IMPORTANCE | PLAN, NULL,
      0, 0, "the file for what is printed, written whole or not at all (default: standard output)"},
@@ -297,9 +314,11 @@ static const ll_option_spec options[] = {
      "the source's own form (default), or config: only a config.json with the drop lists"},
     {"--force", NULL, LL_VALUE_FLAG, FIELD(force), EXPORT, NULL, 0, 0,
      "replace what an earlier export wrote at --out; never the source"},
-    {"--json", NULL, LL_VALUE_FLAG, FIELD(json), INFO | TOKENIZE | LOADING | TASKS | REPORT | EXPORT, NULL, 0,
-     0, "print JSON"},
-    {"--quiet", NULL, LL_VALUE_FLAG, FIELD(quiet), LOADING | REPORT | EXPORT, NULL, 0, 0,
+    {"--force", NULL, LL_VALUE_FLAG, FIELD(force), MERGE, NULL, 0, 0,
+     "replace what an earlier merge made; never a folder of a sweep"},
+    {"--json", NULL, LL_VALUE_FLAG, FIELD(json), INFO | TOKENIZE | LOADING | TASKS | MERGE | REPORT | EXPORT,
+     NULL, 0, 0, "print JSON"},
+    {"--quiet", NULL, LL_VALUE_FLAG, FIELD(quiet), LOADING | MERGE | REPORT | EXPORT, NULL, 0, 0,
      "nothing on stderr but errors"},
 };
 

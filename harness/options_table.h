@@ -44,6 +44,7 @@ typedef enum {
     LL_VALUE_METRIC,     /* ll_metric */
     LL_VALUE_ORDERS,     /* unsigned: 1 << ll_order */
     LL_VALUE_MIX,        /* ll_mix */
+    LL_VALUE_SHARD,      /* ll_shard */
     LL_VALUE_PRECISIONS, /* precisions and precision_count */
     LL_VALUE_WANDA,      /* wanda and wanda_count; high of them at most */
     LL_VALUE_COUNTS      /* counts and count_total; each in [low, high] */

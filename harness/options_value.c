@@ -249,6 +249,38 @@ static ll_status read_counts(const ll_option_spec *option, const char *text, ll_
     }
 }
 
+static ll_status read_shard(const ll_option_spec *option, const char *text, ll_shard *out, ll_error *error) {
+    const size_t length = strcspn(text, "/");
+    uint64_t part = 0, of = 0;
+    if (text[length] && read_digits(text, length, &part) &&
+        read_digits(text + length + 1, strlen(text + length + 1), &of) && part >= 1 && part <= of &&
+        of <= LL_MAX_PARTS) {
+        *out = (ll_shard){(size_t)part, (size_t)of};
+        return LL_OK;
+    }
+    return ll_fail(
+        error, LL_BAD_USAGE,
+        "%s takes I/N, a part and how many parts there are (1 <= I <= N <= %d), such as 2/4, found "
+        "\"%s\"",
+        option->name, LL_MAX_PARTS, text);
+}
+
+static ll_status read_size(const ll_option_spec *option, const char *text, size_t *out, ll_error *error) {
+    uint64_t integer;
+    LL_TRY(read_integer(option, text, strlen(text), &integer, error));
+    *out = (size_t)integer;
+    return LL_OK;
+}
+
+static ll_status read_text(const ll_option_spec *option, const char *text, const char **out,
+                           ll_error *error) {
+    *out = text;
+    return *text || option->kind == LL_VALUE_ANY
+               ? LL_OK
+               : ll_fail(error, LL_BAD_USAGE, "%s needs a %s, found an empty one", option->name,
+                         option->value);
+}
+
 static ll_status read_wanda(const ll_option_spec *option, const char *text, ll_options *out,
                             ll_error *error) {
     char names[2][LL_WANDA_TEXT];
@@ -354,31 +386,22 @@ static ll_status read_choice(const ll_option_spec *option, const char *text, voi
 
 ll_status ll_option_read(const ll_option_spec *option, const char *text, ll_options *out, ll_error *error) {
     void *field = (char *)out + option->field;
-    uint64_t integer = 0;
     switch (option->kind) {
     case LL_VALUE_FLAG:
         *(bool *)field = true;
         return LL_OK;
     case LL_VALUE_TEXT:
-        if (!*text)
-            return ll_fail(error, LL_BAD_USAGE, "%s needs a %s, found an empty one", option->name,
-                           option->value);
-        *(const char **)field = text;
-        return LL_OK;
     case LL_VALUE_ANY:
-        *(const char **)field = text;
-        return LL_OK;
+        return read_text(option, text, field, error);
     case LL_VALUE_DECODE:
     case LL_VALUE_BATCH:
     case LL_VALUE_SHOTS:
     case LL_VALUE_LIMIT:
-        if (read_word(option, text, field))
-            return LL_OK;
-        /* fall through */
+        return read_word(option, text, field) ? LL_OK : read_size(option, text, field, error);
     case LL_VALUE_SIZE:
-        LL_TRY(read_integer(option, text, strlen(text), &integer, error));
-        *(size_t *)field = (size_t)integer;
-        return LL_OK;
+        return read_size(option, text, field, error);
+    case LL_VALUE_SHARD:
+        return read_shard(option, text, field, error);
     case LL_VALUE_U64:
         return read_integer(option, text, strlen(text), field, error);
     case LL_VALUE_REAL:

@@ -47,7 +47,7 @@ SCHEMA(calibration, "calibration", 13, "compared", "weights", "group", "length",
        "model_sha256", "data_sha256", "samples", "other_model_sha256", "other_data_sha256", "other_samples",
        "lowest", "overlap", "rank_correlation", "model", "data_file", "other_model", "other_data_file");
 
-/* Timings of a speed row carry its date; those of an interrupted one match no row. */
+/* Timings of a speed row carry its date. */
 SCHEMA(samples, "samples", 0, "model_sha256", "weights", "group", "kv", "resident", "batch", "prompt",
        "generate", "kind", "dropped", "drop", "repetition", "arm", "phase", "depth", "tokens", "seconds",
        "date");

@@ -5,6 +5,7 @@
 #include "model_list.h"
 #include "rows.h"
 #include "run_info.h"
+#include "shard.h"
 #include "sweep_private.h"
 
 #include <stdlib.h>
@@ -242,7 +243,8 @@ static ll_status open_all(ll_sweep *sweep) {
     if (sweep->options->no_speed)
         return LL_OK;
     LL_TRY(open_rows(sweep, &ll_speed_schema, &sweep->speed));
-    return open_rows(sweep, &ll_samples_schema, &sweep->samples);
+    LL_TRY(open_rows(sweep, &ll_samples_schema, &sweep->samples));
+    return ll_sweep_forget_interrupted(sweep);
 }
 
 /* Refuses before any work what could only fail after it. */
@@ -281,20 +283,46 @@ static ll_status find_pace(ll_sweep *sweep) {
     return ll_pace_find(&sweep->importance_pace, &sweep->config, &options, &limits, sweep->error);
 }
 
+static double row_work(const ll_sweep *sweep) {
+    const double speed = sweep->options->no_speed ? 0 : ll_sweep_speed_work(sweep);
+    return sweep->options->synthetic ? speed
+                                     : speed + ll_sweep_quality_work(sweep) + ll_sweep_tasks_work(sweep);
+}
+
+/* Before the plan says which rows there are: what the protocol asks, of a part its share. */
+static size_t expected_rows(const ll_sweep *sweep) {
+    const size_t of = sweep->options->shard.of ? sweep->options->shard.of : 1;
+    return (ll_protocol_rows(sweep->protocol) + of - 1) / of;
+}
+
+static double work_of(const ll_sweep *sweep, size_t rows) {
+    const double importance = sweep->options->synthetic ? 0 : ll_sweep_importance_work(sweep);
+    return importance + (double)rows * row_work(sweep) + ll_sweep_variants_work(sweep, rows);
+}
+
 static double total_work(const ll_sweep *sweep) {
-    const double rows = (double)ll_protocol_rows(sweep->protocol),
-                 speed = sweep->options->no_speed ? 0 : rows * ll_sweep_speed_work(sweep);
-    if (sweep->options->synthetic)
-        return speed;
-    return speed + ll_sweep_importance_work(sweep) + ll_sweep_orders_work(sweep) +
-           rows * (ll_sweep_quality_work(sweep) + ll_sweep_tasks_work(sweep)) + ll_sweep_variants_work(sweep);
+    const double orders = sweep->options->synthetic ? 0 : ll_sweep_orders_work(sweep);
+    return work_of(sweep, expected_rows(sweep)) + orders;
 }
 
 static void say_time(const ll_sweep *sweep) {
     char time[LL_TIME_TEXT];
     ll_time_text(total_work(sweep), time);
-    fprintf(stderr, "%s, protocol %s: about %s from the start; rows that are there are not measured again\n",
-            sweep->model_name, sweep->protocol->name, time);
+    fprintf(stderr, "%s, protocol %s", sweep->model_name, sweep->protocol->name);
+    if (sweep->options->shard.of)
+        fprintf(stderr, ", part %zu of %zu", sweep->options->shard.part, sweep->options->shard.of);
+    fprintf(stderr, ": about %s from the start; rows that are there are not measured again\n", time);
+}
+
+/* The plans tell how many rows there are, and of a part which. */
+static ll_status cut(ll_sweep *sweep) {
+    const size_t others = sweep->task_count - sweep->planned;
+    LL_TRY(ll_shard_cut(sweep));
+    const size_t elsewhere = others - (sweep->task_count - sweep->planned);
+    ll_sweep_skip(sweep, work_of(sweep, expected_rows(sweep)) - work_of(sweep, sweep->planned));
+    if (elsewhere)
+        ll_sweep_skip(sweep, (double)elsewhere * ll_sweep_quality_work(sweep));
+    return LL_OK;
 }
 
 static ll_status run_stages(ll_sweep *sweep, ll_options *options, ll_protocol *protocol) {
@@ -306,6 +334,7 @@ static ll_status run_stages(ll_sweep *sweep, ll_options *options, ll_protocol *p
     if (!options->synthetic)
         LL_TRY(hash_weights(sweep));
     LL_TRY(ll_sweep_fit_as_before(sweep, options, protocol));
+    LL_TRY(ll_shard_begin(sweep));
     LL_TRY(find_pace(sweep));
     if (!options->quiet)
         say_time(sweep);
@@ -313,15 +342,17 @@ static ll_status run_stages(ll_sweep *sweep, ll_options *options, ll_protocol *p
     ll_progress_begin(&sweep->progress, real ? "importance" : "speed", total_work(sweep), options->quiet);
     LL_TRY(real ? ll_sweep_importance(sweep) : plan_by_depth(sweep));
     LL_TRY(make_tasks(sweep));
-    sweep->planned = sweep->task_count;
-    if (real) {
+    sweep->planned = sweep->shared = sweep->task_count;
+    if (real)
         LL_TRY(ll_sweep_orders(sweep));
+    LL_TRY(cut(sweep));
+    if (real)
         LL_TRY(ll_sweep_quality(sweep));
-    }
     LL_TRY(ll_sweep_tasks(sweep));
     if (!sweep->options->no_speed)
         LL_TRY(ll_sweep_speed(sweep));
-    return ll_sweep_variants(sweep);
+    LL_TRY(ll_sweep_variants(sweep));
+    return ll_shard_end(sweep);
 }
 
 ll_status ll_sweep_run(const ll_options *options, const ll_protocol *protocol, const char *folder,
@@ -357,6 +388,7 @@ ll_status ll_sweep_run(const ll_options *options, const ll_protocol *protocol, c
     ll_documents_free(&sweep->calib);
     ll_documents_free(&sweep->text);
     free(sweep->tasks);
+    ll_shard_free(sweep);
     free(sweep);
     return status;
 }

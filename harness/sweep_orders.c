@@ -21,8 +21,10 @@ typedef struct {
     laboratory laboratory;
 } stage;
 
+/* Times differ from run to run, so what follows from them is one part's alone. */
 static bool is_asked(const ll_sweep *sweep, ll_order order) {
-    return sweep->protocol->orders >> order & 1;
+    const ll_shard *shard = &sweep->options->shard;
+    return sweep->protocol->orders >> order & 1 && (order != LL_ORDER_COST || !shard->of || shard->part == 1);
 }
 
 static size_t counts_of(const ll_sweep *sweep, ll_drop_kind kind, size_t out[LL_ORDER_COUNTS]) {
@@ -273,6 +275,16 @@ static ll_status search_kind(stage *s, search *f) {
     return LL_OK;
 }
 
+/* What keeping streams has saved. */
+static void say_work(const stage *s) {
+    if (!s->laboratory.run || s->sweep->options->quiet)
+        return;
+    const ll_iterative_work work = ll_iterative_done(s->laboratory.run);
+    fprintf(stderr,
+            "iterative dropping: %.0f %% of the layers were run that a whole pass for each drop would\n",
+            100.0 * (double)work.computed / (double)work.asked);
+}
+
 static ll_status add_iterative(stage *s) {
     for (int kind = 0; kind < LL_DROP_KINDS; kind++) {
         search f = {.sweep = s->sweep, .kind = (ll_drop_kind)kind};
@@ -280,6 +292,7 @@ static ll_status add_iterative(stage *s) {
         if (f.total)
             LL_TRY(search_kind(s, &f));
     }
+    say_work(s);
     return LL_OK;
 }
 
@@ -329,10 +342,14 @@ ll_status ll_sweep_orders(ll_sweep *sweep) {
     stage s = {.sweep = sweep};
     ll_status status = note_importance(sweep);
     for (int order = LL_ORDER_IMPORTANCE + 1; status == LL_OK && order < LL_ORDERS; order++)
-        if (is_asked(sweep, (ll_order)order))
+        if (is_asked(sweep, (ll_order)order)) {
+            sweep->shared = sweep->task_count;
             status = order == LL_ORDER_ITERATIVE ? add_iterative(&s)
                      : order == LL_ORDER_COST    ? add_cost(sweep)
                                                  : add_plans(sweep, (ll_order)order);
+        }
+    if (!is_asked(sweep, LL_ORDER_COST)) /* which is the last one */
+        sweep->shared = sweep->task_count;
     clear_up(&s.laboratory);
     return status;
 }

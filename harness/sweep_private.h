@@ -5,6 +5,7 @@
 #include "documents.h"
 #include "eval/exam.h"
 #include "pace.h"
+#include "parts.h"
 #include "plan.h"
 #include "progress.h"
 #include "quality.h"
@@ -46,9 +47,15 @@ typedef struct {
     ll_csv *plans, *costs; /* so are these; costs: NULL where no order asks */
     ll_plan plan;          /* the paper's: one-shot, by cosine */
     double importance_by[LL_METRICS][LL_MODULE_KINDS][LL_MAX_LAYERS];
-    ll_sweep_task *tasks;
+    ll_sweep_task *tasks; /* of this part of the sweep */
     size_t task_count, task_capacity;
-    size_t planned;               /* of them those of the plan, which come first; other orders' follow */
+    size_t planned;        /* of them those of the plan, which come first; other orders' follow */
+    size_t shared;         /* tasks that each part lists; what timings chose follows them, and is part 1's */
+    ll_sweep_task full;    /* the full model, in whichever part its rows are */
+    ll_sweep_task *listed; /* of a part: the tasks of all parts */
+    ll_sweep_task *beside; /* of a part: those beside pruned weights */
+    size_t listed_count, listed_planned;
+    ll_parts_sweep parts;         /* of a part: which it is, and the list */
     const ll_wanda_amount *wanda; /* how the weights are pruned before quality is measured; NULL: not */
     ll_model *model;              /* with the options' weights; NULL until something needs it */
     ll_progress progress;
@@ -89,10 +96,17 @@ ll_status ll_sweep_quality(ll_sweep *sweep);
 ll_status ll_sweep_tasks(ll_sweep *sweep);
 ll_status ll_sweep_speed(ll_sweep *sweep);
 
+/* A timing that was interrupted has left samples without their row at the end of samples.csv, and is run again: they go. */
+ll_status ll_sweep_forget_interrupted(ll_sweep *sweep);
 /* Quality rows of the same drops at --precisions, and of the full model's weights pruned as --wanda says beside float32 ones whole: the
  * sweep's model goes, and one after the other comes. */
 ll_status ll_sweep_variants(ll_sweep *sweep);
-double ll_sweep_variants_work(const ll_sweep *sweep);
+double ll_sweep_variants_work(const ll_sweep *sweep, size_t rows); /* rows: of the sweep's own weights */
+/* The options that the rows of precision i have, and those of pruned weights and of what stands beside them. */
+ll_options ll_sweep_precision_options(const ll_sweep *sweep, size_t i);
+ll_options ll_sweep_wanda_options(const ll_sweep *sweep);
+/* The drops beside pruned weights, the full model first; calloc'd. */
+ll_status ll_sweep_beside_wanda(const ll_sweep *sweep, ll_sweep_task **tasks, size_t *count);
 /* Refuses weights that this machine's memory does not hold, before any work. */
 ll_status ll_sweep_check_variants(const ll_sweep *sweep);
 /* The sweep's model, loaded and pruned; before that its streams into baseline (NULL: nobody compares). */

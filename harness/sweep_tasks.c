@@ -105,7 +105,7 @@ static ll_status check_row(const stage *s, size_t r, const ll_row *row) {
 static ll_status check_rows(const stage *s) {
     ll_row row;
     for (size_t i = 0; i < s->sweep->exam.count; i++) {
-        fill_key(&row, s, i, &s->sweep->tasks[0]);
+        fill_key(&row, s, i, &s->sweep->full);
         for (size_t r = 0; r < ll_csv_rows(s->sweep->scores); r++)
             LL_TRY(check_row(s, r, &row));
     }
@@ -143,7 +143,7 @@ static ll_status take_whole(stage *s, size_t i) {
     ll_sweep *sweep = s->sweep;
     const ll_examinee who = {.options = sweep->options,
                              .model_sha256 = sweep->model_sha256,
-                             .drop = s->sweep->tasks[0].drop,
+                             .drop = s->sweep->full.drop,
                              .kernels = &sweep->kernels,
                              .folder = s->folder};
     ll_answers answers;
@@ -158,7 +158,7 @@ static ll_status take_whole(stage *s, size_t i) {
 static ll_status need_full(stage *s, size_t i) {
     if (s->sweep->wanda && !s->full[i].count)
         return take_whole(s, i);
-    return s->full[i].count ? LL_OK : ask(s, i, &s->sweep->tasks[0], &s->full[i], &s->full_use[i]);
+    return s->full[i].count ? LL_OK : ask(s, i, &s->sweep->full, &s->full[i], &s->full_use[i]);
 }
 
 static void fill_score(ll_row *row, const ll_question_set *set, const ll_score_sheet *sheet) {

@@ -5,18 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The sweep's options with that precision instead of their own. */
-static ll_options with_precision(const ll_options *own, const ll_precision *precision) {
-    ll_options out = *own;
+ll_options ll_sweep_precision_options(const ll_sweep *sweep, size_t i) {
+    const ll_precision *precision = &sweep->options->precisions[i];
+    ll_options out = *sweep->options;
     out.weights = precision->weights;
-    out.group = precision->weights == LL_WEIGHTS_INT8 ? precision->group : own->group;
+    if (precision->weights == LL_WEIGHTS_INT8)
+        out.group = precision->group;
     out.kv_i8 = precision->kv_i8;
     return out;
 }
 
 /* Pruned weights are float32 whatever the sweep's own are. */
-static ll_options for_wanda(const ll_options *own) {
-    ll_options out = *own;
+ll_options ll_sweep_wanda_options(const ll_sweep *sweep) {
+    ll_options out = *sweep->options;
     out.weights = LL_WEIGHTS_F32;
     return out;
 }
@@ -36,10 +37,10 @@ static ll_status check(const ll_sweep *sweep, const ll_options *options, const c
 
 ll_status ll_sweep_check_variants(const ll_sweep *sweep) {
     for (size_t i = 0; i < sweep->options->precision_count; i++) {
-        const ll_options options = with_precision(sweep->options, &sweep->options->precisions[i]);
+        const ll_options options = ll_sweep_precision_options(sweep, i);
         LL_TRY(check(sweep, &options, "--precisions"));
     }
-    const ll_options options = for_wanda(sweep->options);
+    const ll_options options = ll_sweep_wanda_options(sweep);
     for (size_t i = 0; i < sweep->options->wanda_count; i++) {
         ll_sparsity unused;
         LL_TRY(ll_wanda_sparsity(&sweep->options->wanda[i], &sweep->config, &unused, sweep->error));
@@ -48,13 +49,18 @@ ll_status ll_sweep_check_variants(const ll_sweep *sweep) {
     return LL_OK;
 }
 
-double ll_sweep_variants_work(const ll_sweep *sweep) {
+/* Pruned weights, for which there is no cutting, are part 1's. */
+static bool has_wanda(const ll_sweep *sweep) {
+    const ll_shard *shard = &sweep->options->shard;
+    return sweep->options->wanda_count && (!shard->of || shard->part == 1);
+}
+
+double ll_sweep_variants_work(const ll_sweep *sweep, size_t own) {
     const ll_options *o = sweep->options;
-    size_t rows = o->precision_count * ll_protocol_rows(sweep->protocol) + o->wanda_count;
-    for (size_t i = 0; i < o->wanda_count; i++) /* the drop that has as many */
-        rows += o->wanda[i].count > 0;
-    return (double)(rows + (o->wanda_count > 0)) *
-           (ll_sweep_quality_work(sweep) + ll_sweep_tasks_work(sweep));
+    size_t rows = o->precision_count * own;
+    for (size_t i = 0; has_wanda(sweep) && i < o->wanda_count; i++) /* and the drop that has as many */
+        rows += o->wanda[i].count ? 2 : 1;
+    return (double)(rows + has_wanda(sweep)) * (ll_sweep_quality_work(sweep) + ll_sweep_tasks_work(sweep));
 }
 
 /* Rows of some tasks with other options: with a model of their own, so that there are never two. */
@@ -78,18 +84,26 @@ static ll_status run_with(ll_sweep *sweep, const ll_options *options, ll_sweep_t
     return status;
 }
 
-/* The full model, and of every amount that is a number of modules the drop of these: what pruned weights stand beside. */
-static ll_status run_beside(ll_sweep *sweep, const ll_options *options) {
-    ll_sweep_task *tasks = calloc(1 + options->wanda_count, sizeof *tasks);
-    size_t count = 0;
-    if (!tasks)
+/* Of every amount that is a number of modules the drop of these. */
+ll_status ll_sweep_beside_wanda(const ll_sweep *sweep, ll_sweep_task **tasks, size_t *count) {
+    const ll_options *o = sweep->options;
+    *count = 0;
+    *tasks = calloc(1 + o->wanda_count, sizeof **tasks);
+    if (!*tasks)
         return ll_fail(sweep->error, LL_NO_RESOURCE, "no memory for the list of drops");
-    ll_status status = ll_sweep_task_of(sweep, "none", 0, &tasks[count++]);
-    for (size_t i = 0; status == LL_OK && i < options->wanda_count; i++) {
-        const ll_wanda_amount *amount = &options->wanda[i];
-        if (amount->count)
-            status = ll_sweep_task_of(sweep, ll_drop_kind_name(amount->kind), amount->count, &tasks[count++]);
-    }
+    (*tasks)[(*count)++] = sweep->full;
+    for (size_t i = 0; i < o->wanda_count; i++)
+        if (o->wanda[i].count)
+            LL_TRY(ll_sweep_task_of(sweep, ll_drop_kind_name(o->wanda[i].kind), o->wanda[i].count,
+                                    &(*tasks)[(*count)++]));
+    return LL_OK;
+}
+
+/* What pruned weights stand beside. */
+static ll_status run_beside(ll_sweep *sweep, const ll_options *options) {
+    ll_sweep_task *tasks;
+    size_t count;
+    ll_status status = ll_sweep_beside_wanda(sweep, &tasks, &count);
     if (status == LL_OK)
         status = run_with(sweep, options, tasks, count);
     free(tasks);
@@ -97,9 +111,8 @@ static ll_status run_beside(ll_sweep *sweep, const ll_options *options) {
 }
 
 static ll_status run_wanda(ll_sweep *sweep) {
-    const ll_options options = for_wanda(sweep->options);
-    ll_sweep_task full;
-    LL_TRY(ll_sweep_task_of(sweep, "none", 0, &full));
+    const ll_options options = ll_sweep_wanda_options(sweep);
+    ll_sweep_task full = sweep->full;
     LL_TRY(run_beside(sweep, &options));
     ll_status status = LL_OK;
     for (size_t i = 0; status == LL_OK && i < options.wanda_count; i++) {
@@ -112,10 +125,10 @@ static ll_status run_wanda(ll_sweep *sweep) {
 
 ll_status ll_sweep_variants(ll_sweep *sweep) {
     for (size_t i = 0; i < sweep->options->precision_count; i++) {
-        const ll_options options = with_precision(sweep->options, &sweep->options->precisions[i]);
+        const ll_options options = ll_sweep_precision_options(sweep, i);
         LL_TRY(run_with(sweep, &options, sweep->tasks, sweep->planned));
     }
-    return sweep->options->wanda_count ? run_wanda(sweep) : LL_OK;
+    return has_wanda(sweep) ? run_wanda(sweep) : LL_OK;
 }
 
 void ll_sweep_pruned_names(const ll_sweep *sweep, char weights[LL_CSV_CELL], char group[LL_CSV_CELL]) {

@@ -249,13 +249,25 @@ static ll_status prune_blocks(run *r, ll_model *model, const ll_checkpoint *chec
     return LL_OK;
 }
 
+/* What the matrices' sizes follow from. */
+static bool same_shape(const ll_config *a, const ll_config *b) {
+    return a->layers == b->layers && a->hidden == b->hidden && a->heads == b->heads &&
+           a->kv_heads == b->kv_heads && a->head_dim == b->head_dim && a->mlp == b->mlp;
+}
+
 static ll_status prune_from(run *r, ll_model *model, const char *path, const ll_mask *drop, ll_error *error) {
     ll_checkpoint *checkpoint;
     LL_TRY(take_memory(r, error));
     LL_TRY(ll_session_create_stream(&r->session, model, r->longest, error));
     LL_TRY(ll_session_embed(r->session, r->c->ids.data, r->c->ids.count, r->stream, error));
     LL_TRY(ll_checkpoint_open(&checkpoint, path, error));
-    const ll_status status = prune_blocks(r, model, checkpoint, drop, error);
+    const ll_status status =
+        same_shape(ll_checkpoint_config(checkpoint), r->config)
+            ? prune_blocks(r, model, checkpoint, drop, error)
+            : ll_fail(error, LL_BAD_INPUT,
+                      "%s: is of another shape than the model that was loaded from it; put "
+                      "the file back",
+                      path);
     ll_checkpoint_close(checkpoint);
     return status;
 }

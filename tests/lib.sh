@@ -68,6 +68,12 @@ have_vm() {
     skip_without vm "virtual machines"
     return 1
 }
+# columns FILE COLUMN...: those of a CSV file, by name.
+columns() {
+    awk -F'"' -v OFS='"' '{for (i = 2; i <= NF; i += 2) gsub(",", ";", $i)} 1' "$1" | # a quoted cell holds commas of its own
+        awk -F, -v names="${*:2}" 'NR == 1 {n = split(names, want, " "); for (i = 1; i <= NF; i++) at[$i] = i}
+        {line = ""; for (i = 1; i <= n; i++) line = line " " $(at[want[i]]); print line}'
+}
 finish() {
     echo "$passed passed, $failed failed, $skipped skipped"
     [ "$failed" = 0 ] && [ $((passed + skipped)) -gt 0 ]

@@ -29,8 +29,8 @@ skip() {
 }
 
 mapfile -t sources < <(files '*.c' '*.h' '*.inc')
-mapfile -t scripts < <(files '*.sh' .ci/run)
-mapfile -t code < <(files '*.c' '*.h' '*.inc' '*.def' '*.sh' '*.py' '*.gp' '*.mk' Makefile .ci/run)
+mapfile -t scripts < <(files '*.sh' '*.sbatch' .ci/run)
+mapfile -t code < <(files '*.c' '*.h' '*.inc' '*.def' '*.sh' '*.sbatch' '*.py' '*.gp' '*.mk' Makefile .ci/run)
 
 # Other versions of clang-format lay the same text out otherwise.
 formatter=

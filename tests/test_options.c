@@ -6,11 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_WORDS = 40 };
+enum { MAX_WORDS = LL_MAX_FOLDERS + 8 };
 
 /* Parses the words of line (separated by blanks; ' quotes a word, '' is an empty one). */
 static ll_status parse(const char *line, ll_options *options, ll_error *error) {
-    static char text[1024];
+    static char text[8 * LL_MAX_FOLDERS];
     char *argv[MAX_WORDS];
     int argc = 0;
     bool done = false;
@@ -51,11 +51,14 @@ static ll_options accepted(const char *line) {
 
 static void test_commands(void) {
     static const char *const names[LL_COMMAND_COUNT] = {
-        "info",  "tokenize", "generate", "importance", "plan",   "quality",    "eval",
-        "tasks", "speed",    "sweep",    "report",     "export", "calibration"};
+        "info",  "tokenize", "generate", "importance", "plan",   "quality", "eval",
+        "tasks", "speed",    "sweep",    "merge",      "report", "export",  "calibration"};
     for (int c = 0; c < LL_COMMAND_COUNT; c++) {
         char line[64];
-        snprintf(line, sizeof line, "%s m%s", names[c], c == LL_COMMAND_GENERATE ? " --prompt x" : "");
+        snprintf(line, sizeof line, "%s m%s", names[c],
+                 c == LL_COMMAND_GENERATE ? " --prompt x"
+                 : c == LL_COMMAND_MERGE  ? " n"
+                                          : "");
         const ll_options options = accepted(line);
         CHECK(options.which == (ll_command)c);
         CHECK(strcmp(options.command, names[c]) == 0);
@@ -87,6 +90,26 @@ static void test_eval(void) {
     refused("sweep m --synthetic --tasks piqa", "random weights say nothing");
     refused("sweep m --synthetic --no-speed", "leaves nothing");
     CHECK(accepted("tasks").model == NULL);
+}
+
+static void test_shard(void) {
+    const ll_options part = accepted("sweep m --shard 3/12");
+    CHECK(part.shard.part == 3 && part.shard.of == 12);
+    CHECK(accepted("sweep m").shard.of == 0 && accepted("sweep m --shard 1/1").shard.of == 1);
+    static const char *const wrong[] = {"0/4",    "5/4",  "4",    "/4",    "4/",
+                                        "1/1001", "-1/4", "1/ 4", "1/4/2", "1/4294967297"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char line[64], says[64];
+        snprintf(line, sizeof line, "sweep m '--shard=%s'", wrong[i]);
+        snprintf(says, sizeof says, "such as 2/4, found \"%s\"", wrong[i]);
+        refused(line, says);
+    }
+    refused("quality m --shard 1/2", "quality takes no --shard (sweep: yes)");
+    refused("merge", "merge needs a DIR");
+    refused("merge out", "merge needs the new folder and those that it is made of");
+    const ll_options merged = accepted("merge out a b --partial --first --force");
+    CHECK(merged.folder_count == 3 && merged.partial && merged.first && merged.force);
+    CHECK(strcmp(merged.folders[0], "out") == 0 && strcmp(merged.folders[2], "b") == 0);
 }
 
 static void test_orders(void) {
@@ -132,9 +155,10 @@ static void test_positional(void) {
     refused("report", "report needs a DIR");
     refused("report a b", "report of 2 folders needs --out DIR");
     refused("report a ''", "is empty");
-    refused("report --out o 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 "
-            "31 32 33",
-            "report takes at most 32 DIR, found \"33\"");
+    static char many[8 * LL_MAX_FOLDERS] = "report --out o";
+    for (size_t i = 0; i <= LL_MAX_FOLDERS; i++)
+        snprintf(many + strlen(many), sizeof many - strlen(many), " %zu", i);
+    refused(many, "report takes at most 1024 DIR, found \"1024\"");
     const ll_options several = accepted("report a --out o b -- --c");
     CHECK(several.folder_count == 3 && strcmp(several.folders[2], "--c") == 0 &&
           strcmp(several.model, "a") == 0);
@@ -383,6 +407,7 @@ int main(int argc, char **argv) {
     ll_test_run("options/eval", test_eval);
     ll_test_run("options/commands", test_commands);
     ll_test_run("options/eval", test_eval);
+    ll_test_run("options/shard", test_shard);
     ll_test_run("options/orders", test_orders);
     ll_test_run("options/calibration", test_calibration);
     ll_test_run("options/positional", test_positional);

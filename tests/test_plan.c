@@ -75,6 +75,14 @@ static void test_round_trip(void) {
     CHECK(memcmp(again.importance, plan.importance, sizeof plan.importance) == 0);
     ll_plan_free(&again);
 
+    /* What importance was measured by is kept. */
+    for (int metric = 0; metric < LL_METRICS; metric++) {
+        plan.metric = (ll_metric)metric;
+        CHECK(ll_plan_write(&plan, path, &error) == LL_OK && ll_plan_read(&again, path, &error) == LL_OK);
+        CHECK((int)again.metric == metric);
+        ll_plan_free(&again);
+    }
+
     /* JSON is UTF-8, a file's name need not be. */
     strcpy(plan.data_file, "caf\xe9.txt");
     CHECK(ll_plan_write(&plan, path, &error) == LL_OK && ll_plan_read(&again, path, &error) == LL_OK);

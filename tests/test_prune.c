@@ -197,8 +197,17 @@ static void test_refused(void) {
     CHECK(ll_wanda_prune(&result, f32, path, &none, &amount, &calibration, &progress, &error) ==
           LL_BAD_USAGE);
     CHECK_CONTAINS(error.text, "3 blocks");
-    calibration.end[0] = family.config.context + 1;
+    ll_family other;
+    char other_path[LL_FAMILY_PATH];
     amount = amount_of("0.5");
+    REQUIRE(ll_family_load(&other, "odd") &&
+            ll_family_write(&other, LL_FORM_HF_F32, &(ll_family_change){0}, other_path));
+    calibration.end[0] = calibration.end[1] = calibration.end[2] = 40;
+    CHECK(ll_wanda_prune(&result, f32, other_path, &none, &amount, &calibration, &progress, &error) ==
+          LL_BAD_INPUT);
+    CHECK_CONTAINS(error.text, "another shape");
+    ll_family_free(&other);
+    calibration.end[0] = calibration.end[1] = calibration.end[2] = family.config.context + 1;
     CHECK(ll_wanda_prune(&result, f32, path, &none, &amount, &calibration, &progress, &error) ==
           LL_BAD_INPUT);
     CHECK_CONTAINS(error.text, "context");

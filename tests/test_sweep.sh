@@ -17,21 +17,16 @@ sweep() {
 says() {
     if grep -q -- "$2" "$3"; then ok "$1"; else fail "$1" "$(tail -n 3 "$3")" "expected to hold: $2"; fi
 }
-# What a file measures, without its timings, commit, machine and date.
-columns() { # FILE COLUMN...
-    awk -F'"' -v OFS='"' '{for (i = 2; i <= NF; i += 2) gsub(",", ";", $i)} 1' "$1" | # a quoted cell holds commas of its own
-        awk -F, -v names="${*:2}" 'NR == 1 {n = split(names, want, " "); for (i = 1; i <= NF; i++) at[$i] = i}
-        {line = ""; for (i = 1; i <= n; i++) line = line " " $(at[want[i]]); print line}'
-}
+# What a folder measures, without its timings, commit, machine and date.
 rows() {
-    columns "$1/importance.csv" kind layer importance tokens
+    columns "$1/importance.csv" metric kind layer importance tokens
     columns "$1/quality.csv" kind dropped drop perplexity kl top1 tokens
     columns "$1/speed.csv" kind dropped drop kv_bytes
 }
 
 whole=$folder/whole parts=$folder/parts
 sweep "$whole" || fail "an uninterrupted sweep" "$(cat "$folder/err")"
-check "importance rows" 91 "$(wc -l <"$whole/importance.csv")"
+check "importance rows" 271 "$(wc -l <"$whole/importance.csv")"
 check "quality rows" 6 "$(wc -l <"$whole/quality.csv")"
 check "speed rows" 6 "$(wc -l <"$whole/speed.csv")"
 check "the full model is at no distance from itself" " none 0 1" \

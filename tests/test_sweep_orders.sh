@@ -59,6 +59,19 @@ grep -v ',iterative,.*,attn,[23],' "$folder/cut/plans.csv" >"$folder/plans" && c
 sweep iterative "$folder/cut"
 check "iterative dropping goes on from the rows" 2 "$(plans "$folder/cut/plans.csv" '^iterative$' | grep 'attn [23]' | grep -c 'attn:0;')"
 
+# By cost, from times that are written down: what costs nothing to keep is kept.
+by_cost() { # ATTN MLP: microseconds of one attention layer, one MLP layer
+    rm -rf "$folder/cost" && cp -r "$whole" "$folder/cost" && rm "$folder/cost/plans.csv"
+    awk -F, -v OFS=, -v attn="$1" -v mlp="$2" 'NR > 1 {for (i = 1; i <= NF; i++) if ($i == "attn" || $i == "mlp") {$(i + 2) = $i == "attn" ? attn : mlp; $(i + 3) = 0}} 1' \
+        "$whole/costs.csv" >"$folder/cost/costs.csv"
+    sweep cost "$folder/cost"
+}
+modules() { plans "$folder/cost/plans.csv" "^$1$" | awk -v kind="$2" -v dropped="$3" '$2 == kind && $3 == dropped {print $4}'; }
+by_cost 1000 0.001
+check "attention alone is dear: as many as joint has of it" "$(modules importance attn 2)" "$(modules cost joint 2)"
+by_cost 0.001 1000
+check "MLP alone is dear: the least important one saves more than joint's" "$(plans "$folder/cost/plans.csv" '^cost$' | head -n 1)" "cost joint 1 mlp:17"
+
 # By default a quick sweep has the paper's order alone.
 sweep importance "$folder/plain"
 check "the paper's order alone" 9 "$(wc -l <"$folder/plain/plans.csv")"

@@ -2,7 +2,8 @@
 # Installs the packages of Debian or Ubuntu that Layerlab needs and that are missing here; with --dev, those of its checks too;
 # with --aarch64 DIR, the cross compiler and the emulator for `make aarch64`, and in DIR the libraries for 64-bit ARM, which are
 # only unpacked there: the system itself takes in no foreign architecture. With --vm DIR, only the emulator for tests/vm.sh, and in DIR
-# the kernel that it boots (DIR/vmlinuz), unpacked and not installed. DIR is made, or was made so before.
+# the kernel that it boots (DIR/vmlinuz), unpacked and not installed. DIR is made, or was made so before. With --slurm, only the Slurm
+# that tests/test_slurm.sh starts.
 # Exit: 0 all there; 2 usage; 3 something is missing and cannot be installed from here (the command to type is printed).
 set -u
 
@@ -40,6 +41,10 @@ vm_needs='
 qemu-system-x86 : command -v qemu-system-x86_64
 busybox-static  : command -v busybox
 cpio            : command -v cpio'
+slurm_needs='
+slurm-wlm       : command -v slurmctld && command -v slurmd && command -v sbatch
+munge           : command -v munged
+util-linux      : command -v setpriv'
 
 missing() {
     local package proof
@@ -109,6 +114,7 @@ arm64_libraries=$(sed -n 's/^\(lib[a-z0-9.-]*-dev\) .*/\1/p' <<<"$needs")
 case "$#:${1:-}" in
 0:) ;;
 1:--dev) needs+=$dev_needs ;;
+1:--slurm) needs=$slurm_needs ;;
 2:--aarch64)
     root=$(realpath -m "$2") mark=layerlab-libraries what="ARM's libraries" holds=$arm64_libraries
     needs+=$aarch64_needs
@@ -118,7 +124,7 @@ case "$#:${1:-}" in
     needs=$vm_needs
     ;;
 *)
-    echo "usage: tools/deps.sh [--dev | --aarch64 DIR | --vm DIR]" >&2
+    echo "usage: tools/deps.sh [--dev | --slurm | --aarch64 DIR | --vm DIR]" >&2
     exit 2
     ;;
 esac

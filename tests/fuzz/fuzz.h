@@ -19,6 +19,7 @@
     TARGET(tokenizer_model, 64, 64)                                                                          \
     TARGET(drop, 4, 4)                                                                                       \
     TARGET(plan, 16, 160)                                                                                    \
+    TARGET(parts, 16, 200)                                                                                   \
     TARGET(csv, 16, 64)                                                                                      \
     TARGET(task, 192, 160)                                                                                   \
     TARGET(task_csv, 16, 160)
