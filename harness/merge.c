@@ -1,7 +1,7 @@
 #include "merge.h"
 #include "documents.h"
 #include "merge_private.h"
-#include "report.h"
+#include "report/report.h"
 
 #include <dirent.h>
 #include <errno.h>
