@@ -278,8 +278,12 @@ static void test_summary(void) {
     EXPECT("report.md",
            "- Which kind of module costs least is not known:", "- What attention layers gain is not known:",
            "- How well bytes and operations predict speed is not known:",
-           "- What the KV-cache loses is not known:", "No timings:",
-           "No importance, and so no order of dropping:");
+           "- What the KV-cache loses is not known:",
+           "No timings:\n\n```\nbuild/layerlab sweep llama2-13b --weights int8 --group 128 --kv 16bit --recipe "
+           "whole-windows --window 64 --first-window 3 --max-windows 2 --isa ref --threads 2 --out ",
+           "No importance, and so no order of dropping:\n\n```\nbuild/layerlab sweep llama2-13b --weights int8 "
+           "--group 128 --kv 16bit --recipe whole-windows --window 64 --first-window 3 --max-windows 2 "
+           "--no-speed --isa ref --threads 2 --out ");
 }
 
 /* ---- commands ---- */
@@ -316,7 +320,7 @@ static void test_reruns(void) {
     CHECK(!strstr(text, "reruns"));
     free(text);
     REQUIRE(ll_report_load(&data, folder, &error) == LL_OK);
-    char *line = ll_rerun_sweep(&data, "--counts 3");
+    char *line = ll_rerun_sweep(&data, "--counts 3", true);
     CHECK_CONTAINS(line, "build/layerlab sweep llama2-13b --counts 3 --calib 'my own.jsonl' --samples 7 "
                          "--length 96 --weights int8 --group "
                          "128 --kv 16bit --recipe whole-windows --window 64 --first-window 3 --max-windows 2 "

@@ -237,7 +237,7 @@ char *ll_rerun_command(const ll_report_data *data, const char *command, const ch
     return finish(stream, &text);
 }
 
-char *ll_rerun_sweep(const ll_report_data *data, const char *more) {
+char *ll_rerun_sweep(const ll_report_data *data, const char *more, bool timed) {
     const ll_report_row *held = data->quality.csv ? &data->quality : &data->speed;
     char *text = NULL;
     size_t length;
@@ -245,7 +245,7 @@ char *ll_rerun_sweep(const ll_report_data *data, const char *more) {
     if (!stream)
         return NULL;
     put_start(stream, data, "sweep");
-    fprintf(stream, " %s", more);
+    fprintf(stream, "%s%s", *more ? " " : "", more);
     if (data->importance.csv) {
         put_file(stream, "--calib", LL_COMMAND_SWEEP, &data->importance, "data_file");
         put_cell(stream, "--samples", &data->importance, "samples");
@@ -261,10 +261,10 @@ char *ll_rerun_sweep(const ll_report_data *data, const char *more) {
         put_file(stream, "--text", LL_COMMAND_SWEEP, &data->quality, "data_file");
         put_windows(stream, &data->quality);
     }
-    if (data->speed.csv)
-        put_timing(stream, &data->speed);
-    else
+    if (!timed)
         fputs(" --no-speed", stream);
+    else if (data->speed.csv)
+        put_timing(stream, &data->speed);
     if (held->csv)
         put_machine(stream, held);
     put_option(stream, "--out", data->folder);
