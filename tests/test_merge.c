@@ -296,6 +296,17 @@ static void test_two_sweeps(void) {
     ll_toy_sweep_same("both", "both-again", false);
 }
 
+static void check_same_file(const char *folder, const char *other, const char *name) {
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    char *a = ll_test_read(ll_toy_sweep_path(path), &(size_t){0});
+    snprintf(path, sizeof path, "%s/%s", other, name);
+    char *b = ll_test_read(ll_toy_sweep_path(path), &(size_t){0});
+    CHECK_MSG(a && b && strcmp(a, b) == 0, "%s of %s and of %s differ", name, folder, other);
+    free(a);
+    free(b);
+}
+
 static void test_timings(void) {
     REQUIRE(make_parts());
     CHECK(ll_toy_merge("one", ONE, TWO, NULL) == 0);
@@ -306,11 +317,12 @@ static void test_timings(void) {
     CHECK_CONTAINS(ll_toy_said(), "(none 0), and prefill_tokens_per_s is ");
     CHECK_CONTAINS(ll_toy_said(), ", 77 here; --first keeps the timing of the folder named first");
     CHECK(ll_toy_merge("first", ONE, TWO, "timed", "--first", NULL) == 0);
-    char *kept = ll_test_read(ll_toy_sweep_path("first/speed.csv"), &(size_t){0}),
-         *ours = ll_test_read(ll_toy_sweep_path("one/speed.csv"), &(size_t){0});
-    CHECK(kept && ours && strcmp(kept, ours) == 0);
-    free(kept);
-    free(ours);
+    check_same_file("one", "first", "speed.csv");
+    /* A timing that is not taken takes its samples along. */
+    CHECK(ll_toy_sweep("other", "--shard", "1/2", NULL) == 0);
+    CHECK(ll_toy_merge("first-again", ONE, TWO, "other/shard-1-of-2", "--first", NULL) == 0);
+    check_same_file("one", "first-again", "speed.csv");
+    check_same_file("one", "first-again", "samples.csv");
 }
 
 int main(int argc, char **argv) {
