@@ -197,6 +197,9 @@ static void test_out(void) {
     CHECK(ll_toy_merge("deep/er", "a", "b", "--force", NULL) == 0 && is_there("deep/er/quality.csv"));
     mkdir(ll_toy_sweep_path("deep/er/mine"), 0777);
     CHECK(ll_toy_merge("deep/er", "a", "b", "--force", NULL) == 1 && is_there("deep/er/mine"));
+    rmdir(ll_toy_sweep_path("deep/er/mine"));
+    write_text("deep/er/calibration.csv", "measured here");
+    CHECK(ll_toy_merge("deep/er", "a", "b", "--force", NULL) == 1 && is_there("deep/er/calibration.csv"));
     CHECK(ll_toy_merge("toy.json/x", "a", NULL) == 1);
 }
 
