@@ -258,9 +258,10 @@ static ll_status write_folder(const ll_merge *merge, const char *out, FILE *tabl
     const ll_status reported = ll_report_write(beside, beside, out, table, merge->error);
     status = reported == LL_BAD_INPUT ? ll_fail_in(merge->error, reported, "the rows merged")
                                       : put_in_place(merge, beside, out);
-    if (status == LL_OK)
-        return reported;
-    (void)remove_flat(beside);
+    if (status != LL_OK)
+        (void)remove_flat(beside);
+    else if (reported != LL_OK)
+        status = ll_fail_in(merge->error, reported, "%s: the rows are merged, the report failed", out);
     return status;
 }
 

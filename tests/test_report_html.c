@@ -275,15 +275,16 @@ static void test_summary(void) {
            "No accuracy of tasks:");
     begin("summary-of-little");
     add_quality("attn", "8", "attn:28-35", "21.5");
-    EXPECT("report.md",
-           "- Which kind of module costs least is not known:", "- What attention layers gain is not known:",
-           "- How well bytes and operations predict speed is not known:",
-           "- What the KV-cache loses is not known:",
-           "No timings:\n\n```\nbuild/layerlab sweep llama2-13b --weights int8 --group 128 --kv 16bit --recipe "
-           "whole-windows --window 64 --first-window 3 --max-windows 2 --isa ref --threads 2 --out ",
-           "No importance, and so no order of dropping:\n\n```\nbuild/layerlab sweep llama2-13b --weights int8 "
-           "--group 128 --kv 16bit --recipe whole-windows --window 64 --first-window 3 --max-windows 2 "
-           "--no-speed --isa ref --threads 2 --out ");
+    EXPECT(
+        "report.md",
+        "- Which kind of module costs least is not known:", "- What attention layers gain is not known:",
+        "- How well bytes and operations predict speed is not known:",
+        "- What the KV-cache loses is not known:",
+        "No timings:\n\n```\nbuild/layerlab sweep llama2-13b --weights int8 --group 128 --kv 16bit --recipe "
+        "whole-windows --window 64 --first-window 3 --max-windows 2 --isa ref --threads 2 --out ",
+        "No importance, and so no order of dropping:\n\n```\nbuild/layerlab sweep llama2-13b --weights int8 "
+        "--group 128 --kv 16bit --recipe whole-windows --window 64 --first-window 3 --max-windows 2 "
+        "--no-speed --isa ref --threads 2 --out ");
 }
 
 /* ---- commands ---- */
@@ -332,6 +333,12 @@ static void test_reruns(void) {
 
 /* Of pruned weights the calibration stands where others have a group. */
 static void test_pruned(void) {
+    begin("unlisted");
+    model = "my-model";
+    add_quality("none", "0", "none", "20");
+    EXPECT("report.md",
+           "\nmy-model is no name of the list of models: the commands of this page need the path");
+    model = "llama2-13b";
     begin("pruned");
     add(&ll_quality_schema, "weights", "f32-wanda-2:4", "group", "32x512-3f6ac5d8", "kv", "f32", "kind",
         "none", "dropped", "0", "drop", "none", "perplexity", "190.5", "recipe", "whole-windows", "window",
