@@ -181,6 +181,12 @@ static ll_status check_together(const ll_options *options, ll_error *error) {
                        "--orders chooses by importance, and random weights have none: leave one out");
     if (options->no_speed && options->orders != LL_ALL_ORDERS && options->orders >> LL_ORDER_COST & 1)
         return ll_fail(error, LL_BAD_USAGE, "--orders cost needs timings: leave --no-speed out");
+    if (options->which == LL_COMMAND_SWEEP && !options->tasks &&
+        (options->limit || options->cut_long || options->shots != LL_SHOTS_OF_TASK))
+        return ll_fail(error, LL_BAD_USAGE,
+                       "--limit, --num-fewshot and --too-long do nothing without --tasks");
+    if (options->mix != LL_MIX_GENERATION && !options->full && !(options->orders >> LL_ORDER_COST & 1))
+        return ll_fail(error, LL_BAD_USAGE, "--cost-mix does nothing without --orders cost");
     if (options->subset && (!options->limit || options->limit == LL_LIMIT_ALL))
         return ll_fail(error, LL_BAD_USAGE, "--subset needs --limit N: how many questions are drawn");
     if (options->paired && !options->drop)

@@ -301,7 +301,7 @@ static const ll_option_spec options[] = {
      "of a drop that was timed twice, keep the timing of the folder that is named first"},
     {"--ids", NULL, LL_VALUE_FLAG, FIELD(ids), TOKENIZE, NULL, 0, 0, "ids only, on one line"},
     {"--out", "FILE", LL_VALUE_TEXT, FIELD(out), INFO | TOKENIZE | DROPPING | TASKS | IMPORTANCE | PLAN, NULL,
-     0, 0, "the file for what is printed, written whole or not at all; - is standard output (default)"},
+     0, 0, "where what is printed goes, whole or not at all; - is standard output (default)"},
     {"--out", "DIR", LL_VALUE_TEXT, FIELD(out), SWEEP, NULL, 0, 0,
      "where rows, table and plots go (default: out/MODEL/PROTOCOL)"},
     {"--out", "DIR", LL_VALUE_TEXT, FIELD(out), CALIBRATION, NULL, 0, 0,
