@@ -15,6 +15,6 @@ ll_status ll_cmd_report(const ll_options *options, ll_error *error) {
     if (options->folder_count > 1)
         LL_TRY(ll_compare_write(options->folders, options->folder_count, out, table, error));
     else
-        LL_TRY(ll_report_write(options->model, out, table, error));
+        LL_TRY(ll_report_write(options->model, out, NULL, table, error));
     return options->json ? print_json(out, error) : LL_OK;
 }

@@ -77,7 +77,7 @@ ll_status ll_cmd_sweep(const ll_options *options, ll_error *error) {
     size_t computed = 0;
     LL_TRY(ll_sweep_run(options, &protocol, folder, &computed, error));
     if (!options->shard.of)
-        LL_TRY(ll_report_write(folder, folder, options->json ? NULL : stdout, error));
+        LL_TRY(ll_report_write(folder, folder, NULL, options->json ? NULL : stdout, error));
     if (!options->quiet)
         ll_cmd_say_peak();
     if (options->json)

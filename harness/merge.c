@@ -239,7 +239,7 @@ static ll_status write_folder(const ll_merge *merge, const char *out, FILE *tabl
         return status;
     }
     /* As after a sweep: without gnuplot, say, the rows are there all the same. */
-    const ll_status reported = ll_report_write(beside, beside, table, merge->error);
+    const ll_status reported = ll_report_write(beside, beside, out, table, merge->error);
     status = reported == LL_BAD_INPUT ? ll_fail_in(merge->error, reported, "the rows merged")
                                       : put_in_place(merge, beside, out);
     if (status == LL_OK)

@@ -55,11 +55,11 @@ static void print_protocols(void) {
     print_protocol("quick   of these models (--quick)", &(ll_options){.model = "llama2-13b", .quick = true});
     printf("  Of --synthetic weights only the timings are run.\n");
     printf(
-        "\nOther orders (--orders) are measured at the protocol's numbers of at most half of the layers, of "
-        "more\n"
-        "than %d at those a quarter, half and three quarters along: quality alone, since timings do not "
-        "depend\n"
-        "on which modules of a kind go. iterative calibrates on at most %d documents. random is %d seeds.\n"
+        "\nOther orders (--orders) are measured at the protocol's numbers of at most half of the layers, of\n"
+        "more than %d at those a quarter, half and three quarters along: quality, and with --tasks the "
+        "answers\n"
+        "where --orders is given; not speed, since timings do not depend on which modules of a kind go.\n"
+        "iterative calibrates on at most %d documents. random is %d seeds.\n"
         "cost is joint by importance per microsecond of a module here (costs.csv), at the numbers that save\n"
         "as much time as joint does, and timed.\n",
         LL_ORDER_COUNTS, LL_ITERATIVE_SAMPLES, LL_RANDOM_SEEDS);

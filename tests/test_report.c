@@ -189,7 +189,7 @@ static void test_table(void) {
     size_t length;
     FILE *stream = open_memstream(&printed, &length);
     ll_error error = {""};
-    const ll_status status = ll_report_write(folder, out, stream, &error);
+    const ll_status status = ll_report_write(folder, out, NULL, stream, &error);
     CHECK_MSG(status == LL_OK || status == LL_NO_RESOURCE, "%s", error.text); /* the table needs no gnuplot */
     fclose(stream);
     snprintf(path, sizeof path, "%s/report.md", out);
@@ -225,7 +225,7 @@ static void test_header(void) {
     begin("header");
     add_sweep();
     ll_error error;
-    ll_report_write(folder, out, NULL, &error);
+    ll_report_write(folder, out, NULL, NULL, &error);
     char *text = read_report();
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         CHECK_CONTAINS(text, lines[i]);
@@ -238,7 +238,7 @@ static void test_plots(void) {
     begin("plots");
     add_sweep();
     ll_error error = {""};
-    CHECK_MSG(ll_report_write(folder, out, NULL, &error) == LL_OK, "%s", error.text);
+    CHECK_MSG(ll_report_write(folder, out, NULL, NULL, &error) == LL_OK, "%s", error.text);
     CHECK(has_plot("quality") && has_plot("speedup") && has_plot("importance"));
     char *text = read_report();
     CHECK_CONTAINS(text, "](quality.png)\n");
@@ -276,7 +276,7 @@ static void test_other_orders(void) {
     add_plan("reverse", "attn:4,5");
     add_plan("random-0", "attn:2,3");
     add_plan("importance", "attn:2,3");
-    CHECK_MSG(ll_report_write(folder, out, NULL, &error) != LL_BAD_INPUT, "%s", error.text);
+    CHECK_MSG(ll_report_write(folder, out, NULL, NULL, &error) != LL_BAD_INPUT, "%s", error.text);
     char *text = read_report();
     CHECK_CONTAINS(text, "| **attn** | **2** | **21.00** |");
     CHECK_CONTAINS(text, "1.125");
@@ -294,7 +294,7 @@ static void test_parts(void) {
     add_importance("cosine", "attn", 0, 0.5);
     add_importance("magnitude", "attn", 0, 0.25); /* not the paper's: not plotted */
     add_importance("magnitude", "attn", 1, 0.25);
-    CHECK_MSG(ll_report_write(folder, out, NULL, &error) == LL_OK, "%s", error.text);
+    CHECK_MSG(ll_report_write(folder, out, NULL, NULL, &error) == LL_OK, "%s", error.text);
     CHECK(has_plot("importance") && !has_plot("quality") && !has_plot("speedup"));
     char *text = read_report();
     CHECK(!strstr(text, "quality.png") && !strstr(text, "What dropping costs"));
@@ -303,7 +303,7 @@ static void test_parts(void) {
 
     begin("no-full-model");
     add_quality(&(quality_row){"mlp", 3, "mlp:1-3", "int8", 30, NAN, NAN, NAN});
-    CHECK_MSG(ll_report_write(folder, out, NULL, &error) == LL_OK, "%s", error.text);
+    CHECK_MSG(ll_report_write(folder, out, NULL, NULL, &error) == LL_OK, "%s", error.text);
     CHECK(has_plot("quality") && !has_plot("speedup"));
     text = read_report();
     CHECK_CONTAINS(text, "| mlp | 3 | 30.00 | NA | NA | NA | NA | NA | NA | NA | NA |\n");
@@ -312,7 +312,7 @@ static void test_parts(void) {
     begin("speed-only");
     add_speed(&(speed_row){"none", 0, "none", 1, 1, 1, 1, 2048});
     add_speed(&(speed_row){"attn", 1, "attn:1", 1.5, NAN, NAN, NAN, 1024});
-    CHECK_MSG(ll_report_write(folder, out, NULL, &error) == LL_OK, "%s", error.text);
+    CHECK_MSG(ll_report_write(folder, out, NULL, NULL, &error) == LL_OK, "%s", error.text);
     CHECK(has_plot("speedup") && !has_plot("quality"));
     text = read_report();
     CHECK_CONTAINS(text, "| attn | 1 | 1.500 | 1.510 | 1.490 | NA | 1.0 KiB (50%) |\n");
@@ -326,7 +326,7 @@ static void test_parts(void) {
     add_speed(&(speed_row){"attn", 9, "attn:1-9", 1.5, NAN, NAN, 1.2, 1024});
     speed_model = "NA";
     speed_source = "real";
-    CHECK_MSG(ll_report_write(folder, out, NULL, &error) == LL_OK, "%s", error.text);
+    CHECK_MSG(ll_report_write(folder, out, NULL, NULL, &error) == LL_OK, "%s", error.text);
     text = read_report();
     CHECK_CONTAINS(text, "# Dropping layers of llama2-13b, synthetic weights\n");
     CHECK_CONTAINS(text, "synthetic: random numbers of the true shape |\n");
@@ -338,7 +338,7 @@ static void test_parts(void) {
 
     begin("full-model-only");
     add_quality(&(quality_row){"none", 0, "none", "f32", 19, 0.5, 0, 1});
-    CHECK_MSG(ll_report_write(folder, out, NULL, &error) == LL_OK, "%s", error.text);
+    CHECK_MSG(ll_report_write(folder, out, NULL, NULL, &error) == LL_OK, "%s", error.text);
     CHECK(!has_plot("quality"));
     text = read_report();
     CHECK_CONTAINS(text, "| weights | f32 |\n");
@@ -352,7 +352,7 @@ static void test_without_gnuplot(void) {
     char *path = strdup(getenv("PATH"));
     ll_error error;
     setenv("PATH", "/nonexistent", 1);
-    CHECK(ll_report_write(folder, out, NULL, &error) == LL_NO_RESOURCE);
+    CHECK(ll_report_write(folder, out, NULL, NULL, &error) == LL_NO_RESOURCE);
     setenv("PATH", path, 1);
     free(path);
     CHECK_CONTAINS(error.text, "install gnuplot");
@@ -365,32 +365,32 @@ static void test_without_gnuplot(void) {
 static void test_refused(void) {
     ll_error error;
     begin("empty");
-    CHECK(ll_report_write(folder, out, NULL, &error) == LL_BAD_INPUT);
+    CHECK(ll_report_write(folder, out, NULL, NULL, &error) == LL_BAD_INPUT);
     CHECK_CONTAINS(error.text, "empty: no row in importance.csv, quality.csv or speed.csv there");
-    CHECK(ll_report_write("no/such/folder", out, NULL, &error) == LL_BAD_INPUT);
+    CHECK(ll_report_write("no/such/folder", out, NULL, NULL, &error) == LL_BAD_INPUT);
     CHECK(access(out, F_OK) != 0);
 
     begin("strange");
     add_quality(&(quality_row){"heads", 3, "heads:1-3", "int8", 30, 1, 0, 1});
-    CHECK(ll_report_write(folder, out, NULL, &error) == LL_BAD_INPUT);
+    CHECK(ll_report_write(folder, out, NULL, NULL, &error) == LL_BAD_INPUT);
     CHECK_CONTAINS(error.text, "quality.csv: row 1 drops \"3\" of kind \"heads\"");
 
     begin("many");
     add_quality(&(quality_row){"mlp", 3000, "mlp:1-3", "int8", 30, 1, 0, 1});
-    CHECK(ll_report_write(folder, out, NULL, &error) == LL_BAD_INPUT);
+    CHECK(ll_report_write(folder, out, NULL, NULL, &error) == LL_BAD_INPUT);
     CHECK_CONTAINS(error.text, "row 1 drops \"3000\" of kind \"mlp\"");
 
     char path[400];
     begin("version");
     snprintf(path, sizeof path, "%s/speed.csv", folder);
     ll_test_write(path, "other,columns\n1,2\n", 18);
-    CHECK(ll_report_write(folder, out, NULL, &error) == LL_BAD_INPUT);
+    CHECK(ll_report_write(folder, out, NULL, NULL, &error) == LL_BAD_INPUT);
     CHECK_CONTAINS(error.text, "speed.csv: the header is of another version");
 
     begin("in-the-way");
     add_sweep();
     ll_test_write(out, "a file", 6);
-    CHECK(ll_report_write(folder, out, NULL, &error) == LL_BAD_INPUT);
+    CHECK(ll_report_write(folder, out, NULL, NULL, &error) == LL_BAD_INPUT);
     CHECK_CONTAINS(error.text, "is a file; expected a folder");
 }
 

@@ -86,4 +86,11 @@ line=$(commands speed | sed -n 2p)
 again "$line" --json >"$folder/out"
 check "speed again: runs" 0 $?
 check "speed again: the same drop" "$(cell speed attn drop | tr -d ';"')" "$(grep -o 'attn:[0-9,]*' "$folder/out" | head -n 1 | tr -d ',')"
+
+# What a table says would measure its missing rows does: they are beside the paper's afterwards.
+part() { sed -n '/^### Table 4/,/^### Table 6/p' "$sweep/report.md"; }
+line=$(part | sed -n 's/^build\/layerlab //p')
+check "a table names what is missing" 0 "$(part | grep -c 'here, attn-15 of 30')"
+again "$line" --quiet >"$folder/out" || fail "the command of what is missing" "$line" "$(tail -n 2 "$folder/err")"
+check "the command of what is missing measures it" 3 "$(part | grep -c 'here, attn-15 of 30')" # as 20 of 40, and 40 of 80 of two models
 finish

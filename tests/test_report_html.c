@@ -66,7 +66,8 @@ static void add_speed(const char *kind, const char *dropped, const char *drop, c
                       const char *predicted, const char *kv_bytes) {
     add(&ll_speed_schema, "kind", kind, "dropped", dropped, "drop", drop, "speedup", speedup,
         "speedup_predicted", predicted, "kv_bytes", kv_bytes, "batch", "4", "prompt", "32", "generate", "16",
-        "repetitions", "3", "method", "exact", "resident", "20/40", NULL);
+        "repetitions", "3", "method", "exact", "prefill_tokens_per_s", "1234.49", "decode_tokens_per_s",
+        "67.89", "int8_share", "0.8126", "peak_gops", "999.7", "resident", "20/40", NULL);
 }
 
 static void add_task(const char *task, const char *kind, const char *dropped, const char *drop,
@@ -79,7 +80,7 @@ static void add_task(const char *task, const char *kind, const char *dropped, co
 
 static void write_report(void) {
     ll_error error = {""};
-    const ll_status status = ll_report_write(folder, out, NULL, &error);
+    const ll_status status = ll_report_write(folder, out, NULL, NULL, &error);
     CHECK_MSG(status == LL_OK || status == LL_NO_RESOURCE, "%s", error.text); /* pages need no gnuplot */
 }
 
@@ -304,8 +305,16 @@ static void test_reruns(void) {
            "--kv 16bit --isa ref --threads 2 --drop attn:1,2 --paired\n",
            "build/layerlab importance llama2-13b --weights f32 --calib &#39;my own.jsonl&#39; --samples 7 "
            "--length 96 --isa ref --threads 2\n");
+    EXPECT("report.md", "| kind | dropped | prefill, tokens/s | decode, tokens/s |",
+           "| attn | 2 | 1234.5 | 67.9 | 81.3 | NA | 1000 |");
     ll_report_data data;
     ll_error error;
+    CHECK(ll_report_write(folder, out, "else/where", NULL, &error) !=
+          LL_BAD_INPUT); /* a folder that is still to be put there */
+    char *text = ll_page_read(out, "report.md");
+    CHECK_CONTAINS(text, " --out else/where\n");
+    CHECK(!strstr(text, "reruns"));
+    free(text);
     REQUIRE(ll_report_load(&data, folder, &error) == LL_OK);
     char *line = ll_rerun_sweep(&data, "--counts 3");
     CHECK_CONTAINS(line, "build/layerlab sweep llama2-13b --counts 3 --calib 'my own.jsonl' --samples 7 "
@@ -315,6 +324,20 @@ static void test_reruns(void) {
     CHECK_CONTAINS(line, "/reruns");
     free(line);
     ll_report_free(&data);
+}
+
+/* Of pruned weights the calibration stands where others have a group. */
+static void test_pruned(void) {
+    begin("pruned");
+    add(&ll_quality_schema, "weights", "f32-wanda-2:4", "group", "32x512-3f6ac5d8", "kv", "f32", "kind",
+        "none", "dropped", "0", "drop", "none", "perplexity", "190.5", "recipe", "whole-windows", "window",
+        "64", "first_window", "3", "windows", "2", NULL);
+    EXPECT("report.html",
+           "build/layerlab quality llama2-13b --weights f32 --wanda 2:4 --samples 32 --length 512 --kv 16bit "
+           "--recipe whole-windows --window 64");
+    add_quality("none", "0", "none", "20");
+    add_quality("attn", "2", "attn:1,2", "22");
+    EXPECT("report.md", "| f32-wanda-2:4:32x512 |");
 }
 
 /* ---- cells that may hold anything ---- */
@@ -417,7 +440,7 @@ static void test_page(void) {
         add(&ll_importance_schema, "kind", kinds[i / 40], "layer", layer, "importance", importance, NULL);
     }
     ll_error error = {""};
-    CHECK_MSG(ll_report_write(folder, out, NULL, &error) == LL_OK, "%s", error.text);
+    CHECK_MSG(ll_report_write(folder, out, NULL, NULL, &error) == LL_OK, "%s", error.text);
     char path[400];
     snprintf(path, sizeof path, "%s/report.html", out);
     char *html = ll_test_read(path, NULL);
@@ -429,7 +452,7 @@ static void test_page(void) {
     /* Sections that are not there have no links. */
     begin("few-sections");
     add_quality("none", "0", "none", "20");
-    CHECK(ll_report_write(folder, out, NULL, &error) == LL_OK);
+    CHECK(ll_report_write(folder, out, NULL, NULL, &error) == LL_OK);
     snprintf(path, sizeof path, "%s/report.html", out);
     char *few = ll_test_read(path, NULL);
     check_page(few);
@@ -441,7 +464,7 @@ static void test_page(void) {
     /* Without gnuplot the pages say so, and old pictures are not shown. */
     char *old = strdup(getenv("PATH"));
     setenv("PATH", "/nonexistent", 1);
-    CHECK(ll_report_write(folder, out, NULL, &error) == LL_NO_RESOURCE);
+    CHECK(ll_report_write(folder, out, NULL, NULL, &error) == LL_NO_RESOURCE);
     setenv("PATH", old, 1);
     free(old);
     html = ll_test_read(path, NULL);
@@ -460,6 +483,7 @@ int main(int argc, char **argv) {
     ll_test_run("report/cost at equal speed", test_costs);
     ll_test_run("report/summary", test_summary);
     ll_test_run("report/commands of rows", test_reruns);
+    ll_test_run("report/pruned weights", test_pruned);
     ll_test_run("report/cells of any kind", test_hostile_cells);
     ll_test_run("report/the page", test_page);
     return ll_test_end();

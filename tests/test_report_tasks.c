@@ -90,7 +90,7 @@ static void write_rows(void) {
 static char *report(void) {
     char path[400];
     size_t length;
-    CHECK_MSG(ll_report_write(folder, folder, NULL, &error) == LL_OK, "%s", error.text);
+    CHECK_MSG(ll_report_write(folder, folder, NULL, NULL, &error) == LL_OK, "%s", error.text);
     snprintf(path, sizeof path, "%s/report.md", folder);
     return ll_test_read(path, &length);
 }

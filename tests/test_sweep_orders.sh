@@ -72,6 +72,10 @@ check "attention alone is dear: as many as joint has of it" "$(modules importanc
 by_cost 0.001 1000
 check "MLP alone is dear: the least important one saves more than joint's" "$(plans "$folder/cost/plans.csv" '^cost$' | head -n 1)" "cost joint 1 mlp:17"
 
+# Named, they are asked too.
+sweep reverse "$folder/asked" --no-speed --tasks openbookqa --limit 2
+check "tasks are asked of the orders that are named" 18 "$(wc -l <"$folder/asked/tasks.csv")"
+
 # By default a quick sweep has the paper's order alone.
 sweep importance "$folder/plain"
 check "the paper's order alone" 9 "$(wc -l <"$folder/plain/plans.csv")"

@@ -255,9 +255,11 @@ static ll_status write_all(const ll_report_data *data, const char *out, FILE *ta
     return plotted;
 }
 
-ll_status ll_report_write(const char *folder, const char *out, FILE *table, ll_error *error) {
+ll_status ll_report_write(const char *folder, const char *out, const char *name, FILE *table,
+                          ll_error *error) {
     ll_report_data data;
     LL_TRY(ll_report_load(&data, folder, error));
+    data.folder = name ? name : folder;
     const ll_status status = write_all(&data, out, table, error);
     ll_report_free(&data);
     return status;

@@ -5,10 +5,12 @@
 
 #include <stdio.h>
 
-/* Reads importance.csv, quality.csv and speed.csv of folder (each may be absent or hold rows of part of a
- * sweep; at least one row is needed) and writes into out (created): report.md (the table in the paper's form:
- * kind, dropped, perplexity, KL, top-1, speedup whole/prefill/decode and predicted, KV-cache bytes, gamma;
- * what was run), quality.{png,svg}, speedup.{png,svg}, importance.{png,svg}. Prints the table to table when
- * not NULL. Without gnuplot: writes the table, and fails with LL_NO_RESOURCE that says what to install. */
-ll_status ll_report_write(const char *folder, const char *out, FILE *table, ll_error *error);
+/* Reads importance.csv, quality.csv, speed.csv, tasks.csv and plans.csv of folder (each may be absent or hold rows of part of a
+ * sweep; at least one row of the first three is needed) and writes into out (created): report.html (one file: style and plots
+ * within) and report.md, which say the same (summary, tables in the paper's form, the paper's beside ours, what was run, what is
+ * missing), and the plots as PNG and SVG. Prints the main tables to table when not NULL. What may be typed to measure more rows
+ * names the folder as name (NULL: as folder). Without gnuplot: writes the pages, which say so, and fails with LL_NO_RESOURCE that
+ * says what to install. A page is replaced whole or not at all. */
+ll_status ll_report_write(const char *folder, const char *out, const char *name, FILE *table,
+                          ll_error *error);
 #endif

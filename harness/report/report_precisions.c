@@ -41,12 +41,14 @@ static void collect(table *t, const ll_report_data *data) {
                 t->drops[t->columns++] = &data->entries[i];
 }
 
-/* "int8 in groups of 128", "f32, int8 KV-cache" */
+/* "int8:128", "f32, int8 KV", "f32-wanda-2:4:32x512": of a calibration what comes before its hash */
 static void put_name(char *out, const ll_report_row *row) {
     const char *group = ll_report_text(row, "group"), *kv = ll_report_text(row, "kv");
+    const size_t before = strcspn(group, "-");
+    const int shown = before < 12 ? (int)before : 12;
     int used = snprintf(out, CELL, "%.40s", ll_report_text(row, "weights"));
     if (strcmp(group, "NA") != 0)
-        used += snprintf(out + used, CELL - (size_t)used, ":%.8s", group);
+        used += snprintf(out + used, CELL - (size_t)used, ":%.*s", shown, group);
     if (strcmp(kv, "int8") == 0)
         snprintf(out + used, CELL - (size_t)used, ", int8 KV");
 }

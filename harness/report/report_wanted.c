@@ -128,7 +128,8 @@ static const struct {
      "Ours by this folder's set is the map of importance; by others, with rank correlations and what their "
      "plans have in common:",
      "calibration",
-     "--calib C4.jsonl,CODE.jsonl,INSTRUCTIONS.jsonl,MATHEMATICS.jsonl --samples 4,16,64,256,1024 --out "
+     "--calib C4.jsonl --calib CODE.jsonl --calib INSTRUCTIONS.jsonl --calib MATHEMATICS.jsonl --samples "
+     "4,16,64,256,1024 --out "
      "out/calibration",
      NULL},
     {"Figure 5: accuracy against the number dropped", "Ours are the plots of accuracy and of perplexity.",

@@ -57,6 +57,19 @@ static void put_start(FILE *stream, const ll_report_data *data, const char *comm
     ll_rerun_put_word(stream, model);
 }
 
+/* Documents and tokens of one that pruned weights' norms are of: "32x512-3f6ac5d8" in place of a group. */
+static void put_calibration(FILE *stream, const ll_report_row *row) {
+    char samples[LL_CSV_CELL], *length;
+    snprintf(samples, sizeof samples, "%s", ll_report_text(row, "group"));
+    samples[strcspn(samples, "-")] = 0;
+    length = strchr(samples, 'x');
+    if (!length)
+        return;
+    *length++ = 0;
+    put_option(stream, "--samples", samples);
+    put_option(stream, "--length", length);
+}
+
 /* How weights are held, pruned or not, and the KV-cache. */
 static void put_weights(FILE *stream, const ll_report_row *row) {
     static const char pruned[] = "-wanda-";
@@ -64,9 +77,12 @@ static void put_weights(FILE *stream, const ll_report_row *row) {
     char kind[LL_CSV_CELL];
     snprintf(kind, sizeof kind, "%.*s", at ? (int)(at - weights) : (int)strlen(weights), weights);
     put_option(stream, "--weights", kind);
-    if (at)
-        put_option(stream, "--wanda", at + strlen(pruned));
-    put_cell(stream, "--group", row, "group");
+    if (!at) {
+        put_cell(stream, "--group", row, "group");
+        return;
+    }
+    put_option(stream, "--wanda", at + strlen(pruned));
+    put_calibration(stream, row);
 }
 
 static void put_cache(FILE *stream, const ll_report_row *row) {

@@ -192,6 +192,14 @@ static void put_row(FILE *stream, const char *const *cells, size_t columns, bool
                             : "");
 }
 
+/* Whether neighbouring lines have one head: then lines with another begin a group. */
+static bool has_groups(const char *const *cells, size_t lines, size_t columns) {
+    for (size_t l = 2; l < lines; l++)
+        if (is_same(cells[l * columns], cells[(l - 1) * columns]))
+            return true;
+    return false;
+}
+
 static void put_grid(FILE *stream, const char *caption, const char *const *cells, size_t lines,
                      size_t columns, const bool *words) {
     /* Wide tables scroll by themselves, with the keyboard too. */
@@ -203,10 +211,11 @@ static void put_grid(FILE *stream, const char *caption, const char *const *cells
     for (size_t c = 0; c < columns; c++)
         put_cell(stream, cells[c], "th", words[c] ? " scope=\"col\" class=\"words\"" : " scope=\"col\"");
     fputs("</tr>\n</thead>\n<tbody>\n", stream);
+    const bool groups = has_groups(cells, lines, columns);
     for (size_t l = 1; l < lines; l++) {
         const char *const *row = cells + l * columns;
         const bool again = l > 1 && is_same(row[0], cells[(l - 1) * columns]);
-        fputs(l > 1 && !again ? "<tr class=\"group\">" : "<tr>", stream);
+        fputs(groups && l > 1 && !again ? "<tr class=\"group\">" : "<tr>", stream);
         put_row(stream, row, columns, again, words);
         fputs("</tr>\n", stream);
     }
