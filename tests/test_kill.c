@@ -87,7 +87,7 @@ static void test_merges(void) {
     double began = now();
     CHECK_MSG(ll_toy_merge("merged", one, two, NULL) == 0, "%s", ll_toy_said());
     const double whole = now() - began;
-    for (size_t i = 0; i < kills() / 2 && !ll_test_failed(); i++) {
+    for (size_t i = 0; i < kills() / 4 && !ll_test_failed(); i++) {
         char out[32];
         struct stat info;
         snprintf(out, sizeof out, "merged-%zu", i);
@@ -110,7 +110,7 @@ static void test_replaced(void) {
     const double began = now();
     CHECK_MSG(ll_toy_merge("again", one, two, NULL) == 0, "%s", ll_toy_said());
     const double whole = now() - began;
-    for (size_t i = 0; i < kills() / 4 && !ll_test_failed(); i++) {
+    for (size_t i = 0; i < kills() / 8 && !ll_test_failed(); i++) {
         const pid_t pid = ll_toy_merge_start("again", one, two, "--force", NULL);
         pause_for(uniform() * whole);
         ll_toy_kill(pid);
