@@ -210,21 +210,47 @@ static ll_status print(const table *t, char **text, size_t *length) {
 }
 
 /* ---- rows that a finished part should have ---- */
-static ll_status check_sweep(const table *t, size_t at, bool *seen) {
+/* How many a drop of the sweep's list has: of tasks one each. */
+static size_t rows_of_drop(const table *t, const ll_parts_sweep *sweep) {
+    const char *key;
+    json_t *value;
+    size_t count = 0;
+    if (t->schema != &ll_tasks_schema)
+        return 1;
+    json_object_foreach(sweep->settings, key, value) {
+        count += strncmp(key, LL_PARTS_TASK, strlen(LL_PARTS_TASK)) == 0;
+    }
+    return count;
+}
+
+/* Rows are in the order of their keys: of several that measure the same one counts. */
+static void count_rows(const table *t, size_t at, size_t *seen) {
+    const merged *last = NULL;
+    for (size_t i = 0; i < t->count; i++) {
+        const merged *row = &t->rows[i];
+        if (t->merge->inputs[row->input].sweep != at ||
+            (last && compare_cells(last->cells, row->cells, t->keys) == 0))
+            continue;
+        seen[row->position]++;
+        last = row;
+    }
+}
+
+static ll_status check_sweep(const table *t, size_t at, size_t *seen) {
     const ll_merge_sweep *sweep = &t->merge->sweeps[at];
     const ll_parts_sweep *whole = &sweep->whole;
-    for (size_t i = 0; i < t->count; i++)
-        if (t->merge->inputs[t->rows[i].input].sweep == at)
-            seen[t->rows[i].position] = true;
+    const size_t wanted = rows_of_drop(t, whole);
+    count_rows(t, at, seen);
     for (size_t i = 0; i < whole->row_count; i++)
-        if (!seen[i] && ll_parts_lists(&whole->rows[i], t->schema->name) &&
+        if (seen[i] < wanted && ll_parts_lists(&whole->rows[i], t->schema->name) &&
             whole->finished[whole->rows[i].part - 1])
             LL_TRY(ll_merge_lack(
                 t->merge,
-                "%s.csv: no row of %s %zu (%s), though part %zu of %zu of the sweep of %s is "
+                "%s.csv: %zu of %zu rows of %s %zu (%s), though part %zu of %zu of the sweep of %s is "
                 "finished; run that part again",
-                t->schema->name, whole->rows[i].kind, whole->rows[i].dropped, whole->rows[i].weights,
-                whole->rows[i].part, whole->of, t->merge->inputs[sweep->input].folder));
+                t->schema->name, seen[i], wanted, whole->rows[i].kind, whole->rows[i].dropped,
+                whole->rows[i].weights, whole->rows[i].part, whole->of,
+                t->merge->inputs[sweep->input].folder));
     return LL_OK;
 }
 
@@ -244,7 +270,7 @@ static ll_status check_all_there(const table *t) {
         const ll_parts_sweep *whole = &t->merge->sweeps[at].whole;
         if (!can_be_told(t->merge, at))
             continue;
-        bool *seen = calloc(whole->row_count + 1, sizeof *seen);
+        size_t *seen = calloc(whole->row_count + 1, sizeof *seen);
         status = seen ? check_sweep(t, at, seen)
                       : ll_fail(t->merge->error, LL_NO_RESOURCE, "no memory to look through %s.csv",
                                 t->schema->name);
@@ -255,8 +281,8 @@ static ll_status check_all_there(const table *t) {
 
 static ll_status unite(table *t, char **text, size_t *length) {
     gather(t);
-    LL_TRY(check_all_there(t));
     LL_TRY(drop_doubles(t));
+    LL_TRY(check_all_there(t));
     qsort(t->rows, t->count, sizeof *t->rows, by_place);
     return print(t, text, length);
 }

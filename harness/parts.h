@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #define LL_PARTS_FILE "parts.json"
+#define LL_PARTS_TASK "task " /* settings: and a task's name */
 
 enum { LL_PARTS_WEIGHTS = 96, LL_PARTS_FILES = 64 };
 

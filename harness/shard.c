@@ -94,7 +94,7 @@ static void put_tasks(json_t *settings, const ll_sweep *sweep) {
     for (size_t i = 0; i < sweep->exam.count; i++) {
         const ll_question_set *set = &sweep->exam.sets[i];
         char key[LL_CSV_CELL];
-        snprintf(key, sizeof key, "task %s", set->task->name);
+        snprintf(key, sizeof key, LL_PARTS_TASK "%s", set->task->name);
         json_object_set_new(settings, key,
                             json_sprintf("%s %s %zu shots", set->task->sha256, set->data_sha256, set->shots));
     }

@@ -241,8 +241,11 @@ static void test_unfinished_part(void) {
     CHECK(ll_toy_merge("of-begun", ONE, "begun", "--partial", NULL) == 0);
     refused("of-begun", ONE, "is missing: 2");
     copy(TWO, "lacking", "quality.csv", "2d");
-    refused(ONE, "lacking", "quality.csv: no row of ");
+    refused(ONE, "lacking", "quality.csv: 0 of 1 rows of ");
     refused("lacking", ONE, "though part 2 of 2 of the sweep of ");
+    copy(TWO, "lacking", "parts.json", "s/\"settings\": {/&\"task other\": \"asked too\",/");
+    copy(ONE, "lacking-too", "parts.json", "s/\"settings\": {/&\"task other\": \"asked too\",/");
+    refused("lacking", "lacking-too", "tasks.csv: 1 of 2 rows of ");
 }
 
 static void test_other_cuts(void) {
