@@ -126,6 +126,13 @@ static void test_orders(void) {
     refused("sweep m --orders random-5", "no order is called \"random-5\"");
     refused("sweep m --orders cost --no-speed", "needs timings");
     refused("sweep m --orders all --synthetic", "random weights have none");
+    CHECK(accepted("sweep m --full --cost-mix prefill").mix == LL_MIX_PREFILL);
+    static const char *const without[] = {"", "--orders reverse", "--full --orders reverse", "--full --no-speed"};
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++) {
+        char line[96];
+        snprintf(line, sizeof line, "sweep m --cost-mix decode %s", without[i]);
+        refused(line, "--cost-mix is of the order cost, which this sweep has not");
+    }
     refused("plan m --metric sine", "cosine|no-residual|magnitude");
 }
 
