@@ -163,7 +163,7 @@ static const ll_option_spec options[] = {
     {"--matmul", "own|onednn", LL_VALUE_MATMUL, FIELD(matmul), INFO | LOADING, "own", 0, 0,
      "int8: what multiplies matrices, our kernels or oneDNN; the numbers are the same to the last bit"},
     {"--seed", "N", LL_VALUE_U64, FIELD(seed), LOADING, "0", 0, UINT64_MAX, "start of every random choice"},
-    {"--kv", "16bit|int8", LL_VALUE_KV, FIELD(kv_i8), LOADING, "16bit", 0, 0,
+    {"--kv", "16bit|int8", LL_VALUE_KV, FIELD(kv_i8), LOADING & ~CALIBRATION, "16bit", 0, 0,
      "KV-cache: bf16 (float32 with --weights f32), or int8 with a scale per head and position"},
     {"--cache", NULL, LL_VALUE_FLAG, FIELD(cache), LOADING, NULL, 0, 0,
      "keep packed int8 weights in $LAYERLAB_CACHE (default: cache/) and load them from there next time"},

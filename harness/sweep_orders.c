@@ -202,11 +202,7 @@ static ll_status set_up(stage *s) {
     laboratory *l = &s->laboratory;
     if (l->run)
         return LL_OK;
-    if (sweep->importance_weights == sweep->options->weights)
-        LL_TRY(ll_sweep_need_model(sweep));
-    else
-        LL_TRY(ll_sweep_load(sweep, sweep->importance_weights, &l->own));
-    l->model = l->own ? l->own : sweep->model;
+    LL_TRY(ll_sweep_importance_model(sweep, &l->own, &l->model));
     LL_TRY(ll_sequences_make(&l->sequences, ll_model_tokenizer(l->model), &sweep->calib,
                              iterative_samples(sweep), sweep->plan.length, sweep->error));
     return ll_iterative_create(&l->run, l->model, &l->sequences, stream_memory(sweep), sweep->error);

@@ -122,6 +122,9 @@ ll_status ll_sweep_costs(ll_sweep *sweep, double microseconds[LL_MLP + 1]);
 /* The time it takes does not count into the progress. */
 ll_status ll_sweep_load(ll_sweep *sweep, ll_weights_kind weights, ll_model **out);
 ll_status ll_sweep_need_model(ll_sweep *sweep);
+/* What importance is computed with: the sweep's model, or one of its own with other weights, and never an int8 KV-cache, of which
+ * importance.csv and plans.csv know nothing. own: to be destroyed, NULL where it is the sweep's. */
+ll_status ll_sweep_importance_model(ll_sweep *sweep, ll_model **own, ll_model **model);
 /* Takes work that is not needed out of the total. */
 void ll_sweep_skip(ll_sweep *sweep, double work);
 

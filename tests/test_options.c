@@ -141,6 +141,7 @@ static void test_calibration(void) {
                      several = accepted("calibration m n --calib a --samples 3,1 --calib b --lowest 5");
     CHECK(plain.calib_count == 1 && plain.count_total == 5 && plain.counts[4] == 1024 && plain.lowest == 8 &&
           plain.weights == LL_WEIGHTS_F32);
+    refused("calibration m --kv int8", "calibration takes no --kv"); /* its rows know nothing of it */
     CHECK_CONTAINS(plain.calibs[0], "c4.jsonl");
     CHECK(several.calib_count == 2 && strcmp(several.calibs[0], "a") == 0 &&
           strcmp(several.calibs[1], "b") == 0);

@@ -79,5 +79,9 @@ check "tasks are asked of the orders that are named" 18 "$(wc -l <"$folder/asked
 # By default a quick sweep has the paper's order alone.
 sweep importance "$folder/plain"
 check "the paper's order alone" 9 "$(wc -l <"$folder/plain/plans.csv")"
+# Importance is of float32 and a whole KV-cache, whatever the rows' own: its files know nothing of these.
+sweep iterative "$folder/kv" --kv int8 --no-speed
+check "importance beside an int8 KV-cache" "$(cut -d, -f1-11 "$folder/plain/importance.csv")" "$(cut -d, -f1-11 "$folder/kv/importance.csv")"
+check "iterative plans beside it" "$(plans "$whole/plans.csv" '^iterative$')" "$(plans "$folder/kv/plans.csv" '^iterative$')"
 check "and its quality" 10 "$(wc -l <"$folder/plain/quality.csv")"
 finish
