@@ -346,6 +346,7 @@ static ll_status cut(ll_sweep *sweep) {
 static ll_status run_stages(ll_sweep *sweep, ll_options *options, ll_protocol *protocol) {
     LL_TRY(look(sweep));
     LL_TRY(check_protocol(sweep));
+    LL_TRY(ll_sweep_check_orders(sweep));
     LL_TRY(ll_sweep_check_variants(sweep));
     LL_TRY(open_all(sweep));
     LL_TRY(ll_sweep_fit(sweep, options, protocol));

@@ -90,6 +90,8 @@ ll_status ll_sweep_task_of(const ll_sweep *sweep, const char *kind, size_t dropp
 
 /* Each stage appends the rows that are missing. */
 ll_status ll_sweep_importance(ll_sweep *sweep);
+/* Refuses orders that the user names and that no number of modules is for. */
+ll_status ll_sweep_check_orders(const ll_sweep *sweep);
 /* Writes down the plans of the tasks so far, and adds those of the other orders. */
 ll_status ll_sweep_orders(ll_sweep *sweep);
 ll_status ll_sweep_quality(ll_sweep *sweep);

@@ -66,10 +66,10 @@ static json_t *make_kinds(const ll_tally *tally, size_t layers, ll_metric metric
 
 /* Doubles are written with 17 digits, which give the same bits back. */
 static char *text_of(const ll_tally *tally, const ll_tally_key *key) {
-    json_t *root =
-        json_pack("{s:i, s:s, s:s, s:s, s:I, s:I, s:I}", "layerlab tally", VERSION, "model_sha256",
-                  key->model_sha256, "data_sha256", key->data_sha256, "setting", key->setting, "length", (json_int_t)key->length,
-                  "documents", (json_int_t)tally->documents, "tokens", (json_int_t)tally->tokens);
+    json_t *root = json_pack("{s:i, s:s, s:s, s:s, s:I, s:I, s:I}", "layerlab tally", VERSION, "model_sha256",
+                             key->model_sha256, "data_sha256", key->data_sha256, "setting", key->setting,
+                             "length", (json_int_t)key->length, "documents", (json_int_t)tally->documents,
+                             "tokens", (json_int_t)tally->tokens);
     for (int metric = 0; root && metric < LL_METRICS; metric++)
         json_object_set_new(root, ll_metric_name((ll_metric)metric),
                             make_kinds(tally, key->layers, (ll_metric)metric));

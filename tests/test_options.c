@@ -127,7 +127,8 @@ static void test_orders(void) {
     refused("sweep m --orders cost --no-speed", "needs timings");
     refused("sweep m --orders all --synthetic", "random weights have none");
     CHECK(accepted("sweep m --full --cost-mix prefill").mix == LL_MIX_PREFILL);
-    static const char *const without[] = {"", "--orders reverse", "--full --orders reverse", "--full --no-speed"};
+    static const char *const without[] = {"", "--orders reverse", "--full --orders reverse",
+                                          "--full --no-speed"};
     for (size_t i = 0; i < sizeof without / sizeof *without; i++) {
         char line[96];
         snprintf(line, sizeof line, "sweep m --cost-mix decode %s", without[i]);

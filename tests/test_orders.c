@@ -358,6 +358,17 @@ static void test_goes_on(void) {
     free_toy(&t);
 }
 
+/* What no memory holds is refused with what would help, before it is taken. */
+static void test_no_room(void) {
+    ll_iterative *it = NULL;
+    ll_model *model = load_deep();
+    const ll_sequences many = {.tokens = (size_t)1 << 36, .longest = 24};
+    REQUIRE(model);
+    CHECK(ll_iterative_create(&it, model, &many, 0, &error) == LL_NO_RESOURCE && !it);
+    CHECK_CONTAINS(error.text, "residual streams of iterative dropping (fewer --samples");
+    ll_model_destroy(model);
+}
+
 /* A file that an interrupted run left: of another setting it would be added to sums that are rounded otherwise. */
 static void test_tally(void) {
     ll_tally *tally = calloc(1, sizeof *tally), *found = calloc(1, sizeof *found);
@@ -411,6 +422,7 @@ int main(int argc, char **argv) {
     ll_test_run("orders/importance and iterative dropping of a toy model equal torch's", test_toy);
     ll_test_run("orders/iterative dropping with streams kept in any memory", test_memory);
     ll_test_run("orders/iterative dropping goes on from what is dropped", test_goes_on);
+    ll_test_run("orders/iterative dropping beyond memory", test_no_room);
     ll_test_run("orders/the file that an interrupted importance run leaves", test_tally);
     ll_test_run("orders/importance and iterative dropping of the real model equal torch's", test_real);
     return ll_test_end();
