@@ -77,21 +77,32 @@ static void test_timing(void) {
     ll_toy_sweep_same("timed", "timing", true);
 }
 
+#define ONE "parts/shard-1-of-2"
+#define TWO "parts/shard-2-of-2"
+
+/* And "merged", of both. */
+static bool make_parts(void) {
+    static bool made;
+    if (!made && ll_toy_sweep_begin())
+        made = ll_toy_sweep("parts", "--shard", "1/2", NULL) == 0 &&
+               ll_toy_sweep("parts", "--shard", "2/2", NULL) == 0 &&
+               ll_toy_merge("merged", ONE, TWO, NULL) == 0;
+    CHECK_MSG(made, "%s", ll_toy_said());
+    return made;
+}
+
 /* The new folder is whole or not there. */
 static void test_merges(void) {
     size_t killed = 0, absent = 0;
-    REQUIRE(ll_toy_sweep_begin());
-    CHECK(ll_toy_sweep("parts", "--shard", "1/2", NULL) == 0);
-    CHECK(ll_toy_sweep("parts", "--shard", "2/2", NULL) == 0);
-    const char *const one = "parts/shard-1-of-2", *const two = "parts/shard-2-of-2";
+    REQUIRE(make_parts());
     double began = now();
-    CHECK_MSG(ll_toy_merge("merged", one, two, NULL) == 0, "%s", ll_toy_said());
+    CHECK_MSG(ll_toy_merge("timed-merge", ONE, TWO, NULL) == 0, "%s", ll_toy_said());
     const double whole = now() - began;
-    for (size_t i = 0; i < kills() / 2 && !ll_test_failed(); i++) {
+    for (size_t i = 0; i < kills() / 4 + 3 && !ll_test_failed(); i++) {
         char out[32];
         struct stat info;
         snprintf(out, sizeof out, "merged-%zu", i);
-        const pid_t pid = ll_toy_merge_start(out, one, two, NULL);
+        const pid_t pid = ll_toy_merge_start(out, ONE, TWO, NULL);
         pause_for(uniform() * whole);
         killed += ll_toy_kill(pid);
         if (stat(ll_toy_sweep_path(out), &info) == 0)
@@ -105,13 +116,12 @@ static void test_merges(void) {
 
 /* One that is replaced is the old or the new one. */
 static void test_replaced(void) {
-    REQUIRE(ll_toy_sweep_begin());
-    const char *const one = "parts/shard-1-of-2", *const two = "parts/shard-2-of-2";
+    REQUIRE(make_parts());
     const double began = now();
-    CHECK_MSG(ll_toy_merge("again", one, two, NULL) == 0, "%s", ll_toy_said());
+    CHECK_MSG(ll_toy_merge("again", ONE, TWO, NULL) == 0, "%s", ll_toy_said());
     const double whole = now() - began;
-    for (size_t i = 0; i < kills() / 4 && !ll_test_failed(); i++) {
-        const pid_t pid = ll_toy_merge_start("again", one, two, "--force", NULL);
+    for (size_t i = 0; i < kills() / 8 + 2 && !ll_test_failed(); i++) {
+        const pid_t pid = ll_toy_merge_start("again", ONE, TWO, "--force", NULL);
         pause_for(uniform() * whole);
         ll_toy_kill(pid);
         ll_toy_sweep_same("merged", "again", true);

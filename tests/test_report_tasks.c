@@ -142,9 +142,26 @@ static void test_pictures(void) {
     free(text);
 }
 
+/* Without a task of the paper's there is no average. */
+static void test_other_tasks(void) {
+    snprintf(folder, sizeof folder, "%s/others", ll_test_folder());
+    CHECK(ll_folder_make(folder, &error) == LL_OK);
+    add_quality("none", 0, "none");
+    add_quality("attn", 4, "attn:1-4");
+    add_task("mine", "all", "none", 0, "none", 0.90, 0.01, 0, 0, 0);
+    add_task("mine", "all", "attn", 4, "attn:1-4", 0.90, 0.01, 0, 0.005, 1);
+    char *text = report();
+    REQUIRE(text);
+    squeeze(text);
+    CHECK_CONTAINS(text, "| attn | 4 | +0.0 ± 0.5 | NA |");
+    CHECK(!strstr(text, "nan"));
+    free(text);
+}
+
 int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
     ll_test_run("report tasks/tables by hand", test_tables);
     ll_test_run("report tasks/pictures", test_pictures);
+    ll_test_run("report tasks/none of the paper's", test_other_tasks);
     return ll_test_end();
 }

@@ -194,7 +194,7 @@ static void count_tasks(tally *t, const ll_report_data *data) {
         for (size_t task = 0; data->entries[i].dropped && task < data->task_count; task++) {
             const ll_report_row row = ll_report_task_row(data, &data->entries[i], task);
             const double p = ll_report_number(&row, "p_value");
-            t->count += isfinite(p);
+            t->count += isfinite(p) != 0;
             t->sure += p < 0.05;
             t->worse += p < 0.05 && ll_report_number(&row, "difference") < 0;
         }

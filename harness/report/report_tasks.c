@@ -164,7 +164,8 @@ ll_report_average ll_report_average_of(const ll_report_data *data, const ll_repo
         a.error += error * error;
         a.difference_error += paired * paired;
     }
-    a.value = n > 0 ? a.value : (double)NAN;
+    if (n == 0)
+        return (ll_report_average){NAN, NAN, NAN, NAN};
     a.error = sqrt(a.error) / n;
     a.difference_error = sqrt(a.difference_error) / n;
     return a;
