@@ -43,6 +43,8 @@ typedef struct {
     const char *compared; /* "samples", "set", "model" */
     const ll_map *map, *other;
 } ll_map_pair;
+/* Whether map i is its model's of its set at the largest number of documents. */
+bool ll_map_is_largest(const ll_calibration *calibration, size_t i);
 /* All pairs that are compared, malloc'd. */
 ll_status ll_calibration_pairs(const ll_calibration *calibration, ll_map_pair **out, size_t *count,
                                ll_error *error);

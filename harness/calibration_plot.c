@@ -18,18 +18,13 @@ static const struct {
     [BY_MODEL] = {"calibration-checkpoints", "Importance by checkpoint"},
 };
 
-static bool is_largest(const ll_calibration *c, size_t i) {
-    return i + 1 == c->count || c->maps[i + 1].set_number != c->maps[i].set_number ||
-           c->maps[i + 1].model_number != c->maps[i].model_number;
-}
-
 /* Numbers of documents of the last model's first set; sets of the last model; models on the first set. */
 static bool is_curve(const ll_calibration *c, size_t i, comparison what) {
     const ll_map *map = &c->maps[i];
     const bool last_model = map->model_number + 1 == c->models, first_set = map->set_number == 0;
     return what == BY_SAMPLES ? last_model && first_set
-           : what == BY_SET   ? last_model && is_largest(c, i)
-                              : first_set && is_largest(c, i);
+           : what == BY_SET   ? last_model && ll_map_is_largest(c, i)
+                              : first_set && ll_map_is_largest(c, i);
 }
 
 static void describe(const ll_map *map, comparison what, char out[LABEL]) {

@@ -10,13 +10,14 @@
 #include <string.h>
 
 /* ---- pairs ---- */
-static bool is_last_of_set(const ll_calibration *c, size_t i) {
+bool ll_map_is_largest(const ll_calibration *calibration, size_t i) {
+    const ll_calibration *c = calibration;
     return i + 1 == c->count || c->maps[i + 1].set_number != c->maps[i].set_number ||
            c->maps[i + 1].model_number != c->maps[i].model_number;
 }
 
 static const ll_map *last_of_set(const ll_calibration *c, size_t i) {
-    while (!is_last_of_set(c, i))
+    while (!ll_map_is_largest(c, i))
         i++;
     return &c->maps[i];
 }
@@ -31,7 +32,7 @@ static const ll_map *largest(const ll_calibration *c, size_t model, size_t set) 
 
 static void add_samples(const ll_calibration *c, ll_map_pair *out, size_t *count) {
     for (size_t i = 0; i < c->count; i++)
-        if (!is_last_of_set(c, i))
+        if (!ll_map_is_largest(c, i))
             out[(*count)++] = (ll_map_pair){"samples", &c->maps[i], last_of_set(c, i)};
 }
 

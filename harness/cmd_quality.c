@@ -112,6 +112,15 @@ static void print_text(const job *j, const ll_options *options) {
     printf("top-1       %.2f +- %.2f %% of tokens as the full model\n", 100 * q->top1, 100 * q->top1_stderr);
 }
 
+/* As tokens of --window: a passage's last token goes through no model, but a BOS may. */
+static ll_status check_window(const job *j, const ll_options *options, ll_error *error) {
+    const size_t context = ll_model_config(j->model)->context;
+    if (j->passages.longest - 1 <= context)
+        return LL_OK;
+    return ll_fail(error, LL_BAD_USAGE, "--window %zu is more than the model's context of %zu tokens",
+                   options->window, context);
+}
+
 static ll_status run(job *j, const ll_options *options, ll_error *error) {
     char path[LL_CMD_PATH];
     LL_TRY(ll_documents_load(&j->text, options->text, error));
@@ -123,6 +132,7 @@ static ll_status run(job *j, const ll_options *options, ll_error *error) {
                         options->window, options->first_window, options->max_windows, error);
     if (status != LL_OK)
         return ll_fail_in(error, status, "%s", options->text);
+    LL_TRY(check_window(j, options, error));
     LL_TRY(prune(j, options, path, error));
     LL_TRY(measure(j, options, error));
     if (options->json)

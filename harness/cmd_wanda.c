@@ -17,9 +17,7 @@ static ll_status read_calibration(ll_wanda_calibration *out, ll_cmd_pruned *prun
                        length, context);
     LL_TRY(ll_documents_load(&documents, options->calib, error));
     snprintf(pruned->sha256, sizeof pruned->sha256, "%s", documents.sha256);
-    if (samples > documents.count && !options->quiet)
-        fprintf(stderr, "%s holds %zu documents, not %zu: all are used\n", options->calib, documents.count,
-                samples);
+    ll_cmd_say_fewer(options, options->calib, documents.count, samples);
     const ll_status status =
         ll_wanda_read(out, ll_model_tokenizer(model), &documents, samples, length, error);
     ll_documents_free(&documents);

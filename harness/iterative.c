@@ -51,6 +51,9 @@ static ll_status allocate(ll_iterative *it, uint64_t memory, ll_error *error) {
                    most = memory / layer ? memory / layer : 1;
     it->stride = (size_t)((config->layers + most - 1) / most);
     const size_t layers = (config->layers + it->stride - 1) / it->stride;
+    LL_TRY(ll_memory_require(layers * layer + 2 * it->sequences->longest * row,
+                             "residual streams of iterative dropping (fewer --samples, a shorter --length)",
+                             error));
     it->kept = malloc(layers * (size_t)layer);
     it->stream = malloc(it->sequences->longest * (size_t)row);
     it->entry = malloc(it->sequences->longest * (size_t)row);

@@ -54,7 +54,7 @@ static ll_status run(int argc, char **argv, ll_error *error) {
     if (!done) {
         const bool own = options.which == LL_COMMAND_SWEEP || options.which == LL_COMMAND_REPORT ||
                          options.which == LL_COMMAND_EXPORT || options.which == LL_COMMAND_CALIBRATION;
-        const bool to_file = options.out && !own && strcmp(options.out, "-") != 0;
+        const bool to_file = options.out && strcmp(options.out, "-") != 0 && !own;
         LL_TRY(check_outputs(&options, to_file, error));
         LL_TRY(ll_cmd_check_synthetic(&options, error));
         LL_TRY(to_file ? run_to_file(&options, error) : commands[options.which](&options, error));

@@ -144,6 +144,20 @@ static ll_status check_wanda(const ll_options *options, ll_error *error) {
     return LL_OK;
 }
 
+static ll_status check_orders(const ll_options *options, ll_error *error) {
+    const bool cost = options->orders ? options->orders >> LL_ORDER_COST & 1 : options->full;
+    if (options->orders && options->synthetic)
+        return ll_fail(error, LL_BAD_USAGE,
+                       "--orders chooses by importance, and random weights have none: leave one out");
+    if (options->no_speed && options->orders != LL_ALL_ORDERS && options->orders && cost)
+        return ll_fail(error, LL_BAD_USAGE, "--orders cost needs timings: leave --no-speed out");
+    if (options->mix && (!cost || options->no_speed || options->synthetic))
+        return ll_fail(error, LL_BAD_USAGE,
+                       "--cost-mix is of the order cost, which this sweep has not: add --orders cost, which "
+                       "needs timings of real weights");
+    return LL_OK;
+}
+
 /* What no single option shows. */
 static ll_status check_together(const ll_options *options, ll_error *error) {
     const ll_command_spec *command = ll_command_spec_at(options->which);
@@ -176,23 +190,17 @@ static ll_status check_together(const ll_options *options, ll_error *error) {
                        "--precisions are of quality, which random weights have not: leave one out");
     if (options->no_speed && options->synthetic)
         return ll_fail(error, LL_BAD_USAGE, "--no-speed leaves nothing of synthetic weights: leave one out");
-    if (options->orders && options->synthetic)
-        return ll_fail(error, LL_BAD_USAGE,
-                       "--orders chooses by importance, and random weights have none: leave one out");
-    if (options->no_speed && options->orders != LL_ALL_ORDERS && options->orders >> LL_ORDER_COST & 1)
-        return ll_fail(error, LL_BAD_USAGE, "--orders cost needs timings: leave --no-speed out");
     if (options->which == LL_COMMAND_SWEEP && !options->tasks &&
         (options->limit || options->cut_long || options->shots != LL_SHOTS_OF_TASK))
         return ll_fail(error, LL_BAD_USAGE,
                        "--limit, --num-fewshot and --too-long do nothing without --tasks");
-    if (options->mix != LL_MIX_GENERATION && !options->full && !(options->orders >> LL_ORDER_COST & 1))
-        return ll_fail(error, LL_BAD_USAGE, "--cost-mix does nothing without --orders cost");
     if (options->subset && (!options->limit || options->limit == LL_LIMIT_ALL))
         return ll_fail(error, LL_BAD_USAGE, "--subset needs --limit N: how many questions are drawn");
     if (options->paired && !options->drop)
         return ll_fail(
             error, LL_BAD_USAGE,
             "--paired compares a dropped model with the full one: add --drop, for example --drop attn:20-22");
+    LL_TRY(check_orders(options, error));
     LL_TRY(check_wanda(options, error));
     if (options->ids && options->json)
         return ll_fail(error, LL_BAD_USAGE, "--ids and --json are two forms of output; give one");

@@ -56,7 +56,7 @@ static const ll_command_spec commands[LL_COMMAND_COUNT] = {
                          "layerlab plan smollm2-135m --samples 4 --length 256 --out plan.json"},
     [LL_COMMAND_QUALITY] =
         {"quality", "MODEL", LL_POSITIONAL_REQUIRED, "Perplexity on a text, whole or with dropped modules.",
-         "Windows do not overlap; the first token of a window is not scored.",
+         "--recipe says how the text is cut and what of it is scored; --kl compares with the full model.",
          "layerlab quality smollm2-135m --window 256 --max-windows 2 --drop attn:20-27 --json"},
     [LL_COMMAND_EVAL] =
         {"eval", "MODEL", LL_POSITIONAL_REQUIRED,
@@ -163,7 +163,7 @@ static const ll_option_spec options[] = {
     {"--matmul", "own|onednn", LL_VALUE_MATMUL, FIELD(matmul), INFO | LOADING, "own", 0, 0,
      "int8: what multiplies matrices, our kernels or oneDNN; the numbers are the same to the last bit"},
     {"--seed", "N", LL_VALUE_U64, FIELD(seed), LOADING, "0", 0, UINT64_MAX, "start of every random choice"},
-    {"--kv", "16bit|int8", LL_VALUE_KV, FIELD(kv_i8), LOADING, "16bit", 0, 0,
+    {"--kv", "16bit|int8", LL_VALUE_KV, FIELD(kv_i8), LOADING & ~CALIBRATION, "16bit", 0, 0,
      "KV-cache: bf16 (float32 with --weights f32), or int8 with a scale per head and position"},
     {"--cache", NULL, LL_VALUE_FLAG, FIELD(cache), LOADING, NULL, 0, 0,
      "keep packed int8 weights in $LAYERLAB_CACHE (default: cache/) and load them from there next time"},
@@ -283,7 +283,8 @@ static const ll_option_spec options[] = {
      "numbers of dropped modules, 0 is always run" BY_PROTOCOL},
     {"--orders", "NAME,...", LL_VALUE_ORDERS, FIELD(orders), SWEEP, NULL, 0, 0,
      "ways of choosing what goes, beside importance: no-residual, magnitude, reverse, random, iterative, "
-     "consecutive, cost, or all (default: all with --full, else none)"},
+     "consecutive, cost, or all (default: all with --full, else none); at three of the counts up to half of "
+     "the layers"},
     {"--cost-mix", "generation|prefill|decode", LL_VALUE_MIX, FIELD(mix), SWEEP, "generation", 0, 0,
      "--orders cost: which of a module's time counts"},
     {"--quick", NULL, LL_VALUE_FLAG, FIELD(quick), SWEEP, NULL, 0, 0,
@@ -301,7 +302,7 @@ static const ll_option_spec options[] = {
      "of a drop that was timed twice, keep the timing of the folder that is named first"},
     {"--ids", NULL, LL_VALUE_FLAG, FIELD(ids), TOKENIZE, NULL, 0, 0, "ids only, on one line"},
     {"--out", "FILE", LL_VALUE_TEXT, FIELD(out), INFO | TOKENIZE | DROPPING | TASKS | IMPORTANCE | PLAN, NULL,
-     0, 0, "where what is printed goes, whole or not at all; - is standard output (default)"},
+     0, 0, "the file for what is printed, whole or not at all (default, -: standard output)"},
     {"--out", "DIR", LL_VALUE_TEXT, FIELD(out), SWEEP, NULL, 0, 0,
      "where rows, table and plots go (default: out/MODEL/PROTOCOL)"},
     {"--out", "DIR", LL_VALUE_TEXT, FIELD(out), CALIBRATION, NULL, 0, 0,

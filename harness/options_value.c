@@ -331,7 +331,7 @@ static ll_status read_precisions(const ll_option_spec *option, const char *text,
     for (const char *item = text;; item++) {
         const size_t length = strcspn(item, ",");
         char one[24];
-        snprintf(one, sizeof one, "%.*s", length < sizeof one ? (int)length : 0, item);
+        snprintf(one, sizeof one, "%.*s", (int)(length < sizeof one ? length : sizeof one), item);
         if (out->precision_count == LL_MAX_PRECISIONS)
             return ll_fail(error, LL_BAD_USAGE, "%s takes at most %d of them", option->name,
                            LL_MAX_PRECISIONS);

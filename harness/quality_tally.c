@@ -23,6 +23,13 @@ static bool read_sums(const json_t *numbers, ll_quality_sums *out) {
     return true;
 }
 
+static bool is_among(const ll_quality_part *part, const char *drop) {
+    size_t i = 0;
+    while (i < part->count && strcmp(part->drops[i], drop) != 0)
+        i++;
+    return i < part->count;
+}
+
 /* False: damaged; what was taken by then is in out. */
 static bool read_drops(const json_t *drops, const json_t *sums, ll_quality_part *out) {
     const size_t count = json_array_size(drops);
@@ -34,7 +41,8 @@ static bool read_drops(const json_t *drops, const json_t *sums, ll_quality_part 
         return false;
     for (; out->count < count; out->count++) {
         const char *drop = json_string_value(json_array_get(drops, out->count));
-        if (!drop || !read_sums(json_array_get(sums, out->count), &out->tally.sums[out->count]))
+        if (!drop || is_among(out, drop) ||
+            !read_sums(json_array_get(sums, out->count), &out->tally.sums[out->count]))
             return false;
         out->drops[out->count] = strdup(drop);
         if (!out->drops[out->count])

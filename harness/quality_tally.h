@@ -10,7 +10,8 @@ typedef struct {
     ll_quality_tally tally; /* sums [count] */
 } ll_quality_part;
 
-/* key: a hash of all that the sums depend on but the drops. A file that is not there, is damaged or of another key gives no drops. */
+/* key: a hash of all that the sums depend on but the drops. A file that is not there, is damaged (names a drop twice) or of another key
+ * gives no drops. */
 void ll_quality_part_read(ll_quality_part *out, size_t passages, const char *key, const char *path);
 void ll_quality_part_free(ll_quality_part *part);
 ll_status ll_quality_part_write(const char *const *drops, size_t count, const ll_quality_tally *tally,

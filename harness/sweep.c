@@ -37,6 +37,23 @@ ll_status ll_sweep_need_model(ll_sweep *sweep) {
                         : ll_sweep_load(sweep, sweep->options->weights, &sweep->model);
 }
 
+ll_status ll_sweep_importance_model(ll_sweep *sweep, ll_model **own, ll_model **model) {
+    const ll_options *const asked = sweep->options;
+    ll_options standard = *asked;
+    *own = NULL;
+    standard.kv_i8 = false;
+    if (sweep->importance_weights == asked->weights && !asked->kv_i8) {
+        LL_TRY(ll_sweep_need_model(sweep));
+        *model = sweep->model;
+        return LL_OK;
+    }
+    sweep->options = &standard;
+    const ll_status status = ll_sweep_load(sweep, sweep->importance_weights, own);
+    sweep->options = asked;
+    *model = *own;
+    return status;
+}
+
 void ll_sweep_skip(ll_sweep *sweep, double work) {
     sweep->progress.total -= work;
 }
@@ -280,6 +297,7 @@ static ll_status find_pace(ll_sweep *sweep) {
     LL_TRY(ll_machine_measure_limits(&options, &limits, sweep->error));
     LL_TRY(ll_pace_find(&sweep->pace, &sweep->config, &options, &limits, sweep->error));
     options.weights = sweep->importance_weights;
+    options.kv_i8 = false;
     return ll_pace_find(&sweep->importance_pace, &sweep->config, &options, &limits, sweep->error);
 }
 
@@ -328,6 +346,7 @@ static ll_status cut(ll_sweep *sweep) {
 static ll_status run_stages(ll_sweep *sweep, ll_options *options, ll_protocol *protocol) {
     LL_TRY(look(sweep));
     LL_TRY(check_protocol(sweep));
+    LL_TRY(ll_sweep_check_orders(sweep));
     LL_TRY(ll_sweep_check_variants(sweep));
     LL_TRY(open_all(sweep));
     LL_TRY(ll_sweep_fit(sweep, options, protocol));

@@ -1,5 +1,6 @@
 #include "cmd.h"
 #include "importance_rows.h"
+#include "run_info.h"
 #include "sweep_private.h"
 #include "tally.h"
 
@@ -60,7 +61,12 @@ static ll_status save(void *context, const ll_tally *tally, ll_error *error) {
 
 static ll_status measure_with(ll_sweep *sweep, const ll_model *model) {
     const ll_plan *plan = &sweep->plan;
-    keeper k = {.key = {plan->model_sha256, plan->data_sha256, plan->length, plan->layers, plan->samples}};
+    char setting[2 * LL_CSV_CELL], isa[LL_CSV_CELL];
+    ll_isa_text(&sweep->kernels, isa, sizeof isa);
+    snprintf(setting, sizeof setting, "%s %zu %s", ll_weights_kind_name(sweep->importance_weights),
+             sweep->options->group, isa);
+    keeper k = {
+        .key = {plan->model_sha256, plan->data_sha256, setting, plan->length, plan->layers, plan->samples}};
     snprintf(k.path, sizeof k.path, "%s/importance.part.json", sweep->folder);
     ll_tally tally = ll_tally_read(k.path, &k.key);
     k.saved = ll_seconds();
@@ -73,17 +79,12 @@ static ll_status measure_with(ll_sweep *sweep, const ll_model *model) {
     return LL_OK;
 }
 
-/* In float32, whatever the sweep's weights are: the paper's importance. Where memory never holds that, with the model that the
- * sweep has anyway. */
+/* In float32, whatever the sweep's weights are: the paper's importance. Where memory never holds that, with the sweep's own. */
 static ll_status measure(ll_sweep *sweep) {
-    ll_model *model;
-    if (sweep->importance_weights == sweep->options->weights) {
-        LL_TRY(ll_sweep_need_model(sweep));
-        return measure_with(sweep, sweep->model);
-    }
-    LL_TRY(ll_sweep_load(sweep, sweep->importance_weights, &model));
+    ll_model *own, *model;
+    LL_TRY(ll_sweep_importance_model(sweep, &own, &model));
     const ll_status status = measure_with(sweep, model);
-    ll_model_destroy(model);
+    ll_model_destroy(own);
     return status;
 }
 

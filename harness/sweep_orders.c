@@ -67,6 +67,24 @@ double ll_sweep_orders_work(const ll_sweep *sweep) {
     return more + rows * row_work(sweep, 0);
 }
 
+ll_status ll_sweep_check_orders(const ll_sweep *sweep) {
+    for (int order = LL_ORDER_IMPORTANCE + 1; order < LL_ORDERS; order++) {
+        size_t counts[LL_ORDER_COUNTS], total = 0;
+        char name[LL_ORDER_NAME];
+        for (int kind = 0; kind < LL_DROP_KINDS; kind++)
+            if (order != LL_ORDER_COST || kind == LL_JOINT)
+                total += counts_of(sweep, (ll_drop_kind)kind, counts);
+        ll_order_name((ll_order)order, name);
+        if (total == 0 && (sweep->options->orders & sweep->protocol->orders) >> order & 1)
+            return ll_fail(
+                sweep->error, LL_BAD_USAGE,
+                "--orders %s: other orders than importance are measured at numbers of modules up to "
+                "half of the layers, here %zu; add one to --counts",
+                name, sweep->config.layers / 2);
+    }
+    return LL_OK;
+}
+
 /* ---- rows of plans.csv ---- */
 static bool takes_text(ll_order order) {
     return order != LL_ORDER_REVERSE &&
@@ -100,11 +118,22 @@ static void fill_key(ll_row *row, const ll_sweep *sweep, ll_order order, ll_drop
     ll_row_int(row, "dropped", dropped);
 }
 
-/* The mask that a row of an earlier run says; false: there is none, or its text was too long for the cell. */
-static bool read_plan(const ll_sweep *sweep, const ll_row *key, ll_mask *out) {
-    const size_t at = ll_csv_find(sweep->plans, key);
-    return at != SIZE_MAX && ll_drop_parse(out, ll_csv_cell(sweep->plans, at, "drop"), sweep->config.layers,
-                                           NULL, NULL) == LL_OK;
+/* The mask that a row of an earlier run says; *there false: there is none, or its text was too long for the cell. Refused: a row that
+ * contradicts itself. */
+static ll_status read_plan(const ll_sweep *sweep, const ll_row *key, ll_drop_kind kind, size_t dropped,
+                           ll_mask *out, bool *there) {
+    const size_t at = ll_csv_find(sweep->plans, key), layers = sweep->config.layers;
+    const char *drop = at == SIZE_MAX ? NULL : ll_csv_cell(sweep->plans, at, "drop");
+    *there = drop && !strstr(drop, "...#");
+    if (!*there)
+        return LL_OK;
+    const bool good = ll_drop_parse(out, drop, layers, NULL, NULL) == LL_OK &&
+                      ll_iterative_count(out, kind, layers) == dropped;
+    return good ? LL_OK
+                : ll_fail(
+                      sweep->error, LL_BAD_INPUT,
+                      "%s: row %zu: \"%.64s\" does not drop %zu of kind %s; take the row out and run again",
+                      ll_csv_path(sweep->plans), at + 1, drop, dropped, ll_drop_kind_name(kind));
 }
 
 static ll_status write_plan(ll_sweep *sweep, ll_row *row, const ll_mask *mask, const ll_model *model) {
@@ -172,8 +201,10 @@ static ll_status make_plan(ll_sweep *sweep, ll_order order, ll_drop_kind kind, s
 static ll_status add_plan(ll_sweep *sweep, ll_order order, ll_drop_kind kind, size_t count) {
     ll_row row;
     ll_mask mask;
+    bool there;
     fill_key(&row, sweep, order, kind, count);
-    if (!read_plan(sweep, &row, &mask)) {
+    LL_TRY(read_plan(sweep, &row, kind, count, &mask, &there));
+    if (!there) {
         LL_TRY(make_plan(sweep, order, kind, count, &mask));
         LL_TRY(ll_sweep_need_model(sweep)); /* the row says where it lies */
         LL_TRY(write_plan(sweep, &row, &mask, sweep->model));
@@ -202,11 +233,7 @@ static ll_status set_up(stage *s) {
     laboratory *l = &s->laboratory;
     if (l->run)
         return LL_OK;
-    if (sweep->importance_weights == sweep->options->weights)
-        LL_TRY(ll_sweep_need_model(sweep));
-    else
-        LL_TRY(ll_sweep_load(sweep, sweep->importance_weights, &l->own));
-    l->model = l->own ? l->own : sweep->model;
+    LL_TRY(ll_sweep_importance_model(sweep, &l->own, &l->model));
     LL_TRY(ll_sequences_make(&l->sequences, ll_model_tokenizer(l->model), &sweep->calib,
                              iterative_samples(sweep), sweep->plan.length, sweep->error));
     return ll_iterative_create(&l->run, l->model, &l->sequences, stream_memory(sweep), sweep->error);
@@ -244,30 +271,29 @@ static ll_status note_drop(void *context, const ll_mask *mask, ll_module module,
     return add_found(f, dropped, mask);
 }
 
-static bool read_drops(const search *f, size_t dropped, ll_mask *mask) {
-    ll_row row;
-    fill_key(&row, f->sweep, LL_ORDER_ITERATIVE, f->kind, dropped);
-    return read_plan(f->sweep, &row, mask);
-}
-
-/* What an earlier run found: the number of drops after which it ended, with all plans that are wanted before. */
-static size_t found_before(const search *f, ll_mask *mask) {
-    size_t dropped = 0;
-    ll_mask next;
-    while (dropped < f->counts[f->total - 1] && read_drops(f, dropped + 1, &next)) {
+/* What an earlier run found: *dropped modules, after which it ended; plans that are wanted are listed. */
+static ll_status take_found(const search *f, ll_mask *mask, size_t *dropped) {
+    *dropped = 0;
+    while (*dropped < f->counts[f->total - 1]) {
+        bool there;
+        ll_row row;
+        ll_mask next;
+        fill_key(&row, f->sweep, LL_ORDER_ITERATIVE, f->kind, *dropped + 1);
+        LL_TRY(read_plan(f->sweep, &row, f->kind, *dropped + 1, &next, &there));
+        if (!there)
+            return LL_OK;
         *mask = next;
-        dropped++;
+        LL_TRY(add_found(f, ++*dropped, mask));
     }
-    return dropped;
+    return LL_OK;
 }
 
 static ll_status search_kind(stage *s, search *f) {
     ll_sweep *sweep = s->sweep;
-    ll_mask mask = {0}, earlier;
-    const size_t wanted = f->counts[f->total - 1], there = found_before(f, &mask);
-    for (size_t i = 0; i < f->total && f->counts[i] <= there; i++)
-        if (read_drops(f, f->counts[i], &earlier))
-            LL_TRY(add_found(f, f->counts[i], &earlier));
+    ll_mask mask = {0};
+    const size_t wanted = f->counts[f->total - 1];
+    size_t there;
+    LL_TRY(take_found(f, &mask, &there));
     ll_sweep_skip(sweep, iterative_work(sweep, there));
     if (there == wanted)
         return LL_OK;
@@ -320,10 +346,12 @@ static ll_status add_as_fast(ll_sweep *sweep, const ll_drop_order *order, size_t
     size_t dropped = 1;
     ll_row row;
     ll_mask mask;
+    bool there;
     while (dropped < order->count && saved_by(order, dropped, microseconds) < wanted)
         dropped++;
     fill_key(&row, sweep, LL_ORDER_COST, LL_JOINT, dropped);
-    if (!read_plan(sweep, &row, &mask)) {
+    LL_TRY(read_plan(sweep, &row, LL_JOINT, dropped, &mask, &there));
+    if (!there) {
         drop_first(&mask, order, dropped);
         LL_TRY(ll_sweep_need_model(sweep));
         LL_TRY(write_plan(sweep, &row, &mask, sweep->model));

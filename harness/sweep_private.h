@@ -90,6 +90,8 @@ ll_status ll_sweep_task_of(const ll_sweep *sweep, const char *kind, size_t dropp
 
 /* Each stage appends the rows that are missing. */
 ll_status ll_sweep_importance(ll_sweep *sweep);
+/* Refuses orders that the user names and that no number of modules is for. */
+ll_status ll_sweep_check_orders(const ll_sweep *sweep);
 /* Writes down the plans of the tasks so far, and adds those of the other orders. */
 ll_status ll_sweep_orders(ll_sweep *sweep);
 ll_status ll_sweep_quality(ll_sweep *sweep);
@@ -122,6 +124,9 @@ ll_status ll_sweep_costs(ll_sweep *sweep, double microseconds[LL_MLP + 1]);
 /* The time it takes does not count into the progress. */
 ll_status ll_sweep_load(ll_sweep *sweep, ll_weights_kind weights, ll_model **out);
 ll_status ll_sweep_need_model(ll_sweep *sweep);
+/* What importance is computed with: the sweep's model, or one of its own with other weights, and never an int8 KV-cache, of which
+ * importance.csv and plans.csv know nothing. own: to be destroyed, NULL where it is the sweep's. */
+ll_status ll_sweep_importance_model(ll_sweep *sweep, ll_model **own, ll_model **model);
 /* Takes work that is not needed out of the total. */
 void ll_sweep_skip(ll_sweep *sweep, double work);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERSION = 2 };
+enum { VERSION = 3 };
 
 static bool read_sums(const json_t *sums, size_t layers, double *out) {
     bool good = json_array_size(sums) == layers;
@@ -29,13 +29,13 @@ static bool read_metrics(const json_t *root, size_t layers, ll_tally *out) {
 
 static bool read_tally(json_t *root, const ll_tally_key *key, ll_tally *out) {
     json_int_t version, length, documents, tokens;
-    const char *model, *data;
-    if (json_unpack(root, "{s:I, s:s, s:s, s:I, s:I, s:I}", "layerlab tally", &version, "model_sha256",
-                    &model, "data_sha256", &data, "length", &length, "documents", &documents, "tokens",
-                    &tokens) != 0)
+    const char *model, *data, *setting;
+    if (json_unpack(root, "{s:I, s:s, s:s, s:s, s:I, s:I, s:I}", "layerlab tally", &version, "model_sha256",
+                    &model, "data_sha256", &data, "setting", &setting, "length", &length, "documents",
+                    &documents, "tokens", &tokens) != 0)
         return false;
     if (version != VERSION || strcmp(model, key->model_sha256) != 0 || strcmp(data, key->data_sha256) != 0 ||
-        length != (json_int_t)key->length)
+        strcmp(setting, key->setting) != 0 || length != (json_int_t)key->length)
         return false;
     if (documents < 0 || documents > (json_int_t)key->samples || tokens < 0)
         return false;
@@ -66,10 +66,10 @@ static json_t *make_kinds(const ll_tally *tally, size_t layers, ll_metric metric
 
 /* Doubles are written with 17 digits, which give the same bits back. */
 static char *text_of(const ll_tally *tally, const ll_tally_key *key) {
-    json_t *root =
-        json_pack("{s:i, s:s, s:s, s:I, s:I, s:I}", "layerlab tally", VERSION, "model_sha256",
-                  key->model_sha256, "data_sha256", key->data_sha256, "length", (json_int_t)key->length,
-                  "documents", (json_int_t)tally->documents, "tokens", (json_int_t)tally->tokens);
+    json_t *root = json_pack("{s:i, s:s, s:s, s:s, s:I, s:I, s:I}", "layerlab tally", VERSION, "model_sha256",
+                             key->model_sha256, "data_sha256", key->data_sha256, "setting", key->setting,
+                             "length", (json_int_t)key->length, "documents", (json_int_t)tally->documents,
+                             "tokens", (json_int_t)tally->tokens);
     for (int metric = 0; root && metric < LL_METRICS; metric++)
         json_object_set_new(root, ll_metric_name((ll_metric)metric),
                             make_kinds(tally, key->layers, (ll_metric)metric));

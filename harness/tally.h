@@ -3,9 +3,9 @@
 #define LL_TALLY_H
 #include "importance.h"
 
-/* What a tally belongs to: of another model, text or length it is worth nothing. */
+/* What a tally belongs to: of another model, text, length or setting (weights, ISA: what rounds in its own way) it is worth nothing. */
 typedef struct {
-    const char *model_sha256, *data_sha256;
+    const char *model_sha256, *data_sha256, *setting;
     size_t length, layers, samples;
 } ll_tally_key;
 

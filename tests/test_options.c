@@ -126,6 +126,14 @@ static void test_orders(void) {
     refused("sweep m --orders random-5", "no order is called \"random-5\"");
     refused("sweep m --orders cost --no-speed", "needs timings");
     refused("sweep m --orders all --synthetic", "random weights have none");
+    CHECK(accepted("sweep m --full --cost-mix prefill").mix == LL_MIX_PREFILL);
+    static const char *const without[] = {"", "--orders reverse", "--full --orders reverse",
+                                          "--full --no-speed"};
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++) {
+        char line[96];
+        snprintf(line, sizeof line, "sweep m --cost-mix decode %s", without[i]);
+        refused(line, "--cost-mix is of the order cost, which this sweep has not");
+    }
     refused("plan m --metric sine", "cosine|no-residual|magnitude");
 }
 
@@ -134,6 +142,7 @@ static void test_calibration(void) {
                      several = accepted("calibration m n --calib a --samples 3,1 --calib b --lowest 5");
     CHECK(plain.calib_count == 1 && plain.count_total == 5 && plain.counts[4] == 1024 && plain.lowest == 8 &&
           plain.weights == LL_WEIGHTS_F32);
+    refused("calibration m --kv int8", "calibration takes no --kv"); /* its rows know nothing of it */
     CHECK_CONTAINS(plain.calibs[0], "c4.jsonl");
     CHECK(several.calib_count == 2 && strcmp(several.calibs[0], "a") == 0 &&
           strcmp(several.calibs[1], "b") == 0);
@@ -346,9 +355,6 @@ static void test_form(void) {
     refused("generate m", "generate needs --prompt TEXT");
     refused("sweep m --limit 4", "do nothing without --tasks");
     refused("sweep m --num-fewshot 4", "do nothing without --tasks");
-    refused("sweep m --cost-mix decode", "--cost-mix does nothing without --orders cost");
-    refused("sweep m --cost-mix prefill --orders reverse", "--cost-mix does nothing without --orders cost");
-    accepted("sweep m --cost-mix decode --full");
     refused("tokenize m --ids --json", "give one");
 }
 

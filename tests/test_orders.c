@@ -6,6 +6,7 @@
 #include "importance.h"
 #include "iterative.h"
 #include "real_model.h"
+#include "tally.h"
 #include "test.h"
 
 #include <jansson.h>
@@ -357,6 +358,35 @@ static void test_goes_on(void) {
     free_toy(&t);
 }
 
+/* What no memory holds is refused with what would help, before it is taken. */
+static void test_no_room(void) {
+    ll_iterative *it = NULL;
+    ll_model *model = load_deep();
+    const ll_sequences many = {.tokens = (size_t)1 << 36, .longest = 24};
+    REQUIRE(model);
+    CHECK(ll_iterative_create(&it, model, &many, 0, &error) == LL_NO_RESOURCE && !it);
+    CHECK_CONTAINS(error.text, "residual streams of iterative dropping (fewer --samples");
+    ll_model_destroy(model);
+}
+
+/* A file that an interrupted run left: of another setting it would be added to sums that are rounded otherwise. */
+static void test_tally(void) {
+    ll_tally *tally = calloc(1, sizeof *tally), *found = calloc(1, sizeof *found);
+    ll_tally_key key = {"model", "data", "f32, one rounding", 48, 2, 5};
+    char path[512];
+    REQUIRE(tally && found);
+    *tally = (ll_tally){.documents = 3, .tokens = 70, .sum = {{{0.1, 1e-300}}, {{-2, 3}}, {{5, 7.0 / 3}}}};
+    snprintf(path, sizeof path, "%s/importance.part.json", ll_test_folder());
+    REQUIRE(ll_tally_write(tally, &key, path, &error) == LL_OK);
+    *found = ll_tally_read(path, &key);
+    CHECK(memcmp(found, tally, sizeof *tally) == 0);
+    key.setting = "f32, another";
+    *found = ll_tally_read(path, &key);
+    CHECK(found->documents == 0 && found->sum[0][0][0] == 0);
+    free(tally);
+    free(found);
+}
+
 static void test_real(void) {
     json_t *root = read_golden();
     const json_t *golden = model_of(root, "smollm2-135m");
@@ -392,6 +422,8 @@ int main(int argc, char **argv) {
     ll_test_run("orders/importance and iterative dropping of a toy model equal torch's", test_toy);
     ll_test_run("orders/iterative dropping with streams kept in any memory", test_memory);
     ll_test_run("orders/iterative dropping goes on from what is dropped", test_goes_on);
+    ll_test_run("orders/iterative dropping beyond memory", test_no_room);
+    ll_test_run("orders/the file that an interrupted importance run leaves", test_tally);
     ll_test_run("orders/importance and iterative dropping of the real model equal torch's", test_real);
     return ll_test_end();
 }

@@ -59,6 +59,13 @@ grep -v ',iterative,.*,attn,[23],' "$folder/cut/plans.csv" >"$folder/plans" && c
 sweep iterative "$folder/cut"
 check "iterative dropping goes on from the rows" 2 "$(plans "$folder/cut/plans.csv" '^iterative$' | grep 'attn [23]' | grep -c 'attn:0;')"
 
+# A row that contradicts itself is named.
+sed '/,iterative,.*,attn,2,/s/"*attn:[0-9,]*"*/mlp:0/' "$whole/plans.csv" >"$folder/cut/plans.csv"
+run 1 '"mlp:0" does not drop 2 of kind attn' "$program" sweep "$model" --samples 2 --length 48 --window 64 --max-windows 1 --counts 2,3 --no-speed \
+    --orders iterative --out "$folder/cut"
+run 2 "--orders reverse: other orders than importance are measured at numbers of modules up to half of the layers, here 15" \
+    "$program" sweep "$model" --counts 16 --orders reverse --out "$folder/none"
+
 # By cost, from times that are written down: what costs nothing to keep is kept.
 by_cost() { # ATTN MLP: microseconds of one attention layer, one MLP layer
     rm -rf "$folder/cost" && cp -r "$whole" "$folder/cost" && rm "$folder/cost/plans.csv"
@@ -79,5 +86,9 @@ check "tasks are asked of the orders that are named" 18 "$(wc -l <"$folder/asked
 # By default a quick sweep has the paper's order alone.
 sweep importance "$folder/plain"
 check "the paper's order alone" 9 "$(wc -l <"$folder/plain/plans.csv")"
+# Importance is of float32 and a whole KV-cache, whatever the rows' own: its files know nothing of these.
+sweep iterative "$folder/kv" --kv int8 --no-speed
+check "importance beside an int8 KV-cache" "$(cut -d, -f1-11 "$folder/plain/importance.csv")" "$(cut -d, -f1-11 "$folder/kv/importance.csv")"
+check "iterative plans beside it" "$(plans "$whole/plans.csv" '^iterative$')" "$(plans "$folder/kv/plans.csv" '^iterative$')"
 check "and its quality" 10 "$(wc -l <"$folder/plain/quality.csv")"
 finish

@@ -1,5 +1,5 @@
 /* Many drops at once: the same bits as each alone, at any memory, interrupted or not; and never more modules than one by one. */
-#include "quality.h"
+#include "quality_tally.h"
 #include "test.h"
 #include "tree.h"
 
@@ -229,6 +229,29 @@ static void test_interrupted(void) {
     ll_model_destroy(model);
 }
 
+/* A file that an interrupted run left: read as written; of another key, or damaged, it is worth nothing. A drop that it names twice would
+ * stand for one that is missing. */
+static void test_part(void) {
+    const char *const names[] = {"none", "attn:1", "none"};
+    ll_quality_sums sums[] = {{.loss = {1, 2, 3}}, {.kl = {0.1, 1e-300, -0.5}}, {.loss = {1, 2, 3}}};
+    const ll_quality_tally tally = {2, sums};
+    ll_quality_part part;
+    char path[512];
+    snprintf(path, sizeof path, "%s/quality.part.json", ll_test_folder());
+    REQUIRE(ll_quality_part_write(names, 2, &tally, "key", path, &error) == LL_OK);
+    ll_quality_part_read(&part, 2, "key", path);
+    CHECK(part.count == 2 && part.tally.passages == 2 && strcmp(part.drops[1], "attn:1") == 0 &&
+          memcmp(part.tally.sums, sums, 2 * sizeof *sums) == 0);
+    ll_quality_part_free(&part);
+    ll_quality_part_read(&part, 2, "another", path);
+    CHECK(part.count == 0 && !part.drops);
+    ll_quality_part_read(&part, 1, "key", path); /* more passages than there are */
+    CHECK(part.count == 0 && !part.drops);
+    REQUIRE(ll_quality_part_write(names, 3, &tally, "key", path, &error) == LL_OK);
+    ll_quality_part_read(&part, 2, "key", path);
+    CHECK(part.count == 0 && !part.drops);
+}
+
 int main(int argc, char **argv) {
     ll_test_begin(argc, argv);
     ll_progress_begin(&progress, "test", 1, true);
@@ -237,5 +260,6 @@ int main(int argc, char **argv) {
     ll_test_run("tree/the bits of each drop alone, at any memory", test_bits);
     ll_test_run("tree/errors from the spread of passages", test_errors);
     ll_test_run("tree/a run that was interrupted", test_interrupted);
+    ll_test_run("tree/the file that it leaves", test_part);
     return ll_test_end();
 }

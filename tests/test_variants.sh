@@ -64,7 +64,7 @@ sed -i '/f32-wanda/d' "$folder/out-rows/tasks.csv"
 sweep --tasks piqa --limit 8 --precisions int8:32 --wanda 2:4 || fail "tasks without the answers" "$(cat "$folder/err")"
 check "the same score, no difference" "$answers NA" "$(score f32-wanda-2:4 value) $(score f32-wanda-2:4 difference)"
 
-run 0 "holds 1 documents, not 5" "$program" quality "$model" --weights f32 --wanda 0.5 --calib harness/data/wikitext2-test.txt --samples 5 \
+run 0 "holds 1 documents: these are used where 5 were asked for" "$program" quality "$model" --weights f32 --wanda 0.5 --calib harness/data/wikitext2-test.txt --samples 5 \
     --length 32 --window 64 --max-windows 1
 : >"$folder/empty.txt"
 run 1 "empty.txt" "$program" quality "$model" --weights f32 --wanda 2:4 --calib "$folder/empty.txt"
