@@ -94,16 +94,26 @@ static bool remove_flat(const char *path) {
     return rmdir(path) == 0;
 }
 
-static bool holds_folder(const char *path) {
+static bool is_ours(const char *name) {
+    bool ours = ll_report_makes(name) || strcmp(name, LL_PARTS_FILE) == 0;
+    for (size_t i = 0; i < sizeof beside_rows / sizeof *beside_rows; i++)
+        ours = ours || strcmp(name, beside_rows[i]) == 0;
+    for (size_t i = 0; i < LL_MERGE_FILES; i++) {
+        const size_t length = strlen(ll_merge_schemas[i]->name);
+        ours = ours ||
+               (strncmp(name, ll_merge_schemas[i]->name, length) == 0 && strcmp(name + length, ".csv") == 0);
+    }
+    return ours;
+}
+
+/* Whether something lies there that no merge writes. */
+static bool holds_others(const char *path) {
     DIR *folder = opendir(path);
     const struct dirent *entry;
-    bool found = false;
-    while (folder && (entry = readdir(folder))) {
-        struct stat info;
-        const bool own = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-        found |= !own && (fstatat(dirfd(folder), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
-                          S_ISDIR(info.st_mode));
-    }
+    bool found = !folder;
+    while (folder && (entry = readdir(folder)))
+        found |=
+            strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && !is_ours(entry->d_name);
     if (folder)
         closedir(folder);
     return found;
@@ -113,7 +123,7 @@ static bool holds_folder(const char *path) {
 static ll_status check_replaced(const ll_merge *merge, const char *out) {
     ll_parts parts;
     LL_TRY(ll_parts_read(&parts, out, merge->error));
-    bool merged = parts.root && !holds_folder(out);
+    bool merged = parts.root && !holds_others(out);
     for (size_t i = 0; i < parts.count; i++)
         merged &= parts.sweeps[i].asked == 0;
     ll_parts_free(&parts);
@@ -202,8 +212,14 @@ static bool replace(const char *folder, const char *out) {
         return true;
     }
     if (errno != EINVAL || snprintf(old, sizeof old, "%s.old", folder) >= LL_MERGE_PATH ||
-        rename(out, old) != 0 || rename(folder, out) != 0)
+        rename(out, old) != 0)
         return false;
+    if (rename(folder, out) != 0) {
+        const int reason = errno;
+        (void)rename(old, out);
+        errno = reason;
+        return false;
+    }
     (void)remove_flat(old);
     return true;
 }
@@ -242,9 +258,10 @@ static ll_status write_folder(const ll_merge *merge, const char *out, FILE *tabl
     const ll_status reported = ll_report_write(beside, beside, out, table, merge->error);
     status = reported == LL_BAD_INPUT ? ll_fail_in(merge->error, reported, "the rows merged")
                                       : put_in_place(merge, beside, out);
-    if (status == LL_OK)
-        return reported;
-    (void)remove_flat(beside);
+    if (status != LL_OK)
+        (void)remove_flat(beside);
+    else if (reported != LL_OK)
+        status = ll_fail_in(merge->error, reported, "%s: the rows are merged, the report failed", out);
     return status;
 }
 

@@ -9,7 +9,7 @@
  * CSV, plan.json, placement.svg, the report, and parts.json (parts.h). Rows of a sweep's parts stand in the order of the whole
  * sweep, others in that of the folders.
  *
- * LL_BAD_INPUT: the new folder is there (options->force: and no earlier merge made it) or is one of the others; a folder holds no
+ * LL_BAD_INPUT: the new folder is there (options->force: and holds anything but what an earlier merge made) or is one of the others; a folder holds no
  * rows, or a CSV that ll_csv_read refuses; rows of two models; rows with the same key that differ in what was measured (of timings,
  * unless options->first: the folder named first then counts); parts of a sweep that differ in their number or list of rows, that are
  * missing, or that lack rows (unless options->partial: stderr says which).

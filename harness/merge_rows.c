@@ -62,6 +62,35 @@ static const ll_parts_sweep *sweep_of(const table *t, const ll_merge_input *inpu
     return NULL;
 }
 
+static int compare_cells(const char *const *a, const char *const *b, size_t count) {
+    int order = 0;
+    for (size_t i = 0; i < count && !order; i++)
+        order = strcmp(a[i], b[i]);
+    return order;
+}
+
+static const ll_csv *csv_of(const ll_merge *merge, size_t input, const ll_csv_schema *schema) {
+    size_t file = 0;
+    while (ll_merge_schemas[file] != schema)
+        file++;
+    return merge->inputs[input].csv[file];
+}
+
+/* With --first: whether a row is a sample of a timing for which that of an earlier folder is taken. */
+static bool is_passed_over(const table *t, size_t input, size_t sample) {
+    const ll_csv *speed = csv_of(t->merge, input, &ll_speed_schema), *earlier;
+    if (t->schema != &ll_samples_schema || !t->merge->options->first || !speed)
+        return false;
+    const size_t row = ll_row_of_sample(speed, t->merge->inputs[input].csv[t->file], sample);
+    for (size_t i = 0; i < input && row != SIZE_MAX; i++)
+        if ((earlier = csv_of(t->merge, i, &ll_speed_schema)))
+            for (size_t r = 0; r < ll_csv_rows(earlier); r++)
+                if (compare_cells(ll_csv_cells(earlier, r), ll_csv_cells(speed, row), ll_speed_schema.keys) ==
+                    0)
+                    return true;
+    return false;
+}
+
 static void gather(table *t) {
     for (size_t i = 0; i < t->merge->count; i++) {
         const ll_merge_input *input = &t->merge->inputs[i];
@@ -69,6 +98,8 @@ static void gather(table *t) {
         const ll_parts_sweep *sweep = sweep_of(t, input);
         for (size_t r = 0; csv && r < ll_csv_rows(csv); r++) {
             const char *const *cells = ll_csv_cells(csv, r);
+            if (is_passed_over(t, i, r))
+                continue;
             t->rows[t->count++] = (merged){.cells = cells,
                                            .input = i,
                                            .row = r,
@@ -83,18 +114,9 @@ static int compare_sizes(size_t a, size_t b) {
     return (a > b) - (a < b);
 }
 
-static int compare_keys(const merged *a, const merged *b, size_t keys) {
-    for (size_t i = 0; i < keys; i++) {
-        const int order = strcmp(a->cells[i], b->cells[i]);
-        if (order)
-            return order;
-    }
-    return 0;
-}
-
 static int by_key(const void *a, const void *b, void *context) {
     const merged *x = a, *y = b;
-    const int order = compare_keys(x, y, ((const table *)context)->keys);
+    const int order = compare_cells(x->cells, y->cells, ((const table *)context)->keys);
     return order ? order : compare_sizes(x->input, y->input);
 }
 
@@ -152,7 +174,7 @@ static ll_status compare_values(const table *t, const merged *a, const merged *b
 static ll_status drop_doubles(table *t) {
     qsort_r(t->rows, t->count, sizeof *t->rows, by_key, t);
     for (size_t i = 1, first = 0; i < t->count; i++)
-        if (compare_keys(&t->rows[first], &t->rows[i], t->keys) == 0) {
+        if (compare_cells(t->rows[first].cells, t->rows[i].cells, t->keys) == 0) {
             LL_TRY(compare_values(t, &t->rows[first], &t->rows[i]));
             t->rows[i].gone = true;
         } else {
@@ -188,21 +210,47 @@ static ll_status print(const table *t, char **text, size_t *length) {
 }
 
 /* ---- rows that a finished part should have ---- */
-static ll_status check_sweep(const table *t, size_t at, bool *seen) {
+/* How many a drop of the sweep's list has: of tasks one each. */
+static size_t rows_of_drop(const table *t, const ll_parts_sweep *sweep) {
+    const char *key;
+    json_t *value;
+    size_t count = 0;
+    if (t->schema != &ll_tasks_schema)
+        return 1;
+    json_object_foreach(sweep->settings, key, value) {
+        count += strncmp(key, LL_PARTS_TASK, strlen(LL_PARTS_TASK)) == 0;
+    }
+    return count;
+}
+
+/* Rows are in the order of their keys: of several that measure the same one counts. */
+static void count_rows(const table *t, size_t at, size_t *seen) {
+    const merged *last = NULL;
+    for (size_t i = 0; i < t->count; i++) {
+        const merged *row = &t->rows[i];
+        if (t->merge->inputs[row->input].sweep != at ||
+            (last && compare_cells(last->cells, row->cells, t->keys) == 0))
+            continue;
+        seen[row->position]++;
+        last = row;
+    }
+}
+
+static ll_status check_sweep(const table *t, size_t at, size_t *seen) {
     const ll_merge_sweep *sweep = &t->merge->sweeps[at];
     const ll_parts_sweep *whole = &sweep->whole;
-    for (size_t i = 0; i < t->count; i++)
-        if (t->merge->inputs[t->rows[i].input].sweep == at)
-            seen[t->rows[i].position] = true;
+    const size_t wanted = rows_of_drop(t, whole);
+    count_rows(t, at, seen);
     for (size_t i = 0; i < whole->row_count; i++)
-        if (!seen[i] && ll_parts_lists(&whole->rows[i], t->schema->name) &&
+        if (seen[i] < wanted && ll_parts_lists(&whole->rows[i], t->schema->name) &&
             whole->finished[whole->rows[i].part - 1])
             LL_TRY(ll_merge_lack(
                 t->merge,
-                "%s.csv: no row of %s %zu (%s), though part %zu of %zu of the sweep of %s is "
+                "%s.csv: %zu of %zu rows of %s %zu (%s), though part %zu of %zu of the sweep of %s is "
                 "finished; run that part again",
-                t->schema->name, whole->rows[i].kind, whole->rows[i].dropped, whole->rows[i].weights,
-                whole->rows[i].part, whole->of, t->merge->inputs[sweep->input].folder));
+                t->schema->name, seen[i], wanted, whole->rows[i].kind, whole->rows[i].dropped,
+                whole->rows[i].weights, whole->rows[i].part, whole->of,
+                t->merge->inputs[sweep->input].folder));
     return LL_OK;
 }
 
@@ -222,7 +270,7 @@ static ll_status check_all_there(const table *t) {
         const ll_parts_sweep *whole = &t->merge->sweeps[at].whole;
         if (!can_be_told(t->merge, at))
             continue;
-        bool *seen = calloc(whole->row_count + 1, sizeof *seen);
+        size_t *seen = calloc(whole->row_count + 1, sizeof *seen);
         status = seen ? check_sweep(t, at, seen)
                       : ll_fail(t->merge->error, LL_NO_RESOURCE, "no memory to look through %s.csv",
                                 t->schema->name);
@@ -233,8 +281,8 @@ static ll_status check_all_there(const table *t) {
 
 static ll_status unite(table *t, char **text, size_t *length) {
     gather(t);
-    LL_TRY(check_all_there(t));
     LL_TRY(drop_doubles(t));
+    LL_TRY(check_all_there(t));
     qsort(t->rows, t->count, sizeof *t->rows, by_place);
     return print(t, text, length);
 }

@@ -190,6 +190,10 @@ static ll_status check_together(const ll_options *options, ll_error *error) {
                        "--precisions are of quality, which random weights have not: leave one out");
     if (options->no_speed && options->synthetic)
         return ll_fail(error, LL_BAD_USAGE, "--no-speed leaves nothing of synthetic weights: leave one out");
+    if (options->which == LL_COMMAND_SWEEP && !options->tasks &&
+        (options->limit || options->cut_long || options->shots != LL_SHOTS_OF_TASK))
+        return ll_fail(error, LL_BAD_USAGE,
+                       "--limit, --num-fewshot and --too-long do nothing without --tasks");
     if (options->subset && (!options->limit || options->limit == LL_LIMIT_ALL))
         return ll_fail(error, LL_BAD_USAGE, "--subset needs --limit N: how many questions are drawn");
     if (options->paired && !options->drop)

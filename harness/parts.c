@@ -167,6 +167,14 @@ ll_status ll_parts_write(const ll_parts_sweep *sweeps, size_t count, const char 
     return status;
 }
 
+ll_status ll_parts_remove(const char *folder, ll_error *error) {
+    char path[PATH];
+    LL_TRY(path_of(path, folder, error));
+    if (unlink(path) == 0 || errno == ENOENT)
+        return LL_OK;
+    return ll_fail(error, LL_BAD_INPUT, "%s: cannot be removed: %s", path, strerror(errno));
+}
+
 /* ---- comparing ---- */
 static const char *value_of(const json_t *settings, const char *key) {
     const char *value = json_string_value(json_object_get(settings, key));

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #define LL_PARTS_FILE "parts.json"
+#define LL_PARTS_TASK "task " /* settings: and a task's name */
 
 enum { LL_PARTS_WEIGHTS = 96, LL_PARTS_FILES = 64 };
 
@@ -42,6 +43,8 @@ ll_status ll_parts_parse(ll_parts *out, const char *text, size_t length, const c
 void ll_parts_free(ll_parts *parts);
 /* Beside and renamed. */
 ll_status ll_parts_write(const ll_parts_sweep *sweeps, size_t count, const char *folder, ll_error *error);
+/* The folder's rows are no longer those of parts alone. */
+ll_status ll_parts_remove(const char *folder, ll_error *error);
 /* The first setting in which two sweeps differ, its two values ("-" where one has none); NULL: they are the same sweep's. */
 const char *ll_parts_difference(const ll_parts_sweep *a, const ll_parts_sweep *b, const char **a_value,
                                 const char **b_value);

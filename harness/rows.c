@@ -54,6 +54,21 @@ SCHEMA(samples, "samples", 0, "model_sha256", "weights", "group", "kv", "residen
 
 SCHEMA(modules, "modules", 2, "kind", "layer", "importance");
 
+/* All columns that both files have, but for what the row sums up. */
+size_t ll_row_of_sample(const ll_csv *speed, const ll_csv *samples, size_t sample) {
+    static const char *const same[] = {"date",  "drop", "dropped",  "kind",  "model_sha256", "weights",
+                                       "group", "kv",   "resident", "batch", "prompt",       "generate"};
+    for (size_t row = ll_csv_rows(speed); row-- > 0;) {
+        size_t i = 0;
+        while (i < sizeof same / sizeof *same &&
+               strcmp(ll_csv_cell(speed, row, same[i]), ll_csv_cell(samples, sample, same[i])) == 0)
+            i++;
+        if (i == sizeof same / sizeof *same)
+            return row;
+    }
+    return SIZE_MAX;
+}
+
 void ll_row_weights(ll_row *row, ll_weights_kind weights, size_t group) {
     ll_row_text(row, "weights", ll_weights_kind_name(weights));
     if (weights == LL_WEIGHTS_INT8 && group)

@@ -14,6 +14,8 @@ extern const ll_csv_schema ll_speed_schema;       /* speed.csv: medians */
 extern const ll_csv_schema ll_samples_schema;     /* samples.csv: every timing */
 extern const ll_csv_schema ll_modules_schema; /* "kind,layer,importance", what `importance --csv` prints */
 
+/* The row of speed.csv that a row of samples.csv is a timing of; SIZE_MAX: it has none. */
+size_t ll_row_of_sample(const ll_csv *speed, const ll_csv *samples, size_t sample);
 /* The columns weights and group ("128", "32", "channel"; "NA" for f32). */
 void ll_row_weights(ll_row *row, ll_weights_kind weights, size_t group);
 const char *ll_kv_name(ll_kv_type type); /* "bf16", "int8", "f32" */

@@ -94,7 +94,7 @@ static void put_tasks(json_t *settings, const ll_sweep *sweep) {
     for (size_t i = 0; i < sweep->exam.count; i++) {
         const ll_question_set *set = &sweep->exam.sets[i];
         char key[LL_CSV_CELL];
-        snprintf(key, sizeof key, "task %s", set->task->name);
+        snprintf(key, sizeof key, LL_PARTS_TASK "%s", set->task->name);
         json_object_set_new(settings, key,
                             json_sprintf("%s %s %zu shots", set->task->sha256, set->data_sha256, set->shots));
     }
@@ -152,16 +152,28 @@ static ll_status check_before(const ll_sweep *sweep, const ll_parts *before) {
     return LL_OK;
 }
 
+/* What merge made a whole sweep may go on with: then it is a sweep's folder, which merge --force leaves alone. */
+static ll_status take_over(const ll_sweep *sweep, const ll_parts *before) {
+    for (size_t i = 0; i < before->count; i++)
+        if (before->sweeps[i].asked)
+            return ll_fail(sweep->error, LL_BAD_INPUT,
+                           "%s: holds part %zu of %zu of a sweep; add --shard, or choose another --out",
+                           sweep->folder, before->sweeps[i].asked, before->sweeps[i].of);
+    return before->root ? ll_parts_remove(sweep->folder, sweep->error) : LL_OK;
+}
+
 ll_status ll_shard_begin(ll_sweep *sweep) {
     const ll_shard *shard = &sweep->options->shard;
-    if (!shard->of)
-        return LL_OK;
     ll_parts before;
-    sweep->parts.of = shard->of;
-    sweep->parts.asked = shard->part;
-    LL_TRY(make_settings(sweep));
     LL_TRY(ll_parts_read(&before, sweep->folder, sweep->error));
-    const ll_status status = check_before(sweep, &before);
+    ll_status status = LL_OK;
+    if (shard->of) {
+        sweep->parts.of = shard->of;
+        sweep->parts.asked = shard->part;
+        status = make_settings(sweep);
+    }
+    if (status == LL_OK)
+        status = shard->of ? check_before(sweep, &before) : take_over(sweep, &before);
     ll_parts_free(&before);
     return status;
 }

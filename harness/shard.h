@@ -3,7 +3,8 @@
 #define LL_SHARD_H
 #include "sweep_private.h"
 
-/* Before any work: refuses a folder that holds a part of another sweep. Nothing to do for a whole sweep, here and below. */
+/* Before any work: refuses a folder that holds a part of another sweep; a whole sweep makes a merged folder its own. Nothing to do for
+ * that below. */
 ll_status ll_shard_begin(ll_sweep *sweep);
 /* Leaves of the sweep's tasks this part's, in their order, and writes parts.json. Every task is in one part: tasks that drop the
  * same in the same, which measures that once; parts are neighbours in the order of what is dropped first, so that what plans have in

@@ -4,8 +4,6 @@
 #include "run_info.h"
 #include "sweep_private.h"
 
-#include <string.h>
-
 double ll_sweep_speed_work(const ll_sweep *sweep) {
     return ll_pace_speed(&sweep->pace, &sweep->protocol->speed, 2);
 }
@@ -102,24 +100,9 @@ static ll_status append_samples(ll_sweep *sweep, ll_csv *csv, const ll_sweep_tas
     return LL_OK;
 }
 
-/* Whether the sample's columns that speed.csv has too, but for those that it measures, are those of a row there. */
-static bool has_row(const ll_sweep *sweep, size_t sample) {
-    static const char *const same[] = {"date",  "drop", "dropped",  "kind",  "model_sha256", "weights",
-                                       "group", "kv",   "resident", "batch", "prompt",       "generate"};
-    for (size_t row = ll_csv_rows(sweep->speed); row-- > 0;) {
-        size_t i = 0;
-        while (i < sizeof same / sizeof *same && strcmp(ll_csv_cell(sweep->speed, row, same[i]),
-                                                        ll_csv_cell(sweep->samples, sample, same[i])) == 0)
-            i++;
-        if (i == sizeof same / sizeof *same)
-            return true;
-    }
-    return false;
-}
-
 ll_status ll_sweep_forget_interrupted(ll_sweep *sweep) {
     size_t kept = ll_csv_rows(sweep->samples);
-    while (kept > 0 && !has_row(sweep, kept - 1))
+    while (kept > 0 && ll_row_of_sample(sweep->speed, sweep->samples, kept - 1) == SIZE_MAX)
         kept--;
     return ll_csv_cut(sweep->samples, kept, sweep->error);
 }

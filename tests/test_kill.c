@@ -50,7 +50,8 @@ static void test_sweeps(void) {
         snprintf(folder, sizeof folder, "killed-%zu", i);
         while (running && killed < kills()) {
             const pid_t pid = ll_toy_sweep_start(folder, NULL);
-            pause_for(uniform() * (nothing + step));
+            /* On a busy machine short runs alone would never come to the later stages. */
+            pause_for(uniform() * (killed % 4 == 3 ? whole : nothing + step));
             running = ll_toy_kill(pid);
             killed += running;
         }
@@ -103,7 +104,7 @@ static void test_merges(void) {
         struct stat info;
         snprintf(out, sizeof out, "merged-%zu", i);
         const pid_t pid = ll_toy_merge_start(out, ONE, TWO, NULL);
-        pause_for(uniform() * whole);
+        pause_for(1.5 * uniform() * whole); /* the folder is put in place at the very end */
         killed += ll_toy_kill(pid);
         if (stat(ll_toy_sweep_path(out), &info) == 0)
             ll_toy_sweep_same("merged", out, true);
@@ -122,7 +123,7 @@ static void test_replaced(void) {
     const double whole = now() - began;
     for (size_t i = 0; i < kills() / 8 + 2 && !ll_test_failed(); i++) {
         const pid_t pid = ll_toy_merge_start("again", ONE, TWO, "--force", NULL);
-        pause_for(uniform() * whole);
+        pause_for(1.5 * uniform() * whole);
         ll_toy_kill(pid);
         ll_toy_sweep_same("merged", "again", true);
     }

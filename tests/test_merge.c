@@ -197,6 +197,9 @@ static void test_out(void) {
     CHECK(ll_toy_merge("deep/er", "a", "b", "--force", NULL) == 0 && is_there("deep/er/quality.csv"));
     mkdir(ll_toy_sweep_path("deep/er/mine"), 0777);
     CHECK(ll_toy_merge("deep/er", "a", "b", "--force", NULL) == 1 && is_there("deep/er/mine"));
+    rmdir(ll_toy_sweep_path("deep/er/mine"));
+    write_text("deep/er/calibration.csv", "measured here");
+    CHECK(ll_toy_merge("deep/er", "a", "b", "--force", NULL) == 1 && is_there("deep/er/calibration.csv"));
     CHECK(ll_toy_merge("toy.json/x", "a", NULL) == 1);
 }
 
@@ -238,8 +241,11 @@ static void test_unfinished_part(void) {
     CHECK(ll_toy_merge("of-begun", ONE, "begun", "--partial", NULL) == 0);
     refused("of-begun", ONE, "is missing: 2");
     copy(TWO, "lacking", "quality.csv", "2d");
-    refused(ONE, "lacking", "quality.csv: no row of ");
+    refused(ONE, "lacking", "quality.csv: 0 of 1 rows of ");
     refused("lacking", ONE, "though part 2 of 2 of the sweep of ");
+    copy(TWO, "lacking", "parts.json", "s/\"settings\": {/&\"task other\": \"asked too\",/");
+    copy(ONE, "lacking-too", "parts.json", "s/\"settings\": {/&\"task other\": \"asked too\",/");
+    refused("lacking", "lacking-too", "tasks.csv: 1 of 2 rows of ");
 }
 
 static void test_other_cuts(void) {
@@ -296,6 +302,17 @@ static void test_two_sweeps(void) {
     ll_toy_sweep_same("both", "both-again", false);
 }
 
+static void check_same_file(const char *folder, const char *other, const char *name) {
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    char *a = ll_test_read(ll_toy_sweep_path(path), &(size_t){0});
+    snprintf(path, sizeof path, "%s/%s", other, name);
+    char *b = ll_test_read(ll_toy_sweep_path(path), &(size_t){0});
+    CHECK_MSG(a && b && strcmp(a, b) == 0, "%s of %s and of %s differ", name, folder, other);
+    free(a);
+    free(b);
+}
+
 static void test_timings(void) {
     REQUIRE(make_parts());
     CHECK(ll_toy_merge("one", ONE, TWO, NULL) == 0);
@@ -306,11 +323,12 @@ static void test_timings(void) {
     CHECK_CONTAINS(ll_toy_said(), "(none 0), and prefill_tokens_per_s is ");
     CHECK_CONTAINS(ll_toy_said(), ", 77 here; --first keeps the timing of the folder named first");
     CHECK(ll_toy_merge("first", ONE, TWO, "timed", "--first", NULL) == 0);
-    char *kept = ll_test_read(ll_toy_sweep_path("first/speed.csv"), &(size_t){0}),
-         *ours = ll_test_read(ll_toy_sweep_path("one/speed.csv"), &(size_t){0});
-    CHECK(kept && ours && strcmp(kept, ours) == 0);
-    free(kept);
-    free(ours);
+    check_same_file("one", "first", "speed.csv");
+    /* A timing that is not taken takes its samples along. */
+    CHECK(ll_toy_sweep("other", "--shard", "1/2", NULL) == 0);
+    CHECK(ll_toy_merge("first-again", ONE, TWO, "other/shard-1-of-2", "--first", NULL) == 0);
+    check_same_file("one", "first-again", "speed.csv");
+    check_same_file("one", "first-again", "samples.csv");
 }
 
 int main(int argc, char **argv) {

@@ -353,6 +353,11 @@ static void test_form(void) {
     refused("quality m --text ''", "--text needs a FILE, found an empty one");
     refused("quality m --plan p.json", "--plan does nothing without --drop");
     refused("generate m", "generate needs --prompt TEXT");
+    refused("sweep m --limit 4", "do nothing without --tasks");
+    refused("sweep m --num-fewshot 4", "do nothing without --tasks");
+    refused("sweep m --cost-mix decode", "--cost-mix does nothing without --orders cost");
+    refused("sweep m --cost-mix prefill --orders reverse", "--cost-mix does nothing without --orders cost");
+    accepted("sweep m --cost-mix decode --full");
     refused("tokenize m --ids --json", "give one");
 }
 

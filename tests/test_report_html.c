@@ -198,7 +198,10 @@ static void test_other_model(void) {
            "importance | **30.0** |\n"
            "| random | 95.0 ± 7.1 |\n",
            /* What is not here of the paper's 4 of 40 and of 32 blocks, 8 of 32, 16 and 20 of 40 */
-           "--counts 2,3,4,5,8,10 --tasks paper ");
+           "--counts 2,3,4,5,8,10 --tasks paper ",
+           /* A row of table 6 that is there with the residual alone is wanted without it. */
+           "--counts 3,5,8,10,13 --orders no-residual --tasks paper ",
+           "\nother is no name of the list of models: the commands of this page need the path");
     model = "llama2-13b";
 }
 
@@ -251,7 +254,9 @@ static void test_summary(void) {
     add_quality("none", "0", "none", "20");
     add_quality("attn", "8", "attn:28-35", "21.5");
     add_quality("mlp", "8", "mlp:28-35", "1.5e7");
-    add_quality("block", "4", "block:28-31", "5"); /* at another number */
+    add_quality("block", "4", "block:28-31", "5");   /* at another number */
+    add_quality("joint", "8", "attn:28-35", "21.5"); /* the same drop by another plan counts once */
+    add_speed("joint", "8", "attn:28-35", "1.25", "1.2", "1610612736");
     add_speed("none", "0", "none", "1", "1", "2147483648");
     add_speed("attn", "8", "attn:28-35", "1.25", "1.2", "1610612736");
     add_speed("mlp", "8", "mlp:28-35", "1.1", "1.111", "2147483648");
@@ -275,11 +280,16 @@ static void test_summary(void) {
            "No accuracy of tasks:");
     begin("summary-of-little");
     add_quality("attn", "8", "attn:28-35", "21.5");
-    EXPECT("report.md",
-           "- Which kind of module costs least is not known:", "- What attention layers gain is not known:",
-           "- How well bytes and operations predict speed is not known:",
-           "- What the KV-cache loses is not known:", "No timings:",
-           "No importance, and so no order of dropping:");
+    EXPECT(
+        "report.md",
+        "- Which kind of module costs least is not known:", "- What attention layers gain is not known:",
+        "- How well bytes and operations predict speed is not known:",
+        "- What the KV-cache loses is not known:",
+        "No timings:\n\n```\nbuild/layerlab sweep llama2-13b --weights int8 --group 128 --kv 16bit --recipe "
+        "whole-windows --window 64 --first-window 3 --max-windows 2 --isa ref --threads 2 --out ",
+        "No importance, and so no order of dropping:\n\n```\nbuild/layerlab sweep llama2-13b --weights int8 "
+        "--group 128 --kv 16bit --recipe whole-windows --window 64 --first-window 3 --max-windows 2 "
+        "--no-speed --isa ref --threads 2 --out ");
 }
 
 /* ---- commands ---- */
@@ -316,7 +326,7 @@ static void test_reruns(void) {
     CHECK(!strstr(text, "reruns"));
     free(text);
     REQUIRE(ll_report_load(&data, folder, &error) == LL_OK);
-    char *line = ll_rerun_sweep(&data, "--counts 3");
+    char *line = ll_rerun_sweep(&data, "--counts 3", true);
     CHECK_CONTAINS(line, "build/layerlab sweep llama2-13b --counts 3 --calib 'my own.jsonl' --samples 7 "
                          "--length 96 --weights int8 --group "
                          "128 --kv 16bit --recipe whole-windows --window 64 --first-window 3 --max-windows 2 "

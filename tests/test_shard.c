@@ -148,6 +148,11 @@ static void test_merged(void) {
     CHECK(before && after && strcmp(before, after) == 0);
     free(before);
     free(after);
+    /* From then on its rows may be a sweep's own, which are no merge's to replace. */
+    CHECK(ll_toy_merge("merged", "three/shard-1-of-3", "--partial", "--force", NULL) == 1);
+    CHECK_CONTAINS(ll_toy_said(), "merged: is not just what an earlier merge made");
+    CHECK(ll_toy_sweep("three/shard-1-of-3", NULL) == 1);
+    CHECK_CONTAINS(ll_toy_said(), "shard-1-of-3: holds part 1 of 3 of a sweep; add --shard, or choose");
 }
 
 /* Other weights and other orders beside the sweep's own: every part has its drops' rows of these, part 1 those of pruned weights. */

@@ -131,6 +131,13 @@ static void test_unfit_pictures(void) {
         ROOT "<foreignObject/></svg>",
         ROOT "<g onload=\"alert(1)\"/></svg>",
         ROOT "<g onclick = 'alert(1)'/></svg>",
+        ROOT "<g\tONCLICK='alert(1)'/></svg>",
+        ROOT "<rect/onclick='alert(1)'/></svg>",
+        ROOT "<SCRIPT>alert(1)</SCRIPT></svg>",
+        ROOT "<iframe/></svg>",
+        ROOT "<meta http-equiv='refresh' content='0;url=//example.org'/></svg>",
+        ROOT "<animate attributeName='href'/></svg>",
+        ROOT "<style type='text/css'>body { display: none }</style></svg>",
         ROOT "<path fill=\"url(http://example.org/)\"/></svg>",
         "<!DOCTYPE svg [<!ENTITY a \"b\">]>" ROOT "&a;</svg>",
     };

@@ -1,6 +1,7 @@
 #include "report/sheet.h"
 #include "utf8.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,14 +69,31 @@ static size_t begins(const char *text, const char *start) {
     return strncmp(text, start, length) == 0 ? length : 0;
 }
 
-/* Whether text has an attribute that would run something: onload="". */
+/* Whether text has an attribute that would run something: onload="". Browsers take any letters' case, and more than blanks before it. */
 static bool has_handler(const char *text) {
-    for (const char *at = text; (at = strstr(at, " on")); at++) {
-        const char *end = at + 3 + strspn(at + 3, "abcdefghijklmnopqrstuvwxyz");
-        if (end > at + 3 && end[strspn(end, " \t\n")] == '=')
+    for (const char *at = text; (at = strcasestr(at, "on")); at++) {
+        const char *end = at + 2;
+        while (isalpha((unsigned char)*end))
+            end++;
+        if (at > text && strchr(" \t\n\r/\"'", at[-1]) && end > at + 2 && end[strspn(end, " \t\n\r")] == '=')
             return true;
     }
     return false;
+}
+
+/* Whether what follows a '<' is one of the elements that gnuplot and we draw with. A style with attributes would not be taken away. */
+static bool is_drawn_with(const char *tag) {
+    static const char *const names[] = {"svg",      "g",           "path",   "text",     "tspan",   "defs",
+                                        "use",      "rect",        "circle", "line",     "ellipse", "polygon",
+                                        "polyline", "title",       "desc",   "clipPath", "pattern", "filter",
+                                        "feFlood",  "feComposite", "?xml",   "!DOCTYPE", "!--"};
+    tag += *tag == '/';
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const size_t length = begins(tag, names[i]);
+        if (length && (!isalnum((unsigned char)tag[length]) || *tag == '!'))
+            return true;
+    }
+    return begins(tag, "style>");
 }
 
 /* Whether every reference that begins so goes on with a place in the picture itself. */
@@ -88,10 +106,8 @@ static bool refers_inside(const char *text, const char *reference, size_t quote)
 
 /* No script, and nothing from outside the page: what our plots have none of. */
 static bool is_fit(const char *svg) {
-    static const char *const unfit[] = {"<script",  "<foreignObject", "<image",
-                                        "<!ENTITY", "javascript:",    "@import"};
-    for (size_t i = 0; i < sizeof unfit / sizeof *unfit; i++)
-        if (strstr(svg, unfit[i]))
+    for (const char *at = svg; (at = strchr(at, '<')); at++)
+        if (!is_drawn_with(at + 1))
             return false;
     return !has_handler(svg) && refers_inside(svg, "href=", 1) && refers_inside(svg, "url(", 0);
 }

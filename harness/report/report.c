@@ -230,6 +230,16 @@ static ll_status write_pages(page *p, ll_error *error) {
     return status;
 }
 
+bool ll_report_makes(const char *name) {
+    bool made = strcmp(name, "report.md") == 0 || strcmp(name, "report.html") == 0;
+    for (int i = 0; i < LL_REPORT_PLOTS; i++) {
+        const size_t length = strlen(ll_report_plot_names[i]);
+        if (strncmp(name, ll_report_plot_names[i], length) == 0)
+            made = made || strcmp(name + length, ".png") == 0 || strcmp(name + length, ".svg") == 0;
+    }
+    return made;
+}
+
 static bool print_tables(FILE *stream, const ll_report_data *data) {
     ll_sheet sheet = {.stream = stream};
     return (!data->count || ll_report_print_table(&sheet, data)) &&

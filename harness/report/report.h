@@ -13,4 +13,6 @@
  * says what to install. A page is replaced whole or not at all. */
 ll_status ll_report_write(const char *folder, const char *out, const char *name, FILE *table,
                           ll_error *error);
+/* Whether a file of that name is one that it writes. */
+bool ll_report_makes(const char *name);
 #endif

@@ -220,7 +220,8 @@ static void put_planned(blocks *b, const ll_report_data *data, size_t first, con
         const double dropped = ll_report_number(&row, "dropped");
         ll_mask mask;
         if (strcmp(ll_report_text(&row, "order"), ll_report_text(&other, "order")) != 0 ||
-            strcmp(ll_report_text(&row, "kind"), "attn") != 0 || !(dropped > 0) ||
+            strcmp(ll_report_text(&row, "kind"), "attn") != 0 ||
+            !(dropped >= 1 && dropped <= LL_MAX_LAYERS) ||
             ll_drop_parse(&mask, ll_report_text(&row, "drop"), layers, NULL, NULL) != LL_OK)
             continue;
         for (size_t layer = 0; layer < layers; layer++)

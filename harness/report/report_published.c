@@ -101,6 +101,11 @@ static bool is_kv(ll_quantity quantity) {
     return quantity == LL_KV_FULL || quantity == LL_KV_DROPPED;
 }
 
+/* Whether columns and not rows say what is dropped. */
+static bool columns_drop(const table *t) {
+    return strcmp(t->p.table->schema.columns[1], "method") != 0;
+}
+
 static bool is_kv_table(const table *t) {
     return strcmp(t->p.table->schema.name, "table4_kv_cache") == 0;
 }
@@ -218,20 +223,28 @@ static bool is_shown(const table *t, size_t row) {
     return !t->own || strcmp(ll_csv_cell(t->p.csv, row, "model"), own) == 0;
 }
 
-/* Whether ours has what the table is about: accuracies where it has any, else anything but the full model's cache. */
-static bool is_measured(const table *t, size_t row) {
+/* Whether ours has what these columns are about: accuracies where there are any, else anything but the full model's cache. */
+static bool is_measured(const table *t, size_t row, const char *const *columns, size_t count) {
     bool accuracies = false;
-    for (size_t i = 0; i < t->count; i++)
+    for (size_t i = 0; i < count; i++)
         accuracies =
-            accuracies || is_accuracy(ll_published_condition(&t->p, row, t->columns[i], false).quantity);
-    for (size_t i = 0; i < t->count; i++) {
-        const ll_quantity q = ll_published_condition(&t->p, row, t->columns[i], false).quantity;
+            accuracies || is_accuracy(ll_published_condition(&t->p, row, columns[i], false).quantity);
+    for (size_t i = 0; i < count; i++) {
+        const ll_quantity q = ll_published_condition(&t->p, row, columns[i], false).quantity;
         if ((accuracies ? is_accuracy(q) : q != LL_KV_FULL) &&
-            (isfinite(ll_published_ours(&t->p, row, t->columns[i], false).value) ||
-             isfinite(ll_published_ours(&t->p, row, t->columns[i], true).value)))
+            (isfinite(ll_published_ours(&t->p, row, columns[i], false).value) ||
+             isfinite(ll_published_ours(&t->p, row, columns[i], true).value)))
             return true;
     }
     return false;
+}
+
+/* Columns of one row that say themselves what is dropped are wanted each for itself, others all together. */
+static void want_missing(table *t, size_t row) {
+    const size_t together = columns_drop(t) && !is_kv_table(t) ? 1 : t->count;
+    for (size_t i = 0; i < t->count; i += together)
+        if (!is_measured(t, row, t->columns + i, together))
+            ll_wanted_add(&t->wanted, &t->p, row, t->columns + i, together, !t->own);
 }
 
 /* The difference is of the one of our lines that says more; of a model's whole there is none to another model's. */
@@ -240,7 +253,7 @@ static void fill_row(table *t, size_t row) {
     fill_line(t, row, BF16);
     fill_line(t, row, INT8);
     const size_t same = fill_line(t, row, SAME), scaled = is_scaled(t, row) ? fill_line(t, row, SCALED) : 0;
-    if (strcmp(t->p.table->schema.columns[1], "method") != 0)
+    if (columns_drop(t))
         fill_line(t, row, PERPLEXITY);
     if ((same || scaled) && (t->own || ll_paper_baseline(t->p.table, t->p.csv, row) != row))
         fill_line(t, row, scaled >= same ? SCALED_AWAY : SAME_AWAY);
@@ -259,8 +272,7 @@ static void fill(table *t) {
     for (size_t row = 0; row < ll_csv_rows(t->p.csv); row++)
         if (is_shown(t, row)) {
             fill_row(t, row);
-            if (!is_measured(t, row))
-                ll_wanted_add(&t->wanted, &t->p, row, t->columns, t->count, !t->own);
+            want_missing(t, row);
         }
 }
 
@@ -295,13 +307,14 @@ static void print_reasons(ll_sheet *sheet, const table *t) {
                           "than on a GPU whose "
                           "batch is as large as its KV-caches allow.",
                           (const char *const[]){"batch"});
-    if (accuracy && t->p.data->task_count && !t->own)
+    if (accuracy && t->p.data->task_count && !t->own &&
+        ll_paper_baseline(t->p.table, t->p.csv, 0) != SIZE_MAX)
         ll_sheet_say(sheet, " Accuracy differs by model: what is compared is the change from the full model, "
                             "in points, of the paper's "
                             "and of ours.");
     const char *before = " Without a counterpart here: ";
     for (size_t row = 0; row < ll_csv_rows(t->p.csv); row++)
-        if (strcmp(t->p.table->schema.columns[1], "method") == 0 && is_shown(t, row) &&
+        if (!columns_drop(t) && is_shown(t, row) &&
             !ll_published_condition(&t->p, row, "perplexity", false).kind) {
             ll_sheet_say(sheet, before);
             ll_sheet_quote(sheet, ll_csv_cell(t->p.csv, row, "method"));

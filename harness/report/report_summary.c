@@ -9,6 +9,18 @@ static const struct {
 } kinds[] = {{"attn", "attention layers"}, {"mlp", "MLP layers"}, {"block", "blocks"}};
 enum { KINDS = sizeof kinds / sizeof *kinds, OF_THE_PAPER = 8 };
 
+/* Whether an entry before drops the same modules: two kinds' plans then share one measurement, which counts once. */
+static bool is_again(const ll_report_data *data, size_t index) {
+    const ll_report_entry *e = &data->entries[index];
+    const char *drop = ll_report_text(e->quality.csv ? &e->quality : &e->speed, "drop");
+    for (size_t i = 0; i < index; i++) {
+        const ll_report_entry *other = &data->entries[i];
+        if (strcmp(ll_report_text(other->quality.csv ? &other->quality : &other->speed, "drop"), drop) == 0)
+            return true;
+    }
+    return false;
+}
+
 static double perplexity_of(const ll_report_entry *entry) {
     return entry ? ll_report_number(&entry->quality, "perplexity") : (double)NAN;
 }
@@ -141,7 +153,7 @@ static void say_predicted(ll_sheet *sheet, const ll_report_data *data) {
     for (size_t i = 0; off && i < data->count; i++) {
         const ll_report_entry *e = &data->entries[i];
         const double away = fabs(speedup_of(e) / ll_report_number(&e->speed, "speedup_predicted") - 1);
-        if (!e->dropped || !isfinite(away))
+        if (!e->dropped || !isfinite(away) || is_again(data, i))
             continue;
         off[count++] = away;
         if (away > worst) {
@@ -191,7 +203,8 @@ typedef struct {
 
 static void count_tasks(tally *t, const ll_report_data *data) {
     for (size_t i = 0; i < data->count; i++)
-        for (size_t task = 0; data->entries[i].dropped && task < data->task_count; task++) {
+        for (size_t task = 0; data->entries[i].dropped && !is_again(data, i) && task < data->task_count;
+             task++) {
             const ll_report_row row = ll_report_task_row(data, &data->entries[i], task);
             const double p = ll_report_number(&row, "p_value");
             t->count += isfinite(p) != 0;
@@ -205,7 +218,7 @@ static void count_losses(tally *t, const ll_report_data *data) {
     for (size_t i = 0; i < data->count; i++) {
         const double difference = ll_report_number(&data->entries[i].quality, "loss_difference"),
                      error = ll_report_number(&data->entries[i].quality, "loss_difference_stderr");
-        if (!data->entries[i].dropped || !isfinite(difference) || !isfinite(error))
+        if (!data->entries[i].dropped || !isfinite(difference) || !isfinite(error) || is_again(data, i))
             continue;
         t->count++;
         t->sure += fabs(difference) > 1.96 * error;

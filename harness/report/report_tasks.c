@@ -126,7 +126,7 @@ ll_report_row ll_report_task_row(const ll_report_data *data, const ll_report_ent
         const ll_report_row row = row_at(data, i);
         if (same_questions(&data->tasks[task].questions, &row) &&
             strcmp(ll_report_text(&row, "kind"), entry->kind) == 0 &&
-            (size_t)ll_report_number(&row, "dropped") == entry->dropped &&
+            ll_report_number(&row, "dropped") == (double)entry->dropped &&
             (!entry->quality.csv ||
              strcmp(ll_report_text(&entry->quality, "drop"), ll_report_text(&row, "drop")) == 0))
             return row;
@@ -346,6 +346,8 @@ static bool print_scores(ll_sheet *sheet, const ll_report_data *data) {
 static void put_difference(char *out, double difference, double error, bool sure) {
     if (!isfinite(difference))
         snprintf(out, CELL, "NA");
+    else if (!isfinite(error)) /* of one question */
+        snprintf(out, CELL, "%+.1f", 100 * difference);
     else
         snprintf(out, CELL, "%s%+.1f ± %.1f%s", sure ? "**" : "", 100 * difference, 100 * error,
                  sure ? "**" : "");
@@ -388,7 +390,7 @@ static void print_telling(ll_sheet *sheet, const ll_report_data *data) {
         for (size_t i = 0; i < data->task_count; i++) {
             const ll_report_row row = ll_report_task_row(data, full, i);
             const double value = ll_report_number(&row, "value"), error = ll_report_number(&row, "stderr");
-            if (!isfinite(value) || (value - data->tasks[i].chance > 2 * error) != above)
+            if (!isfinite(value) || !isfinite(error) || (value - data->tasks[i].chance > 2 * error) != above)
                 continue;
             ll_sheet_say(sheet, named++ ? ", "
                                 : above

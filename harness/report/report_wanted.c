@@ -69,7 +69,8 @@ static char *make_options(const ll_wanted *wanted, const char *shots) {
 
 static bool print_sweep(ll_sheet *sheet, const ll_report_data *data, const ll_wanted *wanted,
                         const char *shots) {
-    char *options = make_options(wanted, shots), *line = options ? ll_rerun_sweep(data, options) : NULL;
+    char *options = make_options(wanted, shots),
+         *line = options ? ll_rerun_sweep(data, options, data->speed.csv) : NULL;
     if (line)
         ll_sheet_code(sheet, line);
     free(options);
@@ -154,10 +155,8 @@ static bool has_task(const ll_report_data *data, const char *name) {
     return false;
 }
 
-static bool print_command(ll_sheet *sheet, const ll_report_data *data, const char *command,
-                          const char *options) {
-    char *line = strcmp(command, "sweep") == 0 ? ll_rerun_sweep(data, options)
-                                               : ll_rerun_command(data, command, options);
+/* Takes the line. */
+static bool print_line(ll_sheet *sheet, char *line) {
     ll_sheet_begin_code(sheet);
     ll_sheet_code(sheet, line ? line : "");
     ll_sheet_end_code(sheet);
@@ -175,32 +174,31 @@ bool ll_wanted_print_figures(ll_sheet *sheet, const ll_report_data *data) {
         if (figures[i].task && ll_report_is_synthetic(data))
             print_unreal(sheet, data, "=gsm8k");
         else
-            good = good && print_command(sheet, data, figures[i].command, figures[i].options);
+            good = good && print_line(sheet, strcmp(figures[i].command, "sweep") == 0
+                                                 ? ll_rerun_sweep(data, figures[i].options, data->speed.csv)
+                                                 : ll_rerun_command(data, figures[i].command,
+                                                                    figures[i].options));
     }
     return good;
 }
 
 /* ---- what the folder as a whole has not ---- */
 
-static bool print_lack(ll_sheet *sheet, const ll_report_data *data, const char *what, const char *options) {
-    ll_sheet_put(sheet, LL_PARAGRAPH, what);
-    return print_command(sheet, data, "sweep", options);
-}
-
 bool ll_report_print_missing(ll_sheet *sheet, const ll_report_data *data) {
-    const bool synthetic = ll_report_is_synthetic(data);
+    const bool synthetic = ll_report_is_synthetic(data), timed = data->speed.csv;
     const struct {
         bool is;
         const char *what, *options;
+        bool timed;
     } lacks[] = {
-        {!synthetic && !data->importance.csv, "No importance, and so no order of dropping:", "--no-speed"},
-        {!synthetic && !data->quality.csv, "No perplexity:", "--no-speed"},
-        {!data->speed.csv, "No timings:", ""},
-        {!synthetic && !data->task_count, "No accuracy of tasks:", "--tasks paper"},
+        {!synthetic && !data->importance.csv, "No importance, and so no order of dropping:", "", false},
+        {!synthetic && !data->quality.csv, "No perplexity:", "", false},
+        {!data->speed.csv, "No timings:", "", true},
+        {!synthetic && !data->task_count, "No accuracy of tasks:", "--tasks paper", timed},
         {!synthetic && !data->plans_csv,
          "No plan but the one by importance (plans.csv): other measures, random and reverse "
          "orders, iterative dropping:",
-         "--orders all"},
+         "--orders all", timed},
     };
     bool good = true, any = synthetic;
     ll_sheet_section(sheet, "missing", "What is missing");
@@ -209,7 +207,8 @@ bool ll_report_print_missing(ll_sheet *sheet, const ll_report_data *data) {
     for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++)
         if (lacks[i].is) {
             any = true;
-            good = good && print_lack(sheet, data, lacks[i].what, lacks[i].options);
+            ll_sheet_put(sheet, LL_PARAGRAPH, lacks[i].what);
+            good = good && print_line(sheet, ll_rerun_sweep(data, lacks[i].options, lacks[i].timed));
         }
     if (!any)
         ll_sheet_put(sheet, LL_PARAGRAPH,

@@ -237,7 +237,7 @@ char *ll_rerun_command(const ll_report_data *data, const char *command, const ch
     return finish(stream, &text);
 }
 
-char *ll_rerun_sweep(const ll_report_data *data, const char *more) {
+char *ll_rerun_sweep(const ll_report_data *data, const char *more, bool timed) {
     const ll_report_row *held = data->quality.csv ? &data->quality : &data->speed;
     char *text = NULL;
     size_t length;
@@ -245,7 +245,7 @@ char *ll_rerun_sweep(const ll_report_data *data, const char *more) {
     if (!stream)
         return NULL;
     put_start(stream, data, "sweep");
-    fprintf(stream, " %s", more);
+    fprintf(stream, "%s%s", *more ? " " : "", more);
     if (data->importance.csv) {
         put_file(stream, "--calib", LL_COMMAND_SWEEP, &data->importance, "data_file");
         put_cell(stream, "--samples", &data->importance, "samples");
@@ -261,10 +261,10 @@ char *ll_rerun_sweep(const ll_report_data *data, const char *more) {
         put_file(stream, "--text", LL_COMMAND_SWEEP, &data->quality, "data_file");
         put_windows(stream, &data->quality);
     }
-    if (data->speed.csv)
-        put_timing(stream, &data->speed);
-    else
+    if (!timed)
         fputs(" --no-speed", stream);
+    else if (data->speed.csv)
+        put_timing(stream, &data->speed);
     if (held->csv)
         put_machine(stream, held);
     put_option(stream, "--out", data->folder);
@@ -314,6 +314,19 @@ static bool put_answers(ll_sheet *sheet, const ll_report_data *data) {
     return good;
 }
 
+/* Rows have a file's name, but not where it lies. */
+static void say_unlisted(ll_sheet *sheet, const ll_report_data *data) {
+    char model[LL_CSV_CELL];
+    ll_report_listed_model(data, model, sizeof model);
+    if (ll_model_list_find(model))
+        return;
+    ll_sheet_begin(sheet, LL_PARAGRAPH);
+    ll_sheet_quote(sheet, model);
+    ll_sheet_say(sheet, " is no name of the list of models: the commands of this page need the path of its "
+                        "file or folder in that place.");
+    ll_sheet_end(sheet, LL_PARAGRAPH);
+}
+
 bool ll_report_print_reruns(ll_sheet *sheet, const ll_report_data *data) {
     bool good = true;
     ll_sheet_section(sheet, "rerun", "Running a row again");
@@ -322,6 +335,7 @@ bool ll_report_print_reruns(ll_sheet *sheet, const ll_report_data *data) {
         "From the program's folder, with the texts and weights of the same SHA-256. Perplexity, tasks "
         "and importance give the same digits on the same ISA, whatever the threads; timings are the "
         "machine's and the moment's.");
+    say_unlisted(sheet, data);
     if (sheet->form == LL_MARKDOWN) {
         ll_sheet_put(sheet, LL_PARAGRAPH, "report.html has the command of every row.");
         return true;
