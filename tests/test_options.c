@@ -355,9 +355,6 @@ static void test_form(void) {
     refused("generate m", "generate needs --prompt TEXT");
     refused("sweep m --limit 4", "do nothing without --tasks");
     refused("sweep m --num-fewshot 4", "do nothing without --tasks");
-    refused("sweep m --cost-mix decode", "--cost-mix does nothing without --orders cost");
-    refused("sweep m --cost-mix prefill --orders reverse", "--cost-mix does nothing without --orders cost");
-    accepted("sweep m --cost-mix decode --full");
     refused("tokenize m --ids --json", "give one");
 }
 

@@ -174,10 +174,10 @@ bool ll_wanted_print_figures(ll_sheet *sheet, const ll_report_data *data) {
         if (figures[i].task && ll_report_is_synthetic(data))
             print_unreal(sheet, data, "=gsm8k");
         else
-            good = good && print_line(sheet, strcmp(figures[i].command, "sweep") == 0
-                                                 ? ll_rerun_sweep(data, figures[i].options, data->speed.csv)
-                                                 : ll_rerun_command(data, figures[i].command,
-                                                                    figures[i].options));
+            good = good &&
+                   print_line(sheet, strcmp(figures[i].command, "sweep") == 0
+                                         ? ll_rerun_sweep(data, figures[i].options, data->speed.csv)
+                                         : ll_rerun_command(data, figures[i].command, figures[i].options));
     }
     return good;
 }
