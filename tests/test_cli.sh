@@ -420,6 +420,10 @@ form_plan() {
     works quality "$model" --window 2 --max-windows 1 --json --out "$folder/quality.json" --quiet
     grep -q '"stderr": null' "$folder/quality.json" || complain "one scored token: $(head -c 300 "$folder/quality.json")"
     [ ! -s "$out" ] || complain "with --out it prints $(head -c 100 "$out")"
+    works quality "$model" --window 2 --max-windows 1 --json --out - --quiet
+    if ! cmp -s "$out" "$folder/quality.json" || [ -e ./- ]; then
+        complain "--out - is not standard output"
+    fi
     refused 2 "--window 8194 is more than the model's context of 8192" quality "$model" --window 8194 --max-windows 1 --quiet
     refused 1 "no whole window" quality "$model" --window 2 --first-window 999999 --out "$folder/none.json" --quiet
     [ -z "$(find "$folder" -name 'none.json*')" ] || complain "a failed run leaves its output"
