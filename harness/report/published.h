@@ -78,5 +78,7 @@ bool ll_report_print_missing(ll_sheet *sheet, const ll_report_data *data);
 /* Nothing where one precision alone was measured. */
 bool ll_report_print_precisions(ll_sheet *sheet, const ll_report_data *data);
 bool ll_report_print_orders(ll_sheet *sheet, const ll_report_data *data);
+/* What calibration.csv says of the model; nothing where it is not there. */
+bool ll_report_print_calibration(ll_sheet *sheet, const ll_report_data *data);
 bool ll_report_print_published(ll_sheet *sheet, const ll_report_data *data);
 #endif

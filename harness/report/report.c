@@ -67,6 +67,11 @@ static void print_caption(ll_sheet *sheet, const ll_report_data *data) {
     ll_sheet_end(sheet, LL_NOTE);
 }
 
+static bool is_there(const char *out, const char *name) {
+    char path[4096];
+    return (size_t)snprintf(path, sizeof path, "%s/%s", out, name) < sizeof path && access(path, R_OK) == 0;
+}
+
 static void print_picture(ll_sheet *sheet, const page *p, const char *name, const char *ending,
                           const char *caption) {
     char file[64], path[4096], *svg = NULL;
@@ -141,6 +146,22 @@ static bool print_importance(ll_sheet *sheet, const page *p) {
     return ll_report_print_orders(sheet, p->data);
 }
 
+/* Its pictures lie in a folder of their own, drawn by the command that compares. */
+static bool print_calibration(ll_sheet *sheet, const page *p) {
+    static const char *const pictures[][2] = {
+        {"calibration/calibration-sets", "Importance by layer, a line a calibration set"},
+        {"calibration/calibration-samples", "Importance by layer, a line a number of documents"},
+        {"calibration/calibration-checkpoints", "Importance by layer, a line a checkpoint"}};
+    const bool good = ll_report_print_calibration(sheet, p->data);
+    for (size_t i = 0; p->data->calibration_csv && i < sizeof pictures / sizeof *pictures; i++) {
+        char file[64];
+        snprintf(file, sizeof file, "%s.svg", pictures[i][0]);
+        if (is_there(p->out, file))
+            print_picture(sheet, p, pictures[i][0], ".png", pictures[i][1]);
+    }
+    return good;
+}
+
 static bool print_machine(ll_sheet *sheet, const page *p) {
     ll_sheet_section(sheet, "machine", "What was run, where");
     ll_report_print_run(sheet, p->data);
@@ -159,6 +180,7 @@ static void print_links(ll_sheet *sheet, const ll_report_data *data) {
                     {data->task_count > 0, "tasks", "Tasks"},
                     {data->importance.csv != NULL, "importance", "Importance"},
                     {data->plans_csv != NULL, "orders", "Other orders"},
+                    {data->calibration_csv != NULL, "calibration", "Calibration"},
                     {true, "paper", "The paper"},
                     {true, "machine", "Machine"},
                     {true, "rerun", "Running again"},
@@ -186,8 +208,9 @@ static bool print_page(FILE *stream, const void *context) {
     print_links(&sheet, p->data);
     ll_report_print_summary(&sheet, p->data);
     const bool good = print_drops(&sheet, p) && print_tasks(&sheet, p) && print_importance(&sheet, p) &&
-                      ll_report_print_published(&sheet, p->data) && print_machine(&sheet, p) &&
-                      ll_report_print_reruns(&sheet, p->data) && ll_report_print_missing(&sheet, p->data);
+                      print_calibration(&sheet, p) && ll_report_print_published(&sheet, p->data) &&
+                      print_machine(&sheet, p) && ll_report_print_reruns(&sheet, p->data) &&
+                      ll_report_print_missing(&sheet, p->data);
     ll_sheet_close(&sheet);
     return good;
 }
@@ -212,11 +235,6 @@ ll_status ll_report_write_page(const char *out, const char *name, const char *wh
 }
 
 /* ---- files ---- */
-
-static bool is_there(const char *out, const char *name) {
-    char path[4096];
-    return (size_t)snprintf(path, sizeof path, "%s/%s", out, name) < sizeof path && access(path, R_OK) == 0;
-}
 
 static ll_status write_pages(page *p, ll_error *error) {
     char *style;

@@ -248,6 +248,13 @@ static ll_status read_csv(const char *folder, const ll_csv_schema *schema, ll_cs
     return LL_OK;
 }
 
+static ll_status read_calibration(const char *folder, ll_csv **out, ll_error *error) {
+    char inner[4096];
+    if ((size_t)snprintf(inner, sizeof inner, "%s/calibration", folder) >= sizeof inner)
+        return LL_OK; /* the other files' paths are too long as well, and say so */
+    return read_csv(inner, &ll_calibration_schema, out, error);
+}
+
 static ll_status load(ll_report_data *data, const char *folder, ll_error *error) {
     LL_TRY(read_csv(folder, &ll_importance_schema, &data->importance_csv, error));
     LL_TRY(read_csv(folder, &ll_quality_schema, &data->quality_csv, error));
@@ -259,6 +266,7 @@ static ll_status load(ll_report_data *data, const char *folder, ll_error *error)
             folder);
     LL_TRY(read_csv(folder, &ll_tasks_schema, &data->tasks_csv, error));
     LL_TRY(read_csv(folder, &ll_plans_schema, &data->plans_csv, error));
+    LL_TRY(read_calibration(folder, &data->calibration_csv, error));
     LL_TRY(choose_settings(data, error));
     LL_TRY(ll_report_find_tasks(data, error));
     return ll_report_make_entries(data, error);
@@ -280,6 +288,7 @@ void ll_report_free(ll_report_data *data) {
     ll_csv_close(data->speed_csv);
     ll_csv_close(data->tasks_csv);
     ll_csv_close(data->plans_csv);
+    ll_csv_close(data->calibration_csv);
     free(data->entries);
     memset(data, 0, sizeof *data);
 }

@@ -42,6 +42,7 @@ typedef struct {
 typedef struct {
     const char *folder; /* that the files lie in, as it was given */
     ll_csv *importance_csv, *quality_csv, *speed_csv, *tasks_csv, *plans_csv; /* NULL: not there */
+    ll_csv *calibration_csv; /* of the folder calibration in the folder; NULL: not there */
     /* What the report is about: of several settings in one file, the one with most rows. */
     ll_report_row importance, quality, speed;
     /* The full model first when it was measured, then kind by kind, dropped ascending. */

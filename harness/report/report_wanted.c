@@ -127,11 +127,10 @@ static const struct {
 } figures[] = {
     {"Figures 2, 3 and 10: importance by calibration set and number of samples",
      "Ours by this folder's set is the map of importance; by others, with rank correlations and what their "
-     "plans have in common:",
+     "plans have in common, what its folder calibration holds:",
      "calibration",
      "--calib C4.jsonl --calib CODE.jsonl --calib INSTRUCTIONS.jsonl --calib MATHEMATICS.jsonl --samples "
-     "4,16,64,256,1024 --out "
-     "out/calibration",
+     "4,16,64,256,1024 --out FOLDER/calibration",
      NULL},
     {"Figure 5: accuracy against the number dropped", "Ours are the plots of accuracy and of perplexity.",
      NULL, NULL, NULL},
