@@ -20,11 +20,6 @@ struct ll_iterative {
 };
 
 /* ---- masks ---- */
-static bool is_dropped(const ll_mask *mask, ll_module module) {
-    return (module.kind == LL_MLP || mask->attn[module.layer]) &&
-           (module.kind == LL_ATTN || mask->mlp[module.layer]);
-}
-
 static bool is_of_kind(ll_module module, ll_drop_kind kind) {
     return kind == LL_JOINT ? module.kind != LL_BLOCK : module.kind == kind;
 }
@@ -34,14 +29,9 @@ size_t ll_iterative_count(const ll_mask *mask, ll_drop_kind kind, size_t layers)
     for (size_t layer = 0; layer < layers; layer++)
         for (int own = 0; own < LL_MODULE_KINDS; own++) {
             const ll_module module = {(ll_drop_kind)own, layer};
-            count += is_of_kind(module, kind) && is_dropped(mask, module);
+            count += is_of_kind(module, kind) && ll_mask_drops(mask, module);
         }
     return count;
-}
-
-static void drop(ll_mask *mask, ll_module module) {
-    mask->attn[module.layer] |= module.kind != LL_MLP;
-    mask->mlp[module.layer] |= module.kind != LL_ATTN;
 }
 
 /* ---- streams ---- */
@@ -105,7 +95,7 @@ static ll_status run_block(ll_iterative *it, size_t layer, size_t count, ll_erro
     memcpy(it->entry, it->stream, bytes);
     for (int kind = LL_ATTN; kind <= LL_MLP; kind++) {
         const ll_module module = {(ll_drop_kind)kind, layer};
-        if (!is_dropped(&it->mask, module))
+        if (!ll_mask_drops(&it->mask, module))
             LL_TRY(ll_session_run_module(it->session, module, it->stream, count, &observer, error));
     }
     ll_observed_note(&it->observed, (ll_module){LL_BLOCK, layer}, 0, it->entry, it->stream, count);
@@ -185,7 +175,7 @@ static bool find_least(const ll_iterative *it, ll_drop_kind kind, ll_module *out
     for (size_t layer = 0; layer < it->observed.layers; layer++)
         for (int own = 0; own < LL_MODULE_KINDS; own++) {
             const ll_module module = {(ll_drop_kind)own, layer};
-            if (is_of_kind(module, kind) && !is_dropped(&it->mask, module) &&
+            if (is_of_kind(module, kind) && !ll_mask_drops(&it->mask, module) &&
                 (!found || sum[own][layer] < sum[out->kind][out->layer])) {
                 *out = module;
                 found = true;
@@ -202,7 +192,7 @@ ll_status ll_iterative_run(ll_iterative *iterative, ll_mask *mask, ll_drop_kind 
         LL_TRY(compute(iterative, mask, progress, error));
         if (!find_least(iterative, kind, &least))
             return LL_OK;
-        drop(mask, least);
+        ll_mask_drop(mask, least);
         if (keeper)
             LL_TRY(keeper->save(keeper->context, mask, least, error));
     }

@@ -22,7 +22,7 @@ static ll_status measure(ll_sweep *sweep, ll_drop_kind kind, ll_row *row) {
     ll_mask mask = {0};
     ll_speed speed;
     for (size_t layer = 0; layer < layers; layer++)
-        (kind == LL_ATTN ? mask.attn : mask.mlp)[layer] = true;
+        ll_mask_drop(&mask, (ll_module){kind, layer});
     LL_TRY(ll_sweep_need_model(sweep));
     ll_progress_label(&sweep->progress,
                       kind == LL_ATTN ? "what attention layers cost" : "what MLP layers cost");

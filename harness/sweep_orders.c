@@ -182,10 +182,8 @@ static ll_metric metric_of(ll_order order) {
 
 static void drop_first(ll_mask *mask, const ll_drop_order *order, size_t count) {
     *mask = (ll_mask){0};
-    for (size_t i = 0; i < count && i < order->count; i++) {
-        mask->attn[order->modules[i].layer] |= order->modules[i].kind != LL_MLP;
-        mask->mlp[order->modules[i].layer] |= order->modules[i].kind != LL_ATTN;
-    }
+    for (size_t i = 0; i < count && i < order->count; i++)
+        ll_mask_drop(mask, order->modules[i]);
 }
 
 static ll_status make_plan(ll_sweep *sweep, ll_order order, ll_drop_kind kind, size_t count, ll_mask *out) {

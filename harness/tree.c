@@ -3,10 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool dropped(const ll_mask *mask, ll_module module) {
-    return (module.kind == LL_ATTN ? mask->attn : mask->mlp)[module.layer];
-}
-
 /* Modules in the order in which a pass meets them. */
 static ll_module module_at(size_t step) {
     return (ll_module){step % 2 ? LL_MLP : LL_ATTN, step / 2};
@@ -19,8 +15,8 @@ size_t ll_mask_modules(const ll_mask *mask, size_t layers) {
 static bool comes_before(const ll_tree *tree, size_t a, size_t b) {
     for (size_t step = 0; step < 2 * tree->layers; step++) {
         const ll_module module = module_at(step);
-        if (dropped(&tree->masks[a], module) != dropped(&tree->masks[b], module))
-            return dropped(&tree->masks[b], module);
+        if (ll_mask_drops(&tree->masks[a], module) != ll_mask_drops(&tree->masks[b], module))
+            return ll_mask_drops(&tree->masks[b], module);
     }
     return a < b;
 }
@@ -63,7 +59,7 @@ typedef struct {
 /* The first of range [at, end) that drops the module: those that keep it come before. */
 static size_t first_dropping(const walk *w, size_t at, size_t end, ll_module module) {
     const ll_tree *tree = w->tree;
-    while (at < end && !dropped(&tree->masks[tree->order[w->first + at]], module))
+    while (at < end && !ll_mask_drops(&tree->masks[tree->order[w->first + at]], module))
         at++;
     return at;
 }

@@ -212,6 +212,16 @@ void ll_mask_format(const ll_mask *mask, size_t layers, char *out) {
         memcpy(out, "none", sizeof "none");
 }
 
+bool ll_mask_drops(const ll_mask *mask, ll_module module) {
+    return (module.kind == LL_MLP || mask->attn[module.layer]) &&
+           (module.kind == LL_ATTN || mask->mlp[module.layer]);
+}
+
+void ll_mask_drop(ll_mask *mask, ll_module module) {
+    mask->attn[module.layer] |= module.kind != LL_MLP;
+    mask->mlp[module.layer] |= module.kind != LL_ATTN;
+}
+
 size_t ll_mask_count(const bool *dropped, size_t layers) {
     size_t count = 0;
     for (size_t i = 0; i < layers; i++)

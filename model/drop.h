@@ -36,6 +36,9 @@ enum { LL_MASK_TEXT = 4 * 5 * LL_MAX_LAYERS };
  * ascending, runs of three or more as ranges; a layer with both dropped is a block. out holds LL_MASK_TEXT
  * bytes. */
 void ll_mask_format(const ll_mask *mask, size_t layers, char *out);
+/* Whether the mask drops the module, of a block both of its layers; makes it drop the module. */
+bool ll_mask_drops(const ll_mask *mask, ll_module module);
+void ll_mask_drop(ll_mask *mask, ll_module module);
 size_t ll_mask_count(const bool *dropped, size_t layers);
 /* into also drops what more (NULL: nothing) drops. */
 void ll_mask_add(ll_mask *into, const ll_mask *more);

@@ -277,12 +277,12 @@ static pass begin_pass(ll_session *s, ll_member *m, size_t rows, atomic_size_t *
     return p;
 }
 
-static void embed(const pass *p, const int32_t *ids) {
-    const ll_weights *w = &p->s->model->weights;
-    const size_t hidden = p->s->model->config.hidden;
-    for (size_t r = p->r0; r < p->r1; r++)
-        ll_dequant(w->embedding_type, (const uint8_t *)w->embedding + (size_t)ids[r] * w->embedding_row,
-                   hidden, p->s->x + r * hidden);
+void ll_model_embed(const ll_model *model, const int32_t *ids, size_t count, float *x) {
+    const ll_weights *w = &model->weights;
+    const size_t hidden = model->config.hidden;
+    for (size_t i = 0; i < count; i++)
+        ll_dequant(w->embedding_type, (const uint8_t *)w->embedding + (size_t)ids[i] * w->embedding_row,
+                   hidden, x + i * hidden);
 }
 
 /* One chunk on its way, as every thread sees it. */
@@ -306,7 +306,8 @@ static void run_layers(void *context, ll_member *m) {
         check_finite(&p, t->only->layer);
         return;
     }
-    embed(&p, t->ids);
+    ll_model_embed(all->s->model, t->ids + p.r0, p.r1 - p.r0,
+                   all->s->x + p.r0 * all->s->model->config.hidden);
     wait_for_all(&p);
     for (size_t layer = 0; layer < all->s->model->config.layers; layer++)
         block(&p, layer);

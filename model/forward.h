@@ -15,6 +15,8 @@ typedef struct {
         *only; /* this one alone, on the residual stream that session->x holds; NULL: all, from the ids on */
 } ll_tokens;
 
+/* The embedding of ids: x [count][hidden]. */
+void ll_model_embed(const ll_model *model, const int32_t *ids, size_t count, float *x);
 /* Runs them on the team. Refused: a residual stream that is not finite (names the block). */
 ll_status ll_session_run_tokens(ll_session *session, const ll_tokens *tokens, ll_error *error);
 #endif

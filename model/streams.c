@@ -1,16 +1,11 @@
 /* Residual streams that the caller holds, taken through the modules one by one: what several drop masks have in common is computed
  * once, and one cache serves all layers, since a stream leaves a module whole. */
-#include "dequant.h"
 #include "forward.h"
 
 ll_status ll_session_embed(const ll_session *session, const int32_t *ids, size_t count, float *stream,
                            ll_error *error) {
-    const ll_model *model = session->model;
-    const ll_weights *w = &model->weights;
     LL_TRY(ll_session_check_ids(session, ids, count, error));
-    for (size_t i = 0; i < count; i++)
-        ll_dequant(w->embedding_type, (const uint8_t *)w->embedding + (size_t)ids[i] * w->embedding_row,
-                   model->config.hidden, stream + i * model->config.hidden);
+    ll_model_embed(session->model, ids, count, stream);
     return LL_OK;
 }
 
@@ -24,8 +19,7 @@ ll_status ll_session_watch_inputs(ll_session *session, const ll_input_observer *
 
 static ll_status check_module(const ll_session *s, ll_module module, size_t count, ll_error *error) {
     const bool there = module.layer < s->model->config.layers &&
-                       (module.kind == LL_ATTN || module.kind == LL_MLP) &&
-                       !(module.kind == LL_ATTN ? s->mask.attn : s->mask.mlp)[module.layer];
+                       (module.kind == LL_ATTN || module.kind == LL_MLP) && !ll_mask_drops(&s->mask, module);
     if (!s->one_cache)
         return ll_fail(error, LL_BAD_USAGE, "a module alone needs a session for streams");
     if (!there)

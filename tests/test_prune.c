@@ -1,5 +1,6 @@
 /* Pruning: rows by hand, sparsities as text, the same bits at any number of threads and nodes, what is refused. */
 #include "families.h"
+#include "pruned.h"
 #include "test.h"
 #include "unpack.h"
 #include "wanda.h"
@@ -66,12 +67,6 @@ static void test_parse(void) {
     CHECK_CONTAINS(error.text, "2:4");
 }
 
-static ll_wanda_amount amount_of(const char *text) {
-    ll_wanda_amount amount = {.count = 0};
-    CHECK_MSG(ll_wanda_amount_parse(&amount, text, strlen(text), &error) == LL_OK, "%s", error.text);
-    return amount;
-}
-
 static void test_amounts(void) {
     static const char *const bad[] = {"attn@",   "attn@0", "attn@04", "attn@x",
                                       "joint@2", "@2",     "attn@-1", "layer@1"};
@@ -83,18 +78,18 @@ static void test_amounts(void) {
         CHECK_MSG(ll_wanda_amount_parse(&amount, bad[i], strlen(bad[i]), &error) == LL_BAD_USAGE, "%s",
                   bad[i]);
     /* Of a block: 8 x 8 + 2 x 4 x 8 + 8 x 8 = 192 weights of attention, 3 x 8 x 10 = 240 of the MLP. */
-    amount = amount_of("attn@3");
+    amount = ll_test_amount("attn@3");
     CHECK(ll_wanda_sparsity(&amount, &c, &s, &error) == LL_OK && s.of == 0 &&
           s.share == 3 * 192.0 / (4 * 432.0));
-    amount = amount_of("mlp@4");
+    amount = ll_test_amount("mlp@4");
     CHECK(ll_wanda_sparsity(&amount, &c, &s, &error) == LL_OK && s.share == 240.0 / 432.0);
     ll_wanda_weights_name(&amount, name);
     CHECK_MSG(strcmp(name, "f32-wanda-mlp@4") == 0, "%s", name);
-    amount = amount_of("block@4");
+    amount = ll_test_amount("block@4");
     CHECK(ll_wanda_sparsity(&amount, &c, &s, &error) == LL_BAD_USAGE);
-    amount = amount_of("attn@5");
+    amount = ll_test_amount("attn@5");
     CHECK(ll_wanda_sparsity(&amount, &c, &s, &error) == LL_BAD_USAGE);
-    amount = amount_of("2:4");
+    amount = ll_test_amount("2:4");
     ll_wanda_weights_name(&amount, name);
     CHECK_MSG(strcmp(name, "f32-wanda-2:4") == 0, "%s", name);
     CHECK(ll_wanda_sparsity(&amount, &c, &s, &error) == LL_OK && s.keep == 2 && s.of == 4);
@@ -104,19 +99,6 @@ static ll_model *load(const char *path, const ll_model_options *options) {
     ll_model *model = NULL;
     CHECK_MSG(ll_model_load(&model, path, options, &error) == LL_OK, "%s", error.text);
     return model;
-}
-
-static ll_wanda_result pruned_model(ll_model *model, const char *path, const char *drop, const char *amount,
-                                    const ll_wanda_calibration *calibration, ll_mask *mask) {
-    const ll_wanda_amount wanted = amount_of(amount);
-    ll_wanda_result result = {0};
-    ll_progress progress;
-    ll_progress_begin(&progress, "test", 1, true);
-    CHECK(ll_drop_parse(mask, drop, ll_model_config(model)->layers, NULL, &error) == LL_OK);
-    CHECK_MSG(ll_wanda_prune(&result, model, path, mask, &wanted, calibration, &progress, &error) == LL_OK,
-              "%s", error.text);
-    CHECK_MSG(fabs(progress.done - 1) < 1e-9, "progress went to %g", progress.done);
-    return result;
 }
 
 /* ---- what must not matter ---- */
@@ -157,7 +139,7 @@ static void test_same_bits(void) {
                                                   .placement = {.virtual_nodes = nodes[i], .unbound = true}});
         REQUIRE(model[i]);
         if (i + 1 < MODELS) /* the last stays whole */
-            pruned_model(model[i], path, "attn:1+mlp:0", "0.4", &calibration, &mask);
+            ll_test_pruned(model[i], path, "attn:1+mlp:0", "0.4", &calibration, &mask);
     }
     for (size_t layer = 0; layer < family.config.layers; layer++)
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -177,7 +159,7 @@ static void test_refused(void) {
     ll_family family;
     const ll_mask none = {{false}, {false}};
     ll_wanda_result result;
-    ll_wanda_amount amount = amount_of("2:4");
+    ll_wanda_amount amount = ll_test_amount("2:4");
     ll_progress progress;
     ll_progress_begin(&progress, "test", 1, true);
     REQUIRE(ll_family_load(&family, "llama2") &&
@@ -193,13 +175,13 @@ static void test_refused(void) {
     CHECK(ll_session_create(&session, int8, &none, 8, &error) == LL_OK);
     CHECK(ll_session_watch_inputs(session, &(ll_input_observer){NULL, NULL}, &error) == LL_BAD_USAGE);
     ll_session_destroy(session);
-    amount = amount_of("mlp@99");
+    amount = ll_test_amount("mlp@99");
     CHECK(ll_wanda_prune(&result, f32, path, &none, &amount, &calibration, &progress, &error) ==
           LL_BAD_USAGE);
     CHECK_CONTAINS(error.text, "3 blocks");
     ll_family other;
     char other_path[LL_FAMILY_PATH];
-    amount = amount_of("0.5");
+    amount = ll_test_amount("0.5");
     REQUIRE(ll_family_load(&other, "odd") &&
             ll_family_write(&other, LL_FORM_HF_F32, &(ll_family_change){0}, other_path));
     calibration.end[0] = calibration.end[1] = calibration.end[2] = 40;

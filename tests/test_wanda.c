@@ -1,6 +1,7 @@
 /* Wanda: toy models and the default one against the authors' method on transformers' modules (tests/golden/make_wanda.py). */
 #include "families.h"
 #include "golden.h"
+#include "pruned.h"
 #include "quality.h"
 #include "real_model.h"
 #include "test.h"
@@ -88,25 +89,6 @@ static void compare_norms(void *context, size_t layer, ll_input input, const flo
     }
 }
 
-static ll_wanda_amount amount_of(const char *text) {
-    ll_wanda_amount amount = {.count = 0};
-    CHECK_MSG(ll_wanda_amount_parse(&amount, text, strlen(text), &error) == LL_OK, "%s", error.text);
-    return amount;
-}
-
-static ll_wanda_result pruned_model(ll_model *model, const char *path, const char *drop, const char *amount,
-                                    const ll_wanda_calibration *calibration, ll_mask *mask) {
-    const ll_wanda_amount wanted = amount_of(amount);
-    ll_wanda_result result = {0};
-    ll_progress progress;
-    ll_progress_begin(&progress, "test", 1, true);
-    CHECK(ll_drop_parse(mask, drop, ll_model_config(model)->layers, NULL, &error) == LL_OK);
-    CHECK_MSG(ll_wanda_prune(&result, model, path, mask, &wanted, calibration, &progress, &error) == LL_OK,
-              "%s", error.text);
-    CHECK_MSG(fabs(progress.done - 1) < 1e-9, "progress went to %g", progress.done);
-    return result;
-}
-
 /* ---- toys ---- */
 
 static ll_wanda_calibration documents_of(const json_t *test) {
@@ -179,7 +161,7 @@ static void check_toy(const json_t *test, ll_form form, size_t nodes) {
     calibration.norms = compare_norms;
     calibration.context = &check;
     if (model) {
-        pruned_model(model, path, text_of(test, "drop"), text_of(test, "sparsity"), &calibration, &mask);
+        ll_test_pruned(model, path, text_of(test, "drop"), text_of(test, "sparsity"), &calibration, &mask);
         CHECK_MSG(check.worst[0] < 2e-5 && check.compared[0] > 15, "%s: %zu norms, off by up to %g",
                   family.name, check.compared[0], check.worst[0]);
         check_masks(model, test);
@@ -266,8 +248,8 @@ static void check_real(const json_t *root, const json_t *test) {
               "%s", error.text);
     calibration.norms = compare_norms;
     calibration.context = &check;
-    const ll_wanda_result found = pruned_model(model, ll_test_model(), text_of(test, "drop"),
-                                               text_of(test, "sparsity"), &calibration, &mask);
+    const ll_wanda_result found = ll_test_pruned(model, ll_test_model(), text_of(test, "drop"),
+                                                 text_of(test, "sparsity"), &calibration, &mask);
     CHECK(calibration.ids.count == size_of(test, "tokens"));
     CHECK(found.pruned.weights == size_of(test, "weights"));
     CHECK_MSG(found.pruned.zeros == size_of(test, "pruned"), "%ju zeros, expected %zu",
