@@ -1,5 +1,5 @@
 #include "wanda.h"
-#include "tokens.h"
+#include "sequences.h"
 
 #include <float.h>
 #include <math.h>
@@ -54,27 +54,26 @@ ll_status ll_wanda_sparsity(const ll_wanda_amount *amount, const ll_config *c, l
 
 /* ---- the calibration set ---- */
 
-static ll_status add_document(ll_wanda_calibration *out, const ll_tokenizer *tokenizer, ll_text text,
-                              size_t length, ll_error *error) {
-    ll_ids ids = {0};
-    ll_status status = ll_tokens_of_text(tokenizer, text, length, &ids, error);
-    for (size_t i = 0; status == LL_OK && i < ids.count; i++)
-        status = ll_ids_append(&out->ids, ids.data[i], error);
-    ll_ids_free(&ids);
-    out->end[out->samples++] = out->ids.count;
-    return status;
+static ll_status join(ll_wanda_calibration *out, const ll_sequences *sequences, ll_error *error) {
+    out->end = calloc(sequences->count, sizeof *out->end);
+    if (!out->end)
+        return ll_fail(error, LL_NO_RESOURCE, "no memory for a list of %zu documents", sequences->count);
+    for (; out->samples < sequences->count; out->samples++) {
+        const ll_ids *ids = &sequences->ids[out->samples];
+        for (size_t i = 0; i < ids->count; i++)
+            LL_TRY(ll_ids_append(&out->ids, ids->data[i], error));
+        out->end[out->samples] = out->ids.count;
+    }
+    return LL_OK;
 }
 
 ll_status ll_wanda_read(ll_wanda_calibration *out, const ll_tokenizer *tokenizer,
                         const ll_documents *documents, size_t samples, size_t length, ll_error *error) {
-    const size_t count = samples && samples < documents->count ? samples : documents->count;
-    *out = (ll_wanda_calibration){.end = calloc(count, sizeof *out->end)};
-    ll_status status =
-        out->end ? LL_OK : ll_fail(error, LL_NO_RESOURCE, "no memory for a list of %zu documents", count);
-    for (size_t i = 0; status == LL_OK && i < count; i++)
-        status = add_document(out, tokenizer, documents->texts[i], length, error);
-    if (status == LL_OK && out->ids.count == 0)
-        status = ll_fail(error, LL_BAD_INPUT, "the calibration documents hold no tokens");
+    ll_sequences sequences;
+    *out = (ll_wanda_calibration){.end = NULL};
+    LL_TRY(ll_sequences_make(&sequences, tokenizer, documents, samples, length, error));
+    const ll_status status = join(out, &sequences, error);
+    ll_sequences_free(&sequences);
     if (status != LL_OK)
         ll_wanda_free(out);
     return status;
@@ -217,9 +216,8 @@ static ll_status prune_block(run *r, ll_model *model, const ll_checkpoint *check
 }
 
 static bool is_kept(const run *r, const ll_mask *drop, ll_drop_kind kind, size_t layer) {
-    const ll_mask *absent = &r->config->dropped;
-    return kind == LL_ATTN ? !drop->attn[layer] && !absent->attn[layer]
-                           : !drop->mlp[layer] && !absent->mlp[layer];
+    const ll_module module = {kind, layer};
+    return !ll_mask_drops(drop, module) && !ll_mask_drops(&r->config->dropped, module);
 }
 
 /* Two passes of all documents for every block that is there, one for the last. */
